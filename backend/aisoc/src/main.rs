@@ -1,0 +1,2 @@
+//! The backend binary.
+fn main() {}

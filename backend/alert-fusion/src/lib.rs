@@ -1,0 +1,1 @@
+//! aisoc-alert-fusion

@@ -1,0 +1,287 @@
+//! Plans: what an operation would do, decided before anything changes.
+
+use crate::ids::RegionId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The operations there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    /// Take a region out of rotation.
+    Drain,
+    /// Put it back.
+    Restore,
+    /// Move the writer.
+    Failover,
+    /// Return a release to an earlier revision.
+    Rollback,
+}
+
+impl OperationKind {
+    /// The word on screens and in commands.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Restore => "restore",
+            Self::Failover => "failover",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Target {
+    /// Drain a region.
+    Drain {
+        /// Which.
+        region: RegionId,
+        /// Seconds to wait for requests and sessions to end (spec: ~60 s).
+        deadline_seconds: u32,
+        /// Seconds after which the drain expires unless renewed; 0 = never.
+        expires_seconds: u32,
+    },
+    /// Return a region to its full weight.
+    Restore {
+        /// Which.
+        region: RegionId,
+    },
+    /// Make this region's PostgreSQL member the writer.
+    Failover {
+        /// The new writer's region.
+        to: RegionId,
+    },
+    /// Return a release to a revision.
+    Rollback {
+        /// Release name, for example `aisoc-us-east-1`.
+        release: String,
+        /// Revision; `None` = the last good one, resolved and named in the plan.
+        revision: Option<u32>,
+    },
+}
+
+impl Target {
+    /// Which operation it is.
+    #[must_use]
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Drain { .. } => OperationKind::Drain,
+            Self::Restore { .. } => OperationKind::Restore,
+            Self::Failover { .. } => OperationKind::Failover,
+            Self::Rollback { .. } => OperationKind::Rollback,
+        }
+    }
+
+    /// The name that a person has to type to confirm: the region's or the release's.
+    #[must_use]
+    pub fn confirmation(&self) -> &str {
+        match self {
+            Self::Drain { region, .. } | Self::Restore { region } => region.as_str(),
+            Self::Failover { to } => to.as_str(),
+            Self::Rollback { release, .. } => release,
+        }
+    }
+}
+
+/// A request for a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRequest {
+    /// What is asked for.
+    pub target: Target,
+    /// Why, in the operator's words; required to execute.
+    pub reason: String,
+    /// Gates overridden by name, each with its own reason.
+    pub overrides: Vec<Override>,
+}
+
+/// A gate that an operator overrides on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// The gate's name.
+    pub gate: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What will be done, on which facts, through which gates. Making one changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Id, `UUIDv7`; becomes the operation's id when it is executed.
+    pub id: String,
+    /// What was asked for.
+    pub request: PlanRequest,
+    /// Who asked.
+    pub requested_by: String,
+    /// Environment name and kind, so that a plan for staging cannot run in production.
+    pub environment: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it can no longer be executed.
+    pub expires_at: Timestamp,
+    /// One sentence: what will happen.
+    pub summary: String,
+    /// What it rests on.
+    pub facts: Vec<Fact>,
+    /// The gates and how each was decided.
+    pub gates: Vec<Gate>,
+    /// The steps in order.
+    pub steps: Vec<PlannedStep>,
+    /// Predicted write outage, milliseconds; `None` when writes are not touched.
+    pub predicted_write_outage_ms: Option<u64>,
+    /// Who is affected, each a sentence.
+    pub affected: Vec<String>,
+    /// Key of the recovery objective this is measured against, if any (`assets/slo.yaml`).
+    pub objective: Option<String>,
+    /// SHA-256 of all the above, hex.
+    pub hash: String,
+}
+
+impl Plan {
+    /// The hash over everything but the hash itself.
+    #[must_use]
+    pub fn computed_hash(&self) -> String {
+        let mut unhashed = self.clone();
+        unhashed.hash.clear();
+        // Struct fields serialize in declaration order and there are no maps inside: the text is canonical.
+        let text = serde_json::to_vec(&unhashed).unwrap_or_default();
+        hex::encode(Sha256::digest(&text))
+    }
+
+    /// The same plan with its hash filled in.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        self.hash = self.computed_hash();
+        self
+    }
+
+    /// Whether every gate lets it pass.
+    #[must_use]
+    pub fn may_execute(&self) -> bool {
+        self.gates
+            .iter()
+            .all(|g| matches!(g.decision, Decision::Pass | Decision::Overridden))
+    }
+
+    /// The gates that stop it.
+    pub fn refusals(&self) -> impl Iterator<Item = &Gate> {
+        self.gates
+            .iter()
+            .filter(|g| !matches!(g.decision, Decision::Pass | Decision::Overridden))
+    }
+}
+
+/// A fact that a plan rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Name, for example `eu-west-1 replication_state`.
+    pub name: String,
+    /// Value as text.
+    pub value: String,
+    /// Who observed it.
+    pub source: String,
+    /// When.
+    pub observed_at: Option<Timestamp>,
+}
+
+/// A gate's decision with its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Name, for example `rpo`, `survivor_capacity`, `one_operation`; overrides use it.
+    pub name: String,
+    /// How it was decided.
+    pub decision: Decision,
+    /// One sentence: why.
+    pub why: String,
+    /// What it looked at.
+    pub evidence: Vec<String>,
+}
+
+/// How a gate was decided. Unknown facts refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Safe.
+    Pass,
+    /// Not safe, and no override exists.
+    Refuse,
+    /// Not safe unless the operator overrides this gate by name.
+    NeedsOverride,
+    /// The operator has overridden it.
+    Overridden,
+}
+
+/// A step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Key within the plan, for example `weight-50`.
+    pub id: String,
+    /// What it does, for a person.
+    pub title: String,
+    /// The exact request it will make.
+    pub request: String,
+    /// How it is undone; `None` when it cannot be or changes nothing.
+    pub undo: Option<String>,
+    /// After this step there is no way back within the operation.
+    pub point_of_no_return: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        Plan {
+            id: "1".into(),
+            request: PlanRequest {
+                target: Target::Failover {
+                    to: "eu-west-1".parse().unwrap(),
+                },
+                reason: "maintenance".into(),
+                overrides: vec![],
+            },
+            requested_by: "op".into(),
+            environment: "local".into(),
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::UNIX_EPOCH,
+            summary: String::new(),
+            facts: vec![],
+            gates: vec![],
+            steps: vec![],
+            predicted_write_outage_ms: None,
+            affected: vec![],
+            objective: None,
+            hash: String::new(),
+        }
+        .sealed()
+    }
+
+    #[test]
+    fn any_change_changes_the_hash() {
+        let sealed = plan();
+        assert_eq!(sealed.hash, sealed.computed_hash());
+        let mut changed = sealed.clone();
+        changed.request.reason.push('!');
+        assert_ne!(changed.computed_hash(), sealed.hash);
+    }
+
+    #[test]
+    fn one_refusal_stops_a_plan() {
+        let mut plan = plan();
+        assert!(plan.may_execute());
+        let gate = |decision| Gate {
+            name: "rpo".into(),
+            decision,
+            why: String::new(),
+            evidence: vec![],
+        };
+        plan.gates = vec![gate(Decision::Pass), gate(Decision::Overridden)];
+        assert!(plan.may_execute());
+        plan.gates.push(gate(Decision::NeedsOverride));
+        assert!(!plan.may_execute());
+        assert_eq!(plan.refusals().count(), 1);
+    }
+}

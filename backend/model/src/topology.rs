@@ -1,0 +1,183 @@
+//! The configuration of a control plane: which regions there are and where their parts answer.
+//!
+//! `aisoc local up` generates this file (TOML) for the local world; in production Helm renders it. The control
+//! plane is the only reader.
+
+use crate::ids::RegionId;
+use crate::region::RegionRole;
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    /// What is operated.
+    pub environment: Environment,
+    /// The control plane's own addresses and files.
+    pub control_plane: ControlPlane,
+    /// The global load balancer.
+    pub load_balancer: LoadBalancer,
+    /// The PostgreSQL cluster under Patroni.
+    pub database: DatabaseCluster,
+    /// Where releases are driven and processes listed.
+    pub supervisor: Option<Supervisor>,
+    /// Regions in display order.
+    pub regions: Vec<RegionConfig>,
+}
+
+/// What is operated: shown at every destructive prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Name, for example `local` or `prod-emea`.
+    pub name: String,
+    /// `local`, `staging` or `production`.
+    pub kind: EnvironmentKind,
+    /// Durations of observation (SLI window, alert `for`, LB check interval) are divided by this. 1 in production.
+    pub speed_up: f64,
+}
+
+/// How careful one has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvironmentKind {
+    /// On one machine.
+    Local,
+    /// Not for customers.
+    Staging,
+    /// Real.
+    Production,
+}
+
+/// The control plane's own settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlPlane {
+    /// Name of this control plane, shown by consoles.
+    pub name: String,
+    /// gRPC for consoles, `host:port`.
+    pub listen: String,
+    /// OTLP gRPC receiver, `host:port` (4317 by convention).
+    pub otlp_listen: String,
+    /// Journal and recordings.
+    pub data_dir: String,
+    /// File with lines `token role name`: role is `viewer` or `operator`. Mode 0600.
+    pub tokens_file: String,
+    /// Time between two looks at each source, milliseconds.
+    pub observe_interval_ms: u32,
+    /// Thresholds file; the built-in `assets/slo.yaml` when absent.
+    pub slo_file: Option<String>,
+}
+
+/// The global load balancer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// Path of HAProxy's runtime socket.
+    pub haproxy_socket: String,
+    /// The backend that holds the api servers.
+    pub backend: String,
+    /// A server's weight when its region is at 100 %.
+    pub full_weight: u16,
+    /// Where clients reach the api, `http://host:port`.
+    pub url: String,
+}
+
+/// The PostgreSQL cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseCluster {
+    /// Patroni scope.
+    pub scope: String,
+    /// Database name.
+    pub database: String,
+    /// User of the control plane (may write the heartbeat, read `pg_stat_replication`).
+    pub user: String,
+    /// Its password.
+    pub password: String,
+    /// Patroni REST user for `POST /switchover`.
+    pub patroni_user: String,
+    /// Its password.
+    pub patroni_password: String,
+}
+
+/// The local supervisor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Supervisor {
+    /// `http://host:port`.
+    pub url: String,
+    /// File with the bearer token.
+    pub token_file: String,
+}
+
+/// One region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionConfig {
+    /// Label.
+    pub id: RegionId,
+    /// Part in the topology.
+    pub role: RegionRole,
+    /// Where, for people.
+    pub location: String,
+    /// api instances.
+    pub api: Vec<ApiConfig>,
+    /// Patroni REST API, `http://host:port`.
+    pub patroni_url: String,
+    /// Patroni member name.
+    pub patroni_member: String,
+    /// PostgreSQL, `host:port`.
+    pub postgres: String,
+    /// Redis, `host:port`.
+    pub redis: String,
+    /// gRPC of the region's bus, `http://host:port`.
+    pub bus_url: String,
+    /// Release name of the region.
+    pub release: String,
+}
+
+/// An api instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Instance, `api-a`.
+    pub instance: String,
+    /// Zone.
+    pub zone: String,
+    /// Server name in the load balancer's backend.
+    pub server: String,
+    /// `http://host:port`; with a supervisor the inventory's port wins, because a rollout moves it.
+    pub url: String,
+}
+
+/// Why a topology file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("control plane configuration: {0}")]
+pub struct TopologyError(String);
+
+impl Topology {
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// When it is not TOML of this shape, has no region, or names one twice.
+    pub fn parse(text: &str) -> Result<Self, TopologyError> {
+        let topology: Self = toml::from_str(text).map_err(|e| TopologyError(e.to_string()))?;
+        if topology.regions.is_empty() {
+            return Err(TopologyError("no [[regions]]: name at least one".to_owned()));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for region in &topology.regions {
+            if !seen.insert(&region.id) {
+                return Err(TopologyError(format!("region {} is named twice", region.id)));
+            }
+        }
+        Ok(topology)
+    }
+
+    /// The configuration of a region.
+    #[must_use]
+    pub fn region(&self, id: &RegionId) -> Option<&RegionConfig> {
+        self.regions.iter().find(|r| &r.id == id)
+    }
+}

@@ -1,0 +1,256 @@
+//! One frame of everything: the world. And what changed between two of them.
+
+use crate::alert::Alert;
+use crate::ids::RegionId;
+use crate::inventory::{Fault, Process, Release};
+use crate::lag::Link;
+use crate::operation::Operation;
+use crate::region::Region;
+use crate::sli::SliReading;
+use crate::topology::EnvironmentKind;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The picture that a control plane has of its regions at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// Who drew it and when.
+    pub head: Head,
+    /// Regions by label.
+    pub regions: BTreeMap<RegionId, Region>,
+    /// Replication links by [`Link::key`].
+    pub links: BTreeMap<String, Link>,
+    /// Indicators by [`SliReading::key`].
+    pub slis: BTreeMap<String, SliReading>,
+    /// Alerts by [`Alert::key`].
+    pub alerts: BTreeMap<String, Alert>,
+    /// Processes or pods by name.
+    pub processes: BTreeMap<String, Process>,
+    /// Releases by name.
+    pub releases: BTreeMap<String, Release>,
+    /// Operations by id: running ones and the latest ended ones.
+    pub operations: BTreeMap<String, Operation>,
+    /// Faults injected into a local world, by id: shown so that a drill is not mistaken for an outage.
+    pub faults: BTreeMap<u64, Fault>,
+    /// The control plane's sources by name.
+    pub sources: BTreeMap<String, Source>,
+}
+
+/// Who drew a frame and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// Frame number of this control plane's run; grows by one with each frame.
+    pub seq: u64,
+    /// When the frame was drawn, by the control plane's clock.
+    pub at: Timestamp,
+    /// Environment name.
+    pub environment: String,
+    /// Environment kind.
+    pub environment_kind: EnvironmentKind,
+    /// Name of the control plane.
+    pub control_plane: String,
+    /// Its version.
+    pub version: String,
+    /// Since when it runs; another value means it was restarted.
+    pub started_at: Timestamp,
+}
+
+/// One of the control plane's sources: how looking at it goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// When it last answered.
+    pub last_success: Option<Timestamp>,
+    /// Why the last look failed; `None` when it did not.
+    pub problem: Option<String>,
+    /// Looks that failed in a row.
+    pub failures: u32,
+    /// After how many milliseconds without an answer it counts as lost.
+    pub lost_after_ms: u32,
+}
+
+/// What changed from one frame to the next: each map holds the new value, or `None` for what is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delta {
+    /// The frame it applies to.
+    pub base_seq: u64,
+    /// The frame it makes.
+    pub head: Head,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    regions: BTreeMap<RegionId, Option<Region>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    links: BTreeMap<String, Option<Link>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    slis: BTreeMap<String, Option<SliReading>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    alerts: BTreeMap<String, Option<Alert>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    processes: BTreeMap<String, Option<Process>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    releases: BTreeMap<String, Option<Release>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    operations: BTreeMap<String, Option<Operation>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    faults: BTreeMap<u64, Option<Fault>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sources: BTreeMap<String, Option<Source>>,
+}
+
+/// A delta does not fit the frame it was applied to: ask for a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("delta for frame {base} applied to frame {have}: a frame is missing, ask for a snapshot")]
+pub struct WrongBase {
+    /// The frame the delta is for.
+    pub base: u64,
+    /// The frame at hand.
+    pub have: u64,
+}
+
+impl World {
+    /// An empty world: nothing is known yet.
+    #[must_use]
+    pub fn empty(head: Head) -> Self {
+        Self {
+            head,
+            regions: BTreeMap::new(),
+            links: BTreeMap::new(),
+            slis: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// What has to change in `self` to make it `next`.
+    #[must_use]
+    pub fn delta_to(&self, next: &Self) -> Delta {
+        Delta {
+            base_seq: self.head.seq,
+            head: next.head.clone(),
+            regions: changed(&self.regions, &next.regions),
+            links: changed(&self.links, &next.links),
+            slis: changed(&self.slis, &next.slis),
+            alerts: changed(&self.alerts, &next.alerts),
+            processes: changed(&self.processes, &next.processes),
+            releases: changed(&self.releases, &next.releases),
+            operations: changed(&self.operations, &next.operations),
+            faults: changed(&self.faults, &next.faults),
+            sources: changed(&self.sources, &next.sources),
+        }
+    }
+
+    /// Applies a delta.
+    ///
+    /// # Errors
+    /// When the delta is for another frame; `self` is unchanged then.
+    pub fn apply(&mut self, delta: Delta) -> Result<(), WrongBase> {
+        if delta.base_seq != self.head.seq {
+            return Err(WrongBase {
+                base: delta.base_seq,
+                have: self.head.seq,
+            });
+        }
+        self.head = delta.head;
+        merge(&mut self.regions, delta.regions);
+        merge(&mut self.links, delta.links);
+        merge(&mut self.slis, delta.slis);
+        merge(&mut self.alerts, delta.alerts);
+        merge(&mut self.processes, delta.processes);
+        merge(&mut self.releases, delta.releases);
+        merge(&mut self.operations, delta.operations);
+        merge(&mut self.faults, delta.faults);
+        merge(&mut self.sources, delta.sources);
+        Ok(())
+    }
+
+    /// The operation that is being carried out now, if any.
+    #[must_use]
+    pub fn running_operation(&self) -> Option<&Operation> {
+        self.operations.values().find(|o| !o.state.ended())
+    }
+}
+
+fn changed<K: Ord + Clone, V: Clone + PartialEq>(
+    old: &BTreeMap<K, V>,
+    new: &BTreeMap<K, V>,
+) -> BTreeMap<K, Option<V>> {
+    let gone = old
+        .keys()
+        .filter(|k| !new.contains_key(*k))
+        .map(|k| (k.clone(), None));
+    new.iter()
+        .filter(|(k, v)| old.get(*k) != Some(*v))
+        .map(|(k, v)| (k.clone(), Some(v.clone())))
+        .chain(gone)
+        .collect()
+}
+
+fn merge<K: Ord, V>(into: &mut BTreeMap<K, V>, changes: BTreeMap<K, Option<V>>) {
+    for (key, change) in changes {
+        match change {
+            Some(value) => into.insert(key, value),
+            None => into.remove(&key),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn head(seq: u64) -> Head {
+        Head {
+            seq,
+            at: Timestamp::UNIX_EPOCH,
+            environment: "local".into(),
+            environment_kind: EnvironmentKind::Local,
+            control_plane: "cp".into(),
+            version: "0".into(),
+            started_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn world(seq: u64, sources: &BTreeMap<String, u32>) -> World {
+        let mut world = World::empty(head(seq));
+        world.sources = sources
+            .iter()
+            .map(|(k, failures)| {
+                let source = Source {
+                    last_success: None,
+                    problem: None,
+                    failures: *failures,
+                    lost_after_ms: 0,
+                };
+                (k.clone(), source)
+            })
+            .collect();
+        world
+    }
+
+    proptest! {
+        #[test]
+        fn apply_undoes_delta(
+            old in prop::collection::btree_map("[a-c]{1,2}", 0u32..3, 0..8),
+            new in prop::collection::btree_map("[a-c]{1,2}", 0u32..3, 0..8),
+        ) {
+            let (mut old, new) = (world(1, &old), world(2, &new));
+            let delta = old.delta_to(&new);
+            let text = serde_json::to_string(&delta).unwrap();
+            let delta: Delta = serde_json::from_str(&text).unwrap();
+            old.apply(delta).unwrap();
+            prop_assert_eq!(old, new);
+        }
+    }
+
+    #[test]
+    fn a_gap_is_refused_and_changes_nothing() {
+        let (a, b) = (world(1, &BTreeMap::new()), world(2, &BTreeMap::new()));
+        let mut other = world(7, &BTreeMap::new());
+        assert_eq!(other.apply(a.delta_to(&b)), Err(WrongBase { base: 1, have: 7 }));
+        assert_eq!(other.head.seq, 7);
+    }
+}

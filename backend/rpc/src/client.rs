@@ -1,0 +1,202 @@
+//! A typed client.
+
+use crate::error::RpcError;
+use crate::json;
+use crate::proto::regions_client::RegionsClient;
+use crate::proto::{self, frame::Content};
+use aisoc_model::operation::Operation;
+use aisoc_model::plan::{Plan, PlanRequest};
+use aisoc_model::world::{Delta, World};
+use std::time::Duration;
+use tokio_stream::{Stream, StreamExt};
+use tonic::metadata::MetadataValue;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+/// Time to establish a connection before the address counts as unreachable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Largest message: a world of 50 regions is about 2 MB of JSON.
+const MAX_MESSAGE: usize = 32 * 1024 * 1024;
+
+/// A connection to one control plane.
+#[derive(Clone)]
+pub struct Client {
+    address: String,
+    inner: RegionsClient<InterceptedService<Channel, Bearer>>,
+}
+
+/// One message of the stream of frames.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// A whole world; everything before it is void.
+    Snapshot(Box<World>),
+    /// What changed, and how many frames were folded into it.
+    Delta(Box<Delta>, u32),
+    /// Nothing changed; the control plane lives. Its clock, milliseconds since 1970.
+    Heartbeat(i64),
+}
+
+#[derive(Clone)]
+struct Bearer(MetadataValue<tonic::metadata::Ascii>);
+
+impl tonic::service::Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+impl Client {
+    /// Connects to `address` (`http://host:port`) with a bearer token.
+    ///
+    /// # Errors
+    /// [`RpcError::Address`] for an unusable address or token, [`RpcError::Unreachable`] when nobody answers.
+    pub async fn connect(address: &str, token: &str) -> Result<Self, RpcError> {
+        let bad = |why: String| RpcError::Address {
+            address: address.to_owned(),
+            why,
+        };
+        let endpoint = Endpoint::from_shared(address.to_owned())
+            .map_err(|e| bad(e.to_string()))?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .keep_alive_timeout(Duration::from_secs(5));
+        let bearer = format!("Bearer {token}")
+            .parse()
+            .map_err(|_| bad("the token has characters that a header cannot carry".to_owned()))?;
+        let channel = endpoint.connect().await.map_err(|e| RpcError::Unreachable {
+            address: address.to_owned(),
+            why: root_cause(&e),
+        })?;
+        let inner =
+            RegionsClient::with_interceptor(channel, Bearer(bearer)).max_decoding_message_size(MAX_MESSAGE);
+        Ok(Self {
+            address: address.to_owned(),
+            inner,
+        })
+    }
+
+    fn error(&self, status: &Status) -> RpcError {
+        RpcError::from_status(&self.address, status)
+    }
+
+    /// Who the token belongs to.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn who_am_i(&mut self) -> Result<proto::Identity, RpcError> {
+        let reply = self.inner.who_am_i(proto::WhoAmIRequest {}).await;
+        reply.map(tonic::Response::into_inner).map_err(|s| self.error(&s))
+    }
+
+    /// The stream of frames: a snapshot first.
+    ///
+    /// # Errors
+    /// See [`RpcError`]; items of the stream are errors when it breaks, and it ends then.
+    pub async fn watch(
+        &mut self,
+    ) -> Result<impl Stream<Item = Result<Update, RpcError>> + Send + 'static + use<>, RpcError> {
+        let reply = self
+            .inner
+            .watch(proto::WatchRequest {})
+            .await
+            .map_err(|s| self.error(&s))?;
+        let address = self.address.clone();
+        Ok(reply.into_inner().filter_map(move |frame| match frame {
+            Ok(frame) => update(frame).transpose(),
+            Err(status) => Some(Err(RpcError::from_status(&address, &status))),
+        }))
+    }
+
+    /// Asks for a plan. Changes nothing.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn plan(&mut self, request: &PlanRequest) -> Result<Plan, RpcError> {
+        let request = proto::PlanRequest {
+            request: json::encode("plan request", request)?,
+        };
+        let reply = self.inner.plan(request).await.map_err(|s| self.error(&s))?;
+        json::decode("plan", &reply.into_inner().plan)
+    }
+
+    /// Has a plan carried out; returns when it is durable and has begun.
+    ///
+    /// # Errors
+    /// See [`RpcError`]; a refusal (gate, drift, expiry, wrong confirmation) is [`RpcError::Refused`].
+    pub async fn execute(&mut self, plan: &Plan, confirmation: &str) -> Result<Operation, RpcError> {
+        let request = proto::ExecuteRequest {
+            plan_id: plan.id.clone(),
+            plan_hash: plan.hash.clone(),
+            confirmation: confirmation.to_owned(),
+        };
+        let reply = self.inner.execute(request).await.map_err(|s| self.error(&s))?;
+        json::decode("operation", &reply.into_inner().operation)
+    }
+
+    /// One operation with its progress.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn operation(&mut self, id: &str) -> Result<Operation, RpcError> {
+        let request = proto::GetOperationRequest { id: id.to_owned() };
+        let reply = self
+            .inner
+            .get_operation(request)
+            .await
+            .map_err(|s| self.error(&s))?;
+        json::decode("operation", &reply.into_inner().operation)
+    }
+
+    /// Decides about a held operation, or aborts a running one before its point of no return.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn resolve(
+        &mut self,
+        id: &str,
+        decision: proto::resolve_request::Decision,
+    ) -> Result<Operation, RpcError> {
+        let request = proto::ResolveRequest {
+            id: id.to_owned(),
+            decision: decision.into(),
+        };
+        let reply = self.inner.resolve(request).await.map_err(|s| self.error(&s))?;
+        json::decode("operation", &reply.into_inner().operation)
+    }
+
+    /// Acknowledges an alert by its key.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn acknowledge(&mut self, alert: &str) -> Result<(), RpcError> {
+        let request = proto::AcknowledgeRequest {
+            alert: alert.to_owned(),
+        };
+        self.inner
+            .acknowledge(request)
+            .await
+            .map(|_| ())
+            .map_err(|s| self.error(&s))
+    }
+}
+
+fn update(frame: proto::Frame) -> Result<Option<Update>, RpcError> {
+    let coalesced = frame.coalesced;
+    Ok(match frame.content {
+        Some(Content::Snapshot(bytes)) => Some(Update::Snapshot(json::decode("snapshot", &bytes)?)),
+        Some(Content::Delta(bytes)) => Some(Update::Delta(json::decode("delta", &bytes)?, coalesced)),
+        Some(Content::Heartbeat(beat)) => Some(Update::Heartbeat(beat.at_ms)),
+        None => None,
+    })
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
