@@ -1,2 +1,39 @@
-//! The console binary.
-fn main() {}
+//! The console's program: a command when one is given, else the screen.
+
+mod cli;
+
+use clap::Parser;
+use cli::args::Args;
+use cli::connect::Settings;
+use cli::exit::{CliError, Exit};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("aisoc-console: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(async {
+        match args.command.take() {
+            Some(command) => cli::run(command, &args).await,
+            None => screen(&args).await,
+        }
+    });
+    match ended {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => {
+            eprintln!("aisoc-console: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+async fn screen(args: &Args) -> Result<Exit, CliError> {
+    let settings = Settings::find(args)?;
+    aisoc_console::run(aisoc_console::Options { endpoints: settings.endpoints, token: settings.token }).await?;
+    Ok(Exit::Ok)
+}

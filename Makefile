@@ -1,0 +1,51 @@
+# AiSOC Regions. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+BIN := target/debug
+# A test that hangs is a failure with a name, not a lost CI run.
+TEST_MINUTES ?= 40
+
+.PHONY: help packages build up down reset test lint bench docs docs-check
+
+help: ## what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+packages: ## installs missing system packages, or says how
+	@deploy/packages.sh
+
+build: ## builds the backend and the console
+	$(CARGO) build --bins
+
+up: packages build ## starts the local three-region world and opens the console
+	@$(BIN)/aisoc local up
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/aisoc-console; else \
+	  $(BIN)/aisoc-console status || [ $$? -eq 1 ]; \
+	  echo "no terminal here: run $(BIN)/aisoc-console in one"; fi
+
+down: ## stops everything that `make up` started
+	@$(BIN)/aisoc local down
+
+reset: ## stops the local world and deletes its state
+	@$(BIN)/aisoc local reset --force
+
+lint: ## formatting and lints, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+docs: ## makes the generated files again (README's picture)
+	$(CARGO) build --bins
+	@assets/screens/make.sh
+
+docs-check: ## fails when a generated file is out of date
+	@assets/screens/make.sh --check
+
+test: packages lint ## every check and every test
+	$(CARGO) build --workspace --bins
+	@$(MAKE) --no-print-directory docs-check
+	timeout $(TEST_MINUTES)m $(CARGO) test --workspace --no-fail-fast
+
+bench: packages ## prints the figures that the README quotes
+	$(CARGO) build --workspace --bins
+	@$(BIN)/figures

@@ -1,0 +1,235 @@
+//! Plans and operations from the command line.
+
+use super::args::{Confirmed, OperationsCommand, OutputFormat, PlanTarget};
+use super::connect::{self, Settings};
+use super::exit::{CliError, Exit};
+use super::table::columns;
+use super::{out, print, report};
+use aisoc_model::operation::{Operation, OperationState};
+use aisoc_model::plan::{Decision, Gate, Plan, PlanRequest};
+use aisoc_model::text::sanitize;
+use aisoc_rpc::client::Client;
+use aisoc_rpc::error::RpcError;
+use aisoc_rpc::proto::resolve_request::Decision as Resolution;
+use std::time::Duration;
+
+/// Time between two looks at an operation that is waited for.
+const POLL: Duration = Duration::from_millis(250);
+/// Looks in a row that may fail before the outcome counts as unknown (the control plane may be restarting).
+const MISSED_LOOKS: u32 = 120;
+
+/// `plan …`: shows a plan; exit code 5 when a gate refuses it.
+///
+/// # Errors
+/// See [`CliError`].
+pub async fn plan(settings: &Settings, format: &OutputFormat, target: PlanTarget) -> Result<Exit, CliError> {
+    let plan = connect::client(settings).await?.plan(&target.into()).await?;
+    print(format, &plan, || plan_text(&plan))?;
+    Ok(if plan.may_execute() { Exit::Ok } else { Exit::Refused })
+}
+
+/// `drain`, `restore`, `failover`, `rollback`: plans, checks the confirmation, executes, and follows if wanted.
+///
+/// # Errors
+/// See [`CliError`].
+pub async fn execute(settings: &Settings, format: &OutputFormat, confirmed: Confirmed) -> Result<Exit, CliError> {
+    check_reason(&confirmed.request)?;
+    let mut client = connect::client(settings).await?;
+    let plan = client.plan(&confirmed.request).await?;
+    if !plan.may_execute() {
+        print(format, &plan, || plan_text(&plan))?;
+        return Ok(Exit::Refused);
+    }
+    let operation = client.execute(&plan, &confirmed.confirmation).await?;
+    if !confirmed.wait {
+        print(format, &operation, || {
+            format!("started {}; follow it with `aisoc-console operations show {}`\n", operation.id, operation.id)
+        })?;
+        return Ok(Exit::Ok);
+    }
+    let ended = follow(settings, client, operation, *format == OutputFormat::Text).await?;
+    print(format, &ended, || operation_text(&ended))?;
+    Ok(exit_of(&ended))
+}
+
+fn check_reason(request: &PlanRequest) -> Result<(), CliError> {
+    if request.reason.trim().is_empty() {
+        return Err(CliError::Usage("--reason is empty: say why, it goes into the record".to_owned()));
+    }
+    Ok(())
+}
+
+/// Waits for the end, printing each step as it ends; survives a restart of the control plane.
+async fn follow(
+    settings: &Settings,
+    mut client: Client,
+    mut operation: Operation,
+    tell: bool,
+) -> Result<Operation, CliError> {
+    let mut told = 0;
+    let mut missed = 0;
+    loop {
+        if tell {
+            told = tell_steps(&operation, told)?;
+        }
+        if operation.state.ended() || operation.state == OperationState::Held {
+            return Ok(operation);
+        }
+        tokio::time::sleep(POLL).await;
+        match client.operation(&operation.id).await {
+            Ok(latest) => {
+                operation = latest;
+                missed = 0;
+            }
+            Err(error @ (RpcError::Unauthenticated(_) | RpcError::Forbidden(_) | RpcError::NotFound(_))) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                missed += 1;
+                if missed > MISSED_LOOKS {
+                    return Err(RpcError::Unknown(error.to_string()).into());
+                }
+                if let Ok(again) = connect::client(settings).await {
+                    client = again;
+                }
+            }
+        }
+    }
+}
+
+fn tell_steps(operation: &Operation, told: usize) -> Result<usize, CliError> {
+    let mut seen = told;
+    for (step, planned) in operation.steps.iter().zip(&operation.plan.steps).skip(told) {
+        let Some(ended) = step.ended_at else { break };
+        let detail = sanitize(step.detail.as_deref().unwrap_or_default(), 160);
+        out(&format!("{}  {}  {detail}\n", report::clock(ended), sanitize(&planned.title, 80)))?;
+        seen += 1;
+    }
+    Ok(seen)
+}
+
+fn exit_of(operation: &Operation) -> Exit {
+    match operation.state {
+        OperationState::Done => Exit::Ok,
+        OperationState::Running | OperationState::Aborting => Exit::Unknown,
+        OperationState::Held | OperationState::Failed | OperationState::Aborted => Exit::NotAsWanted,
+    }
+}
+
+/// `operations …`.
+///
+/// # Errors
+/// See [`CliError`].
+pub async fn operations(
+    settings: &Settings,
+    format: &OutputFormat,
+    command: OperationsCommand,
+) -> Result<Exit, CliError> {
+    let resolve = async |id: String, decision: Resolution| -> Result<Exit, CliError> {
+        let operation = connect::client(settings).await?.resolve(&id, decision).await?;
+        print(format, &operation, || operation_text(&operation))?;
+        Ok(Exit::Ok)
+    };
+    match command {
+        OperationsCommand::List => {
+            let world = connect::world(settings).await?;
+            print(format, &world.operations, || list_text(world.operations.values()))?;
+            Ok(Exit::Ok)
+        }
+        OperationsCommand::Show { id } => {
+            let operation = connect::client(settings).await?.operation(&id).await?;
+            print(format, &operation, || operation_text(&operation))?;
+            Ok(Exit::Ok)
+        }
+        OperationsCommand::Retry { id } => resolve(id, Resolution::Retry).await,
+        OperationsCommand::Abort { id } => resolve(id, Resolution::Abort).await,
+    }
+}
+
+fn list_text<'a>(operations: impl Iterator<Item = &'a Operation>) -> String {
+    let rows: Vec<[String; 6]> = operations
+        .map(|o| {
+            [
+                o.id.clone(),
+                report::clock(o.started_at),
+                o.plan.request.target.kind().word().to_owned(),
+                sanitize(o.plan.request.target.confirmation(), 40),
+                o.state.word().to_owned(),
+                sanitize(o.outcome.as_deref().unwrap_or_default(), 80),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return "no operations yet\n".to_owned();
+    }
+    columns(["ID", "STARTED", "KIND", "TARGET", "STATE", "OUTCOME"], &rows)
+}
+
+fn plan_text(plan: &Plan) -> String {
+    let mut text = format!("{}\n  environment {}\n", sanitize(&plan.summary, 400), sanitize(&plan.environment, 60));
+    if let Some(outage) = plan.predicted_write_outage_ms {
+        text.push_str(&format!("  predicted write outage {:.1} s\n", outage as f64 / 1000.0));
+    }
+    for line in &plan.affected {
+        text.push_str(&format!("  affects: {}\n", sanitize(line, 200)));
+    }
+    text.push_str("\nGates\n");
+    for gate in &plan.gates {
+        text.push_str(&gate_text(gate));
+    }
+    text.push_str("\nSteps\n");
+    for (number, step) in plan.steps.iter().enumerate() {
+        let mark = if step.point_of_no_return { "  <- point of no return" } else { "" };
+        text.push_str(&format!("  {}. {}{mark}\n     {}\n", number + 1, sanitize(&step.title, 120), sanitize(&step.request, 200)));
+        if let Some(undo) = &step.undo {
+            text.push_str(&format!("     undo: {}\n", sanitize(undo, 200)));
+        }
+    }
+    let verdict = if plan.may_execute() { "may be executed" } else { "REFUSED by the gates above" };
+    text.push_str(&format!("\nPlan {} {verdict}; it expires at {}\n", plan.id, report::clock(plan.expires_at)));
+    text
+}
+
+fn gate_text(gate: &Gate) -> String {
+    let word = match gate.decision {
+        Decision::Pass => "pass",
+        Decision::Refuse => "REFUSE",
+        Decision::NeedsOverride => "NEEDS OVERRIDE",
+        Decision::Overridden => "OVERRIDDEN",
+    };
+    let mut text = format!("  {word:<14}  {}: {}\n", sanitize(&gate.name, 40), sanitize(&gate.why, 300));
+    if gate.decision != Decision::Pass {
+        for line in &gate.evidence {
+            text.push_str(&format!("                  {}\n", sanitize(line, 200)));
+        }
+    }
+    text
+}
+
+fn operation_text(operation: &Operation) -> String {
+    let mut text = format!(
+        "{} {} {}\n",
+        operation.plan.request.target.kind().word(),
+        sanitize(operation.plan.request.target.confirmation(), 60),
+        operation.state.word()
+    );
+    if let Some(outcome) = &operation.outcome {
+        text.push_str(&format!("  {}\n", sanitize(outcome, 400)));
+    }
+    for (step, planned) in operation.steps.iter().zip(&operation.plan.steps) {
+        text.push_str(&format!(
+            "  {:<12}  {}  {}\n",
+            format!("{:?}", step.state).to_lowercase(),
+            sanitize(&planned.title, 80),
+            sanitize(step.detail.as_deref().unwrap_or_default(), 160)
+        ));
+    }
+    for (name, at) in &operation.times {
+        let after = aisoc_model::clock::millis_between(operation.started_at, *at) as f64 / 1000.0;
+        text.push_str(&format!("  t_{:<20} +{after:.3} s\n", sanitize(name, 20)));
+    }
+    for (name, figure) in &operation.figures {
+        text.push_str(&format!("  {:<22} {figure}\n", sanitize(name, 22)));
+    }
+    text
+}

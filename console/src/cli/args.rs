@@ -1,0 +1,314 @@
+//! The command line.
+
+use super::exit;
+use aisoc_console::page::Page;
+use aisoc_console::snapshot::Style;
+use aisoc_model::RegionId;
+use aisoc_model::plan::{Override, PlanRequest, Target};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Multi-region operations console of `AiSOC`.
+///
+/// Without a command it opens the screen. Every command works without a terminal.
+#[derive(Debug, Parser)]
+#[command(name = "aisoc-console", version, after_help = exit::TABLE)]
+pub struct Args {
+    /// Control plane, http://host:port; repeat it for more, tried in order.
+    #[arg(long, global = true, env = "AISOC_ENDPOINT", value_delimiter = ',')]
+    pub endpoint: Vec<String>,
+    /// File that holds the bearer token.
+    #[arg(long, global = true, env = "AISOC_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// State directory of a local world, for its addresses and token.
+    #[arg(long, global = true, env = "AISOC_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Format of what a command prints.
+    #[arg(long, short, global = true, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+    /// What to do; nothing opens the screen.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Format of what a command prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For a person.
+    Text,
+    /// For a script: the documents of the vocabulary.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole picture in a few lines; exit code 1 when something is not healthy.
+    Status,
+    /// Regions: role, health, weight, traffic, writer.
+    Regions,
+    /// Replication links and how far each is behind.
+    Lag,
+    /// Indicators against their objectives.
+    Slis,
+    /// Alerts of the platform.
+    Alerts,
+    /// Acknowledges an alert by its key (see `alerts`).
+    Ack {
+        /// The alert's key.
+        alert: String,
+    },
+    /// Prints a line whenever something that matters changes.
+    Watch,
+    /// Draws one page as the screen would.
+    Snapshot {
+        /// Which page.
+        #[arg(long, default_value = "overview")]
+        page: Page,
+        /// Columns x rows.
+        #[arg(long, default_value = "120x40", value_parser = size)]
+        size: (u16, u16),
+        /// How to draw it (with `--output json` the frame's data is printed instead).
+        #[arg(long, value_enum, default_value_t = Style::Text)]
+        style: Style,
+        /// Draw a frame that `status --output json` printed, instead of the present one.
+        #[arg(long)]
+        world: Option<PathBuf>,
+    },
+    /// Operations that run or ran.
+    Operations {
+        /// What about them.
+        #[command(subcommand)]
+        command: OperationsCommand,
+    },
+    /// Decides what an operation would do; changes nothing.
+    Plan {
+        /// Of which operation.
+        #[command(subcommand)]
+        target: PlanTarget,
+    },
+    /// Takes a region out of the load balancer's rotation, in steps.
+    Drain(Acting<DrainTarget>),
+    /// Puts a region back, in steps.
+    Restore(Acting<RestoreTarget>),
+    /// Makes a region's database member the writer, without losing a write.
+    Failover(Acting<FailoverTarget>),
+    /// Returns a release to its last good revision, or to a named one.
+    Rollback(Acting<RollbackTarget>),
+}
+
+/// What about operations.
+#[derive(Debug, Subcommand)]
+pub enum OperationsCommand {
+    /// All that the control plane remembers, the newest last.
+    List,
+    /// One, with its steps, times and figures.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Has a held operation try its failed step again.
+    Retry {
+        /// Its id.
+        id: String,
+    },
+    /// Undoes an operation, before its point of no return.
+    Abort {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Of which operation.
+#[derive(Debug, Subcommand)]
+pub enum PlanTarget {
+    /// Take a region out of rotation.
+    Drain(Planning<DrainTarget>),
+    /// Put it back.
+    Restore(Planning<RestoreTarget>),
+    /// Move the writer.
+    Failover(Planning<FailoverTarget>),
+    /// Return a release to an earlier revision.
+    Rollback(Planning<RollbackTarget>),
+}
+
+/// What a plan needs besides its target.
+#[derive(Debug, clap::Args)]
+pub struct Planning<T: clap::Args> {
+    #[command(flatten)]
+    target: T,
+    /// Why, for the record.
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// Overrides a gate by name: `gate=why`; repeatable.
+    #[arg(long = "override", value_parser = override_of)]
+    overrides: Vec<Override>,
+}
+
+/// What acting needs besides its target.
+#[derive(Debug, clap::Args)]
+pub struct Acting<T: clap::Args> {
+    #[command(flatten)]
+    target: T,
+    /// The region's or the release's name once more: this is the confirmation.
+    #[arg(long)]
+    confirm: String,
+    /// Why, for the record.
+    #[arg(long)]
+    reason: String,
+    /// Overrides a gate by name: `gate=why`; repeatable.
+    #[arg(long = "override", value_parser = override_of)]
+    overrides: Vec<Override>,
+    /// Stay until the operation has ended, and say how.
+    #[arg(long)]
+    wait: bool,
+}
+
+/// A confirmed request.
+#[derive(Debug)]
+pub struct Confirmed {
+    /// What to do.
+    pub request: PlanRequest,
+    /// What was typed as confirmation.
+    pub confirmation: String,
+    /// Whether to wait for the end.
+    pub wait: bool,
+}
+
+/// Which region to drain.
+#[derive(Debug, clap::Args)]
+pub struct DrainTarget {
+    /// The region.
+    region: RegionId,
+    /// Seconds to wait for open requests before saying what is left.
+    #[arg(long, default_value_t = 60)]
+    deadline: u32,
+    /// Seconds after which the drain ends by itself; 0 = never.
+    #[arg(long, default_value_t = 14_400)]
+    expires: u32,
+}
+
+/// Which region to put back.
+#[derive(Debug, clap::Args)]
+pub struct RestoreTarget {
+    /// The region.
+    region: RegionId,
+}
+
+/// Where the writer goes.
+#[derive(Debug, clap::Args)]
+pub struct FailoverTarget {
+    /// The new writer's region.
+    #[arg(long)]
+    to: RegionId,
+}
+
+/// Which release to return to what.
+#[derive(Debug, clap::Args)]
+pub struct RollbackTarget {
+    /// The release's name.
+    #[arg(long)]
+    release: String,
+    /// The revision; the last good one when absent.
+    #[arg(long)]
+    revision: Option<u32>,
+}
+
+impl From<DrainTarget> for Target {
+    fn from(t: DrainTarget) -> Self {
+        Self::Drain { region: t.region, deadline_seconds: t.deadline, expires_seconds: t.expires }
+    }
+}
+
+impl From<RestoreTarget> for Target {
+    fn from(t: RestoreTarget) -> Self {
+        Self::Restore { region: t.region }
+    }
+}
+
+impl From<FailoverTarget> for Target {
+    fn from(t: FailoverTarget) -> Self {
+        Self::Failover { to: t.to }
+    }
+}
+
+impl From<RollbackTarget> for Target {
+    fn from(t: RollbackTarget) -> Self {
+        Self::Rollback { release: t.release, revision: t.revision }
+    }
+}
+
+impl<T: clap::Args + Into<Target>> From<Planning<T>> for PlanRequest {
+    fn from(p: Planning<T>) -> Self {
+        Self { target: p.target.into(), reason: p.reason, overrides: p.overrides }
+    }
+}
+
+impl<T: clap::Args + Into<Target>> From<Acting<T>> for Confirmed {
+    fn from(a: Acting<T>) -> Self {
+        Self {
+            request: PlanRequest { target: a.target.into(), reason: a.reason, overrides: a.overrides },
+            confirmation: a.confirm,
+            wait: a.wait,
+        }
+    }
+}
+
+impl From<PlanTarget> for PlanRequest {
+    fn from(target: PlanTarget) -> Self {
+        match target {
+            PlanTarget::Drain(p) => p.into(),
+            PlanTarget::Restore(p) => p.into(),
+            PlanTarget::Failover(p) => p.into(),
+            PlanTarget::Rollback(p) => p.into(),
+        }
+    }
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || format!("'{text}' is not a size: give COLUMNSxROWS, for example 120x40, up to 1000x500");
+    let (columns, rows) = text.split_once('x').ok_or_else(wrong)?;
+    let (columns, rows): (u16, u16) =
+        (columns.parse().map_err(|_| wrong())?, rows.parse().map_err(|_| wrong())?);
+    if (1..=1000).contains(&columns) && (1..=500).contains(&rows) { Ok((columns, rows)) } else { Err(wrong()) }
+}
+
+fn override_of(text: &str) -> Result<Override, String> {
+    match text.split_once('=') {
+        Some((gate, reason)) if !gate.trim().is_empty() && !reason.trim().is_empty() => {
+            Ok(Override { gate: gate.trim().to_owned(), reason: reason.trim().to_owned() })
+        }
+        _ => Err(format!("'{text}' does not name a gate and a reason: give GATE=WHY")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn acting_needs_confirmation_and_reason() {
+        for missing in [vec!["drain", "us-east-1"], vec!["drain", "us-east-1", "--confirm", "us-east-1"]] {
+            let line = std::iter::once("aisoc-console").chain(missing);
+            assert!(Args::try_parse_from(line).is_err());
+        }
+        let line = ["aisoc-console", "failover", "--to", "eu-west-1", "--confirm", "x", "--reason", "y", "--wait"];
+        assert!(Args::try_parse_from(line).is_ok());
+    }
+
+    #[test]
+    fn sizes_and_overrides() {
+        assert_eq!(size("80x24"), Ok((80, 24)));
+        for bad in ["80", "0x10", "80x", "x24", "99999x1", "80x24x1"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        assert!(override_of("rpo=legal said so").is_ok());
+        assert!(override_of("rpo").is_err() && override_of("=x").is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! The world in lines of text.
+
+use super::exit::Exit;
+use super::table::columns;
+use aisoc_model::alert::{Alert, AlertState};
+use aisoc_model::lag::LagLevel;
+use aisoc_model::observed::{Freshness, Observed};
+use aisoc_model::region::{Health, PostgresRole, Region};
+use aisoc_model::sli::{SliReading, SliUnit};
+use aisoc_model::text::sanitize;
+use aisoc_model::world::World;
+use jiff::Timestamp;
+
+/// Longest text from a server in a cell.
+const CELL: usize = 60;
+
+/// Whether everything is healthy: what `status` exits with.
+pub fn verdict(world: &World) -> Exit {
+    let healthy = !world.regions.is_empty()
+        && world.regions.values().all(|r| r.health == Health::Healthy)
+        && firing(world).next().is_none();
+    if healthy { Exit::Ok } else { Exit::NotAsWanted }
+}
+
+/// The whole picture in a few lines.
+pub fn status(world: &World) -> String {
+    let mut text = format!(
+        "{} ({}), seen by {} at {}\n\n{}\n",
+        sanitize(&world.head.environment, CELL),
+        kind(world),
+        sanitize(&world.head.control_plane, CELL),
+        clock(world.head.at),
+        regions(world)
+    );
+    let firing: Vec<&Alert> = firing(world).map(|(_, a)| a).collect();
+    if firing.is_empty() {
+        text.push_str("\nno alert is firing\n");
+    } else {
+        text.push('\n');
+        text.push_str(&alerts(world));
+    }
+    for fault in world.faults.values() {
+        text.push_str(&format!("fault injected: {:?}\n", fault.spec));
+    }
+    if let Some(operation) = world.running_operation() {
+        text.push_str(&format!(
+            "\n{} {}: {} ({})\n",
+            operation.plan.request.target.kind().word(),
+            operation.state.word(),
+            sanitize(&operation.plan.summary, 200),
+            operation.id
+        ));
+    }
+    text
+}
+
+/// One line: what `watch` prints when it changes.
+pub fn one_line(world: &World) -> String {
+    let regions: Vec<String> = world
+        .regions
+        .values()
+        .map(|r| format!("{} {}{}", r.id, r.health.word(), r.drain.as_ref().map_or("", |_| " drained")))
+        .collect();
+    let alerts: Vec<String> =
+        firing(world).map(|(key, a)| format!("{:?} {}", a.severity, sanitize(key, CELL))).collect();
+    let operation = world
+        .running_operation()
+        .map(|o| format!("; {} {}", o.plan.request.target.kind().word(), o.state.word()))
+        .unwrap_or_default();
+    let alerts = if alerts.is_empty() { "no alerts".to_owned() } else { alerts.join(", ") };
+    format!("{}; writer {}; {alerts}{operation}", regions.join(", "), writers(world))
+}
+
+fn kind(world: &World) -> &'static str {
+    use aisoc_model::topology::EnvironmentKind::{Local, Production, Staging};
+    match world.head.environment_kind {
+        Local => "local",
+        Staging => "staging",
+        Production => "PRODUCTION",
+    }
+}
+
+fn writers(world: &World) -> String {
+    let now = world.head.at;
+    let names: Vec<&str> = world
+        .regions
+        .values()
+        .filter(|r| r.postgres.fresh(now).is_some_and(|p| p.role == PostgresRole::Writer))
+        .map(|r| r.id.as_str())
+        .collect();
+    if names.is_empty() { "none seen".to_owned() } else { names.join(" AND ") }
+}
+
+fn firing(world: &World) -> impl Iterator<Item = (&String, &Alert)> {
+    world.alerts.iter().filter(|(_, a)| a.state == AlertState::Firing)
+}
+
+/// A table of the regions.
+pub fn regions(world: &World) -> String {
+    let now = world.head.at;
+    let rows: Vec<[String; 8]> = world.regions.values().map(|r| region_row(r, now)).collect();
+    columns(["REGION", "ROLE", "HEALTH", "WEIGHT", "REQ/S", "SESSIONS", "POSTGRES", "WHY"], &rows)
+}
+
+fn region_row(region: &Region, now: Timestamp) -> [String; 8] {
+    let drained = if region.drain.is_some() { " drained" } else { "" };
+    [
+        region.id.to_string(),
+        region.role.word().to_owned(),
+        format!("{}{drained}", region.health.word()),
+        cell(&region.traffic, now, |t| format!("{} %", t.weight_percent)),
+        cell(&region.traffic, now, |t| format!("{:.1}", t.requests_per_second)),
+        cell(&region.traffic, now, |t| t.sessions.to_string()),
+        cell(&region.postgres, now, |p| match p.role {
+            PostgresRole::Writer => "writer".to_owned(),
+            PostgresRole::Replica => p.replication_state.clone().unwrap_or_else(|| "replica".to_owned()),
+            PostgresRole::Neither => p.state.clone(),
+        }),
+        sanitize(&region.reasons.join("; "), 100),
+    ]
+}
+
+/// A table of the replication links.
+pub fn lag(world: &World) -> String {
+    let now = world.head.at;
+    let rows: Vec<[String; 6]> = world
+        .links
+        .values()
+        .map(|l| {
+            [
+                l.kind.name().to_owned(),
+                format!("{} -> {}", l.from, l.to),
+                cell(&l.lag_seconds, now, |s| format!("{s:.2} s")),
+                cell(&l.lag_amount, now, |n| format!("{n} {}", l.amount_unit())),
+                cell(&l.state, now, Clone::clone),
+                level(l.level).to_owned(),
+            ]
+        })
+        .collect();
+    columns(["KIND", "LINK", "LAG", "AMOUNT", "STATE", "LEVEL"], &rows)
+}
+
+fn level(level: LagLevel) -> &'static str {
+    match level {
+        LagLevel::Ok => "ok",
+        LagLevel::AboveTarget => "above target",
+        LagLevel::Unknown => "unknown",
+        LagLevel::Alert => "ALERT",
+        LagLevel::Page => "PAGE",
+    }
+}
+
+/// A table of the indicators.
+pub fn slis(world: &World) -> String {
+    let now = world.head.at;
+    let rows: Vec<[String; 7]> = world
+        .slis
+        .values()
+        .map(|s| {
+            [
+                s.region.to_string(),
+                s.sli.name().to_owned(),
+                cell(&s.value, now, |v| value(s, *v)),
+                value(s, s.objective.bound),
+                s.value.fresh(now).map_or("-", |v| if s.objective.met_by(*v) { "met" } else { "MISSED" }).to_owned(),
+                s.burn_rate.map_or_else(|| "-".to_owned(), |b| format!("{b:.1}")),
+                format!("{} in {} s", s.samples, s.window_seconds),
+            ]
+        })
+        .collect();
+    columns(["REGION", "INDICATOR", "VALUE", "OBJECTIVE", "", "BURN", "SAMPLES"], &rows)
+}
+
+fn value(reading: &SliReading, value: f64) -> String {
+    match reading.sli.unit() {
+        SliUnit::Ratio => format!("{:.2} %", value * 100.0),
+        SliUnit::Seconds if value < 1.0 => format!("{:.0} ms", value * 1000.0),
+        SliUnit::Seconds => format!("{value:.2} s"),
+    }
+}
+
+/// A table of the alerts, the worst first.
+pub fn alerts(world: &World) -> String {
+    if world.alerts.is_empty() {
+        return "no alerts\n".to_owned();
+    }
+    let mut alerts: Vec<(&String, &Alert)> = world.alerts.iter().collect();
+    alerts.sort_by_key(|(key, a)| (a.state != AlertState::Firing, a.severity, (*key).clone()));
+    let rows: Vec<[String; 6]> = alerts
+        .into_iter()
+        .map(|(key, a)| {
+            let state = match a.state {
+                AlertState::Pending => "pending",
+                AlertState::Firing => "FIRING",
+                AlertState::Resolved => "resolved",
+            };
+            [
+                format!("{:?}", a.severity),
+                state.to_owned(),
+                age(a.since, world.head.at),
+                sanitize(key, 80),
+                sanitize(&a.summary, 80),
+                a.acknowledged.as_ref().map_or_else(String::new, |k| format!("by {}", sanitize(&k.by, 20))),
+            ]
+        })
+        .collect();
+    columns(["SEV", "STATE", "AGE", "ALERT", "SUMMARY", "ACKNOWLEDGED"], &rows)
+}
+
+fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = aisoc_model::clock::millis_between(since, now) / 1000;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+/// A cell: the value while fresh, else the word for why there is none.
+fn cell<T>(observed: &Observed<T>, now: Timestamp, text: impl Fn(&T) -> String) -> String {
+    match observed.freshness(now) {
+        Freshness::Fresh(value) => sanitize(&text(value), CELL),
+        Freshness::Stale(value, age) => sanitize(&format!("{} (stale {} s)", text(value), age / 1000), CELL),
+        Freshness::Lost(value, age, _) => sanitize(&format!("{} (lost {} s)", text(value), age / 1000), CELL),
+        other => other.word().to_owned(),
+    }
+}
+
+/// Time of day, UTC.
+pub fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,160 @@
+//! A local world of a test's own: started once, stopped whatever happens.
+
+use crate::command::{self, Finished};
+use anyhow::{Context, Result};
+use aisoc_model::RegionId;
+use aisoc_model::inventory::Inventory;
+use aisoc_model::operation::Operation;
+use aisoc_model::world::World;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A running three-region world.
+#[derive(Debug)]
+pub struct LocalWorld {
+    state: PathBuf,
+    // Removes the directory after Drop has stopped the world.
+    _directory: tempfile::TempDir,
+    /// How long `aisoc local up` took.
+    pub start: Duration,
+}
+
+impl LocalWorld {
+    /// Starts one in a temporary directory, with the generator at the given rates.
+    ///
+    /// # Errors
+    /// When it does not get ready; the error holds what `up` printed.
+    pub async fn start() -> Result<Self> {
+        // World-readable up to the state directory, because the databases run as another user under root.
+        let directory = tempfile::Builder::new().prefix("aisoc-e2e-").tempdir()?;
+        std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let state = directory.path().join("state");
+        let begun = Instant::now();
+        let mut world = Self { state, _directory: directory, start: Duration::ZERO };
+        world.local(&["up"]).await?.expect_code(0).context("aisoc local up")?;
+        world.start = begun.elapsed();
+        Ok(world)
+    }
+
+    /// The state directory.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Runs `aisoc local …`.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub async fn local(&self, arguments: &[&str]) -> Result<Finished> {
+        let arguments: Vec<&str> = std::iter::once("local").chain(arguments.iter().copied()).collect();
+        command::run("aisoc", &self.state, &arguments).await
+    }
+
+    /// Runs `aisoc-console …`.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub async fn console(&self, arguments: &[&str]) -> Result<Finished> {
+        command::run("aisoc-console", &self.state, arguments).await
+    }
+
+    /// What the supervisor says of its processes.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn inventory(&self) -> Result<Inventory> {
+        self.local(&["status", "--output", "json"]).await?.json()
+    }
+
+    /// What the control plane sees.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn seen(&self) -> Result<World> {
+        self.console(&["status", "--output", "json"]).await?.json()
+    }
+
+    /// An operation to its end, by command.
+    ///
+    /// # Errors
+    /// When it does not end with exit code 0.
+    pub async fn operate(&self, arguments: &[&str]) -> Result<Operation> {
+        let arguments: Vec<&str> =
+            arguments.iter().copied().chain(["--reason", "end-to-end test", "--wait", "--output", "json"]).collect();
+        self.console(&arguments).await?.expect_code(0)?.json()
+    }
+
+    /// Base URL of the load balancer.
+    ///
+    /// # Errors
+    /// When the supervisor does not name it.
+    pub async fn load_balancer(&self) -> Result<String> {
+        let inventory = self.inventory().await?;
+        let at = inventory.endpoints.get("load_balancer").context("no load balancer in the inventory")?;
+        Ok(if at.starts_with("http") { at.clone() } else { format!("http://{at}") })
+    }
+
+    /// A port of a process.
+    ///
+    /// # Errors
+    /// When there is no such process or port.
+    pub async fn port(&self, process: &str, purpose: &str) -> Result<u16> {
+        let inventory = self.inventory().await?;
+        let process = inventory
+            .processes
+            .iter()
+            .find(|p| p.name == process)
+            .with_context(|| format!("no process {process}"))?;
+        process.ports.get(purpose).copied().with_context(|| format!("{} has no {purpose} port", process.name))
+    }
+
+    /// A token of the local world, for example `api-acme`.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn token(&self, name: &str) -> Result<String> {
+        let path = self.state.join("tokens").join(format!("{name}.token"));
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
+    }
+
+    /// The regions of the local world, writer's home first.
+    ///
+    /// # Errors
+    /// Never; the labels are valid.
+    pub fn regions() -> Result<[RegionId; 3]> {
+        Ok(["us-east-1".parse()?, "eu-west-1".parse()?, "ap-southeast-1".parse()?])
+    }
+}
+
+impl Drop for LocalWorld {
+    fn drop(&mut self) {
+        // Synchronous on purpose: it has to happen also while a panic unwinds a failed test.
+        let Ok(program) = command::program("aisoc") else { return };
+        let ended = std::process::Command::new(program)
+            .args(["local", "down"])
+            .env("AISOC_STATE_DIR", &self.state)
+            .output();
+        if let Ok(output) = ended
+            && !output.status.success()
+        {
+            eprintln!("aisoc local down: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        if std::thread::panicking() {
+            show_logs(&self.state.join("logs"));
+        }
+    }
+}
+
+/// The ends of the logs of a world that failed a test.
+fn show_logs(directory: &Path) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for path in entries.flatten().map(|e| e.path()) {
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            let lines: Vec<&str> = text.lines().collect();
+            let tail = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
+            eprintln!("--- {}\n{}", path.display(), tail.join("\n"));
+        }
+    }
+}
