@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Spans remembered as possible parents, and children remembered that wait for theirs.
@@ -39,6 +39,13 @@ pub struct Edge {
 }
 
 type SpanKey = [u8; 24];
+
+#[derive(Debug)]
+struct Calls {
+    all: u64,
+    failed: u64,
+    last_seen: Timestamp,
+}
 
 /// A map that forgets its oldest entries.
 #[derive(Debug)]
@@ -72,11 +79,11 @@ impl<V> Recent<V> {
 /// Recent spans and the edges learned from them.
 #[derive(Debug, Default)]
 pub(super) struct ServiceMap {
-    names: BTreeMap<Arc<str>, ()>,
+    names: BTreeSet<Arc<str>>,
     spans: Recent<Arc<str>>,
-    /// By the child's own key: its parent, its service, whether it failed.
+    /// By the missing parent: the services of its children, and whether they failed.
     waiting: Recent<Vec<(Arc<str>, bool)>>,
-    edges: BTreeMap<(Arc<str>, Arc<str>), (u64, u64, Timestamp)>,
+    edges: BTreeMap<(Arc<str>, Arc<str>), Calls>,
 }
 
 impl ServiceMap {
@@ -92,12 +99,12 @@ impl ServiceMap {
     pub(super) fn edges(&self) -> Vec<Edge> {
         self.edges
             .iter()
-            .map(|((caller, callee), (calls, failed, last_seen))| Edge {
+            .map(|((caller, callee), calls)| Edge {
                 caller: caller.to_string(),
                 callee: callee.to_string(),
-                calls: *calls,
-                failed: *failed,
-                last_seen: *last_seen,
+                calls: calls.all,
+                failed: calls.failed,
+                last_seen: calls.last_seen,
             })
             .collect()
     }
@@ -143,28 +150,32 @@ impl ServiceMap {
         }
     }
 
-    fn edge(&mut self, caller: &Arc<str>, callee: &Arc<str>, failed: bool, now: Timestamp) {
-        if caller == callee {
+    fn edge(&mut self, from: &Arc<str>, to: &Arc<str>, failed: bool, now: Timestamp) {
+        if from == to {
             return;
         }
-        let between = (Arc::clone(caller), Arc::clone(callee));
+        let between = (Arc::clone(from), Arc::clone(to));
         if self.edges.len() >= MAX_EDGES && !self.edges.contains_key(&between) {
             return;
         }
-        let (calls, failures, last_seen) = self.edges.entry(between).or_insert((0, 0, now));
-        *calls += 1;
-        *failures += u64::from(failed);
-        *last_seen = now;
+        let calls = self.edges.entry(between).or_insert(Calls {
+            all: 0,
+            failed: 0,
+            last_seen: now,
+        });
+        calls.all += 1;
+        calls.failed += u64::from(failed);
+        calls.last_seen = now;
     }
 
     /// One allocation for each name; names past the bound are not shared, only costlier.
     fn name(&mut self, text: &str) -> Arc<str> {
         let clean: Arc<str> = sanitize(text, MAX_NAME).into();
-        if let Some((held, ())) = self.names.get_key_value(&clean) {
+        if let Some(held) = self.names.get(&clean) {
             return Arc::clone(held);
         }
         if self.names.len() < MAX_EDGES {
-            self.names.insert(Arc::clone(&clean), ());
+            self.names.insert(Arc::clone(&clean));
         }
         clean
     }
@@ -237,16 +248,16 @@ mod tests {
 
     #[test]
     fn an_edge_is_learned_in_whatever_order_spans_arrive() {
-        let caller = export("ingest", vec![span(1, 0), span(2, 1)]);
+        let first = export("ingest", vec![span(1, 0), span(2, 1)]);
         let mut failing = span(3, 2);
         failing.status = Some(Status {
             code: StatusCode::Error as i32,
             ..Status::default()
         });
-        let callee = export("enrichment", vec![failing, span(4, 3)]);
+        let second = export("enrichment", vec![failing, span(4, 3)]);
         let expected = vec![("ingest".to_owned(), "enrichment".to_owned(), 1, 1)];
-        assert_eq!(learned(&[caller.clone(), callee.clone()]), expected);
-        assert_eq!(learned(&[callee, caller]), expected);
+        assert_eq!(learned(&[first.clone(), second.clone()]), expected);
+        assert_eq!(learned(&[second, first]), expected);
     }
 
     #[test]

@@ -62,16 +62,17 @@ struct Stream<A> {
 /// What is remembered of every stream.
 pub struct Streams<A> {
     hasher: RandomState,
-    streams: HashMap<u64, Stream<A>>,
+    held: HashMap<u64, Stream<A>>,
     keep_ms: i64,
 }
 
 impl<A: Amount> Streams<A> {
     /// Streams are forgotten when they were silent for `keep_ms` and room is needed.
+    #[must_use]
     pub fn new(keep_ms: i64) -> Self {
         Self {
             hasher: RandomState::new(),
-            streams: HashMap::new(),
+            held: HashMap::new(),
             keep_ms,
         }
     }
@@ -84,11 +85,11 @@ impl<A: Amount> Streams<A> {
     /// What a point with delta temporality adds.
     pub fn delta(&mut self, key: u64, at: Interval, amount: A, now_ms: i64) -> Outcome<A> {
         let room = self.make_room(key, now_ms);
-        let Some(stream) = self.streams.get_mut(&key) else {
+        let Some(stream) = self.held.get_mut(&key) else {
             // Without room a repetition goes unnoticed; better than losing the measurement.
             if room {
                 let state = State::Delta(VecDeque::from([at]));
-                self.streams.insert(
+                self.held.insert(
                     key,
                     Stream {
                         state,
@@ -119,7 +120,7 @@ impl<A: Amount> Streams<A> {
         if !self.make_room(key, now_ms) {
             return Outcome::TooManyStreams;
         }
-        let before = self.streams.get(&key).map(|stream| &stream.state);
+        let before = self.held.get(&key).map(|stream| &stream.state);
         let outcome = match before {
             Some(State::Cumulative(seen, _)) if *seen == at => Outcome::Duplicate,
             Some(State::Cumulative(seen, _)) if at.end < seen.end && at.start <= seen.start => {
@@ -135,7 +136,7 @@ impl<A: Amount> Streams<A> {
             _ => Outcome::Baseline,
         };
         let state = State::Cumulative(at, total);
-        self.streams.insert(
+        self.held.insert(
             key,
             Stream {
                 state,
@@ -147,11 +148,11 @@ impl<A: Amount> Streams<A> {
 
     /// Whether there is room for `key`, after forgetting silent streams if need be.
     fn make_room(&mut self, key: u64, now_ms: i64) -> bool {
-        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&key) {
+        if self.held.len() >= MAX_STREAMS && !self.held.contains_key(&key) {
             let oldest = now_ms - self.keep_ms;
-            self.streams.retain(|_, stream| stream.last_ms >= oldest);
+            self.held.retain(|_, stream| stream.last_ms >= oldest);
         }
-        self.streams.len() < MAX_STREAMS || self.streams.contains_key(&key)
+        self.held.len() < MAX_STREAMS || self.held.contains_key(&key)
     }
 }
 
@@ -213,6 +214,6 @@ mod tests {
             streams.cumulative(one_more, at(0, 1), 1, 10, 1_001),
             Outcome::Baseline
         );
-        assert_eq!(streams.streams.len(), 1);
+        assert_eq!(streams.held.len(), 1);
     }
 }

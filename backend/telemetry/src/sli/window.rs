@@ -129,7 +129,7 @@ mod tests {
             for at in &times { window.record(*at, &1, now); }
             let expected = times.iter().filter(|at| **at / 1_000 > now / 1_000 - SUB_WINDOWS).count() as u64;
             prop_assert_eq!(window.merged(now), expected);
-            prop_assert!(window.held.len() as i64 <= SUB_WINDOWS);
+            prop_assert!(window.held.len() <= usize::try_from(SUB_WINDOWS).unwrap());
         }
     }
 }
