@@ -1,0 +1,54 @@
+//! Alerts: the rules of `assets/slo.yaml` held against each frame.
+//!
+//! [`rules`] decides, for one frame, which conditions hold; it is pure. [`book`] remembers since when, and so
+//! turns conditions into pending, firing and resolved alerts. Acknowledgements live in memory: after a restart
+//! of the control plane an alert that still holds fires anew and wants to be seen again.
+
+pub mod book;
+pub mod rules;
+
+use aisoc_model::slo::Slo;
+use aisoc_model::world::World;
+use book::{Book, NotFiring};
+use jiff::Timestamp;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// The alerts of a control plane.
+#[derive(Debug, Default)]
+pub struct Alerts {
+    book: Mutex<Book>,
+    changed: Notify,
+}
+
+impl Alerts {
+    /// Holds every rule against a frame and puts the alerts into it.
+    pub fn judge(&self, world: &mut World, slo: &Slo) {
+        let now = world.head.at;
+        let mut book = self.book();
+        for rule in &slo.alerts {
+            book.step(rule, rules::instances(rule, world, slo), now);
+        }
+        book.forget(now);
+        world.alerts = book.alerts().clone();
+    }
+
+    /// Notes that an operator has seen an alert.
+    ///
+    /// # Errors
+    /// When no alert of that key fires.
+    pub fn acknowledge(&self, key: &str, by: &str, at: Timestamp) -> Result<(), NotFiring> {
+        self.book().acknowledge(key, by, at)?;
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for an acknowledgement since the last call.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,161 @@
+//! The board: the latest of everything that was seen. Observers write, one drawer reads.
+
+use super::{Beats, Positions, Server};
+use crate::clients::haproxy::Stat;
+use crate::clients::patroni::MemberStatus;
+use aisoc_model::RegionId;
+use aisoc_model::inventory::Inventory;
+use aisoc_model::observed::{Absence, Observed};
+use aisoc_model::region::{ApiHealth, BusState, RedisMember};
+use aisoc_model::sli::SliReading;
+use aisoc_model::topology::Topology;
+use aisoc_model::world::Source;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::Notify;
+
+/// Everything seen, as it was seen; a plain value, so that merging it is a pure function.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// By region.
+    pub regions: BTreeMap<RegionId, RegionSeen>,
+    /// Servers of the load balancer.
+    pub load_balancer: Observed<Vec<Stat>>,
+    /// What runs.
+    pub inventory: Observed<Inventory>,
+    /// Indicators measured over OTLP.
+    pub slis: Vec<SliReading>,
+    /// How looking goes, by source.
+    pub sources: BTreeMap<String, Source>,
+}
+
+/// What was seen of a region.
+#[derive(Debug, Clone)]
+pub struct RegionSeen {
+    /// api instances by name.
+    pub api: BTreeMap<String, Observed<ApiHealth>>,
+    /// Patroni's own view of its member.
+    pub patroni: Observed<MemberStatus>,
+    /// The PostgreSQL server's own view of itself.
+    pub postgres: Observed<Server>,
+    /// WAL positions while it was the writer.
+    pub wal: Positions,
+    /// Heartbeats committed while it was the writer.
+    pub beats: Beats,
+    /// Redis.
+    pub redis: Observed<RedisMember>,
+    /// Redis offsets while it was the leader.
+    pub offsets: Positions,
+    /// Bus and consumers.
+    pub bus: Observed<BusState>,
+    /// The spool's cursor for each destination.
+    pub fan_out: Observed<Vec<FanOut>>,
+}
+
+/// How far a region's spool has got with one destination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FanOut {
+    /// Destination.
+    pub to: RegionId,
+    /// Records not taken yet.
+    pub pending: u64,
+    /// Age of the oldest of them, seconds.
+    pub seconds: f64,
+    /// Why the last try failed.
+    pub failure: Option<String>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            regions: BTreeMap::new(),
+            load_balancer: Observed::not_yet("haproxy"),
+            inventory: Observed::not_yet("supervisor"),
+            slis: Vec::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+}
+
+impl Seen {
+    /// Nothing seen yet of what a topology names.
+    #[must_use]
+    pub fn nothing_of(topology: &Topology, stale_after_ms: u32) -> Self {
+        let blank = |kind: &str, region: &RegionId| (format!("{kind}:{region}"), stale_after_ms);
+        let regions = topology
+            .regions
+            .iter()
+            .map(|region| {
+                let id = &region.id;
+                let seen = RegionSeen {
+                    api: region
+                        .api
+                        .iter()
+                        .map(|api| (api.instance.clone(), not_yet(blank("health", id))))
+                        .collect(),
+                    patroni: not_yet(blank("patroni", id)),
+                    postgres: not_yet(blank("postgres", id)),
+                    wal: Positions::default(),
+                    beats: Beats::default(),
+                    redis: not_yet(blank("redis", id)),
+                    offsets: Positions::default(),
+                    bus: not_yet(blank("bus", id)),
+                    fan_out: not_yet(blank("bus", id)),
+                };
+                (id.clone(), seen)
+            })
+            .collect();
+        let inventory = if topology.supervisor.is_some() {
+            not_yet(("supervisor".to_owned(), stale_after_ms))
+        } else {
+            Observed::absent(Absence::NotConfigured, "supervisor", stale_after_ms)
+        };
+        Self {
+            regions,
+            load_balancer: not_yet(("haproxy".to_owned(), stale_after_ms)),
+            inventory,
+            slis: Vec::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+}
+
+fn not_yet<T>((source, stale_after_ms): (String, u32)) -> Observed<T> {
+    Observed::absent(Absence::NotYet, source, stale_after_ms)
+}
+
+/// The board.
+#[derive(Debug)]
+pub struct Board {
+    seen: Mutex<Seen>,
+    notable: Notify,
+}
+
+impl Board {
+    /// A board that starts with this.
+    #[must_use]
+    pub fn new(seen: Seen) -> Self {
+        Self {
+            seen: Mutex::new(seen),
+            notable: Notify::new(),
+        }
+    }
+
+    /// Changes what is seen; when `change` says that a person would notice, the drawer is woken.
+    pub fn update(&self, change: impl FnOnce(&mut Seen) -> bool) {
+        let notable = change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        if notable {
+            self.notable.notify_one();
+        }
+    }
+
+    /// Reads what is seen. Short: observers wait meanwhile.
+    pub fn read<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
+        look(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until something notable was seen since the last call.
+    pub async fn notable(&self) {
+        self.notable.notified().await;
+    }
+}

@@ -1,0 +1,222 @@
+//! The gRPC service.
+
+use super::auth::{self, Tokens};
+use super::encoded::Encoded;
+use super::watch::{Watcher, frames};
+use crate::alerts::Alerts;
+use crate::operations::{OperationError, Operations, Resolution};
+use crate::world::Frames;
+use aisoc_model::Clock;
+use aisoc_model::text::sanitize;
+use aisoc_rpc::json;
+use aisoc_rpc::proto;
+use aisoc_rpc::proto::regions_server::{Regions, RegionsServer};
+use anyhow::Context;
+use futures::stream::BoxStream;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+/// Consoles that may watch at the same time.
+const MAX_WATCHERS: usize = 256;
+/// Largest request: a plan request with many overrides is a few kB.
+const MAX_REQUEST: usize = 256 * 1024;
+/// Calls of one console that are worked on at a time; its stream is one of them.
+const MAX_CONCURRENT: usize = 16;
+
+/// What the service speaks for.
+#[derive(Clone)]
+pub struct Parts {
+    /// Frames to show.
+    pub frames: Frames,
+    /// Where operations are planned and carried out.
+    pub operations: Operations,
+    /// Where alerts are acknowledged.
+    pub alerts: Arc<Alerts>,
+    /// The present time.
+    pub clock: Arc<dyn Clock>,
+}
+
+struct Service {
+    parts: Parts,
+    encoded: Arc<Encoded>,
+    places: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+/// Serves consoles on `listener` until `shutdown`; streams end then, calls in flight are finished.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(
+    parts: Parts,
+    tokens: Tokens,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let service = RegionsServer::new(Service {
+        parts,
+        encoded: Arc::default(),
+        places: Arc::new(Semaphore::new(MAX_WATCHERS)),
+        shutdown: shutdown.clone(),
+    })
+    .max_decoding_message_size(MAX_REQUEST);
+    let guarded = tonic::service::interceptor::InterceptedService::new(service, move |request| {
+        tokens.authenticate(request)
+    });
+    tonic::transport::Server::builder()
+        .concurrency_limit_per_connection(MAX_CONCURRENT)
+        // A console behind a dead network gives its place back.
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .tcp_nodelay(true)
+        .add_service(guarded)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
+        .await
+        .context("the gRPC server for consoles stopped")
+}
+
+#[tonic::async_trait]
+impl Regions for Service {
+    async fn who_am_i(
+        &self,
+        request: Request<proto::WhoAmIRequest>,
+    ) -> Result<Response<proto::Identity>, Status> {
+        let caller = auth::caller(&request)?;
+        let head = &self.parts.frames.latest().head;
+        Ok(Response::new(proto::Identity {
+            name: caller.name,
+            role: caller.role.word().to_owned(),
+            control_plane: head.control_plane.clone(),
+            version: head.version.clone(),
+        }))
+    }
+
+    type WatchStream = BoxStream<'static, Result<proto::Frame, Status>>;
+
+    async fn watch(
+        &self,
+        request: Request<proto::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        auth::caller(&request)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted(format!("{MAX_WATCHERS} consoles watch already; close one of them"))
+        })?;
+        Ok(Response::new(Box::pin(frames(Watcher {
+            follow: self.parts.frames.follow(),
+            encoded: Arc::clone(&self.encoded),
+            clock: Arc::clone(&self.parts.clock),
+            shutdown: self.shutdown.clone(),
+            place: Some(place),
+        }))))
+    }
+
+    async fn plan(
+        &self,
+        request: Request<proto::PlanRequest>,
+    ) -> Result<Response<proto::PlanReply>, Status> {
+        let caller = auth::caller(&request)?;
+        let wanted = json::decode("plan request", &request.into_inner().request)
+            .map_err(|e| Status::invalid_argument(e.to_string()))?;
+        let plan = self
+            .parts
+            .operations
+            .plan(wanted, &caller.name)
+            .await
+            .map_err(status)?;
+        let plan = document("plan", &plan)?;
+        Ok(Response::new(proto::PlanReply { plan }))
+    }
+
+    async fn execute(
+        &self,
+        request: Request<proto::ExecuteRequest>,
+    ) -> Result<Response<proto::ExecuteReply>, Status> {
+        let caller = auth::operator(&request, "carrying out an operation")?;
+        let origin = request
+            .remote_addr()
+            .map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let wanted = request.into_inner();
+        let operation = self
+            .parts
+            .operations
+            .execute(&wanted.plan_id, &wanted.plan_hash, &wanted.confirmation, &caller.name, &origin)
+            .await
+            .map_err(status)?;
+        let operation = document("operation", &operation)?;
+        Ok(Response::new(proto::ExecuteReply { operation }))
+    }
+
+    async fn get_operation(
+        &self,
+        request: Request<proto::GetOperationRequest>,
+    ) -> Result<Response<proto::OperationReply>, Status> {
+        auth::caller(&request)?;
+        let id = request.into_inner().id;
+        let operation = self
+            .parts
+            .operations
+            .get(&id)
+            .ok_or_else(|| Status::not_found(format!("no operation '{}' is known here", sanitize(&id, 80))))?;
+        let operation = document("operation", &operation)?;
+        Ok(Response::new(proto::OperationReply { operation }))
+    }
+
+    async fn resolve(
+        &self,
+        request: Request<proto::ResolveRequest>,
+    ) -> Result<Response<proto::OperationReply>, Status> {
+        use proto::resolve_request::Decision;
+        let caller = auth::operator(&request, "deciding about an operation")?;
+        let wanted = request.into_inner();
+        let decision = match wanted.decision() {
+            Decision::Retry => Resolution::Retry,
+            Decision::Abort => Resolution::Abort,
+            Decision::Unspecified => {
+                return Err(Status::invalid_argument("the decision is neither retry nor abort"));
+            }
+        };
+        let operation = self
+            .parts
+            .operations
+            .resolve(&wanted.id, decision, &caller.name)
+            .await
+            .map_err(status)?;
+        let operation = document("operation", &operation)?;
+        Ok(Response::new(proto::OperationReply { operation }))
+    }
+
+    async fn acknowledge(
+        &self,
+        request: Request<proto::AcknowledgeRequest>,
+    ) -> Result<Response<proto::AcknowledgeReply>, Status> {
+        let caller = auth::operator(&request, "acknowledging an alert")?;
+        let key = request.into_inner().alert;
+        let now = crate::observe::milliseconds(self.parts.clock.now());
+        self.parts
+            .alerts
+            .acknowledge(&key, &caller.name, now)
+            .map_err(|e| Status::not_found(e.to_string()))?;
+        tracing::info!(alert = %sanitize(&key, 120), by = %caller.name, "alert acknowledged");
+        Ok(Response::new(proto::AcknowledgeReply {}))
+    }
+}
+
+fn document<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Status> {
+    json::encode(what, value).map_err(|e| Status::internal(e.to_string()))
+}
+
+fn status(error: OperationError) -> Status {
+    let text = error.to_string();
+    match error {
+        OperationError::NotFound => Status::not_found(text),
+        OperationError::Invalid(_) => Status::invalid_argument(text),
+        OperationError::Refused(_) => Status::failed_precondition(text),
+        OperationError::Journal(_) => Status::internal(text),
+    }
+}

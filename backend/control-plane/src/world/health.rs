@@ -1,0 +1,223 @@
+//! What is concluded about a region, and why. Pure: facts in, conclusion out.
+//!
+//! Whether a region serves is decided by its api instances and the spec's two removal rules. Everything else
+//! can only take it from healthy to degraded, or to unknown when nobody has looked. Not known is never healthy.
+
+use aisoc_model::inventory::{Process, ProcessState};
+use aisoc_model::lag::{LagLevel, Link, LinkKind};
+use aisoc_model::observed::{Freshness, Observed};
+use aisoc_model::region::{ApiHealth, ApiProbe, Health, PostgresRole, Region, RegionRole};
+use aisoc_model::sli::SliReading;
+use aisoc_model::slo::RegionRemoval;
+use jiff::Timestamp;
+
+/// Reasons shown at most; the rest is counted.
+const MAX_REASONS: usize = 8;
+
+/// What a conclusion rests on.
+pub struct Facts<'a> {
+    /// The region, its own health not filled in yet.
+    pub region: &'a Region,
+    /// Links that end here.
+    pub links: Vec<&'a Link>,
+    /// Its indicators.
+    pub slis: Vec<&'a SliReading>,
+    /// Its processes.
+    pub processes: Vec<&'a Process>,
+    /// The spec's removal rules.
+    pub removal: RegionRemoval,
+}
+
+/// The conclusion and its reasons, worst first.
+#[must_use]
+pub fn conclude(facts: &Facts<'_>, now: Timestamp) -> (Health, Vec<String>) {
+    let mut findings = Vec::new();
+    api(facts, now, &mut findings);
+    traffic(facts.region, now, &mut findings);
+    database(facts, now, &mut findings);
+    part("Redis", &facts.region.redis, now, &mut findings);
+    part("bus", &facts.region.bus, now, &mut findings);
+    lags(facts, &mut findings);
+    indicators(facts, now, &mut findings);
+    processes(facts, &mut findings);
+    let health = findings
+        .iter()
+        .map(|(health, _)| *health)
+        .max()
+        .unwrap_or(Health::Healthy);
+    findings.sort_by_key(|(health, _)| std::cmp::Reverse(*health));
+    let more = findings.len().saturating_sub(MAX_REASONS);
+    let mut reasons: Vec<String> = findings
+        .into_iter()
+        .take(MAX_REASONS)
+        .map(|(_, reason)| aisoc_model::text::sanitize(&reason, 160))
+        .collect();
+    if more > 0 {
+        reasons.push(format!("and {more} more"));
+    }
+    (health, reasons)
+}
+
+type Findings = Vec<(Health, String)>;
+
+/// Whether the spec removes an instance with this health from rotation.
+#[must_use]
+pub fn removed(health: &ApiHealth, rules: RegionRemoval) -> bool {
+    health.consecutive_failures >= rules.failed_checks || health.consecutive_slow >= rules.slow_checks
+}
+
+fn api(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
+    let probes = &facts.region.api;
+    if probes.is_empty() {
+        findings.push((Health::Unknown, "no api instance is configured".to_owned()));
+        return;
+    }
+    let fresh: Vec<(&ApiProbe, Option<&ApiHealth>)> =
+        probes.iter().map(|p| (p, p.health.fresh(now))).collect();
+    let out = fresh
+        .iter()
+        .filter(|(_, health)| health.is_some_and(|h| removed(h, facts.removal)))
+        .count();
+    if out == probes.len() {
+        findings.push((Health::Down, format!("does not serve: {}", in_words(&fresh, facts.removal))));
+        return;
+    }
+    for (probe, health) in fresh {
+        match health {
+            None => findings.push((Health::Unknown, format!("{}: health not known", probe.instance))),
+            Some(health) => findings.extend(
+                complaint(health, facts.removal)
+                    .map(|words| (Health::Degraded, format!("{}: {words}", probe.instance))),
+            ),
+        }
+    }
+}
+
+fn in_words(probes: &[(&ApiProbe, Option<&ApiHealth>)], rules: RegionRemoval) -> String {
+    let words: Vec<String> = probes
+        .iter()
+        .filter_map(|(probe, health)| Some(format!("{} {}", probe.instance, complaint((*health)?, rules)?)))
+        .collect();
+    words.join(", ")
+}
+
+/// What is wrong with an instance, with the count that the spec's rule takes.
+fn complaint(health: &ApiHealth, rules: RegionRemoval) -> Option<String> {
+    let why = health
+        .reason
+        .as_ref()
+        .map_or_else(String::new, |reason| format!(": {reason}"));
+    if health.consecutive_failures > 0 || health.status != 200 {
+        let status = if health.status == 0 {
+            "no answer".to_owned()
+        } else {
+            health.status.to_string()
+        };
+        let (n, of) = (health.consecutive_failures.max(1), rules.failed_checks);
+        return Some(format!("{status} in {n} of {of} checks{why}"));
+    }
+    (health.consecutive_slow > 0).then(|| {
+        let (n, of) = (health.consecutive_slow, rules.slow_checks);
+        format!("slower than {} s in {n} of {of} checks", rules.slow_p99_seconds)
+    })
+}
+
+fn traffic(region: &Region, now: Timestamp, findings: &mut Findings) {
+    if !part("load balancer", &region.traffic, now, findings) {
+        return;
+    }
+    let Some(traffic) = region.traffic.fresh(now) else {
+        return;
+    };
+    let out: Vec<&str> = traffic
+        .servers
+        .iter()
+        .filter(|s| s.status.starts_with("DOWN") || s.status.starts_with("NOLB"))
+        .map(|s| s.name.as_str())
+        .collect();
+    if !out.is_empty() {
+        findings.push((Health::Degraded, format!("load balancer has {} out: {}", out.len(), out.join(", "))));
+    }
+    // A DR-only region is without weight by design, a drained one by an operation.
+    if traffic.weight_percent == 0 && region.drain.is_none() && region.role != RegionRole::DrOnly {
+        findings.push((Health::Degraded, "weight 0 at the load balancer without a drain".to_owned()));
+    }
+}
+
+fn database(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
+    let member = &facts.region.postgres;
+    if !part("PostgreSQL", member, now, findings) {
+        return;
+    }
+    let Some(member) = member.fresh(now) else {
+        return;
+    };
+    if member.role == PostgresRole::Neither {
+        findings.push((Health::Degraded, format!("PostgreSQL is neither writer nor replica: {}", member.state)));
+    } else if member.patroni_version.is_empty() {
+        findings.push((Health::Degraded, member.state.clone()));
+    }
+    if member.paused {
+        findings.push((Health::Degraded, "Patroni is in maintenance mode".to_owned()));
+    }
+    let link = facts.links.iter().find(|l| l.kind == LinkKind::Postgres);
+    if let Some(link) = link
+        && let Some(state) = link.state.fresh(now)
+        && state != "streaming"
+    {
+        findings.push((Health::Degraded, format!("PostgreSQL replica {state}")));
+    }
+}
+
+/// Whether a part was looked at with success; otherwise why not. Looking that fails *now* is a finding about
+/// the part; not having looked is not knowing.
+fn part<T>(name: &str, observed: &Observed<T>, now: Timestamp, findings: &mut Findings) -> bool {
+    match observed.freshness(now) {
+        Freshness::Fresh(_) => return true,
+        Freshness::NotConfigured | Freshness::NoTraffic => {}
+        Freshness::Lost(_, _, why) => {
+            findings.push((Health::Degraded, format!("{name} does not answer: {why}")));
+        }
+        Freshness::Stale(_, age) => {
+            findings.push((Health::Unknown, format!("{name} last seen {} s ago", age / 1_000)));
+        }
+        Freshness::Unknown(why) => findings.push((Health::Unknown, format!("{name}: {why}"))),
+    }
+    false
+}
+
+fn lags(facts: &Facts<'_>, findings: &mut Findings) {
+    for link in &facts.links {
+        if matches!(link.level, LagLevel::Alert | LagLevel::Page) {
+            let seconds = link.lag_seconds.value.unwrap_or_default();
+            let words = format!("{} from {} is {seconds:.0} s behind", link.kind.name(), link.from);
+            findings.push((Health::Degraded, words));
+        }
+    }
+}
+
+fn indicators(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
+    for reading in &facts.slis {
+        if let Some(value) = reading.value.fresh(now)
+            && !reading.objective.met_by(*value)
+        {
+            let words = format!("{} misses its objective", reading.sli.title());
+            findings.push((Health::Degraded, words));
+        }
+    }
+}
+
+fn processes(facts: &Facts<'_>, findings: &mut Findings) {
+    let not_ready: Vec<&str> = facts
+        .processes
+        .iter()
+        .filter(|p| p.state != ProcessState::Ready)
+        .map(|p| p.name.rsplit('/').next().unwrap_or(&p.name))
+        .collect();
+    if !not_ready.is_empty() {
+        findings.push((Health::Degraded, format!("not ready: {}", not_ready.join(", "))));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! From observations to a frame: one pure function.
+
+use super::health::{Facts, conclude};
+use super::{links, postgres, ready, traffic};
+use crate::observe::board::{RegionSeen, Seen};
+use aisoc_model::RegionId;
+use aisoc_model::inventory::Process;
+use aisoc_model::lag::Link;
+use aisoc_model::observed::{Absence, Observed};
+use aisoc_model::operation::Operation;
+use aisoc_model::region::{ApiProbe, Drain, Health, PostgresRole, Region, Traffic};
+use aisoc_model::sli::SliReading;
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::{RegionConfig, Topology};
+use aisoc_model::world::{Head, World};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// What a frame is made from, beside what was seen.
+pub struct Setting<'a> {
+    /// What there is.
+    pub topology: &'a Topology,
+    /// Thresholds, sped up as the environment wants.
+    pub slo: &'a Slo,
+    /// Operations to show.
+    pub operations: Vec<Operation>,
+    /// Drains in force.
+    pub drains: BTreeMap<RegionId, Drain>,
+}
+
+/// The frame of `seen` at `head.at`. Alerts are not in it: they have a memory, which this has not.
+#[must_use]
+pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
+    let now = head.at;
+    let mut world = World::empty(head);
+    world.sources.clone_from(&seen.sources);
+    world.operations = setting
+        .operations
+        .iter()
+        .map(|o| (o.id.clone(), o.clone()))
+        .collect();
+    inventory(seen, now, &mut world);
+    for reading in &seen.slis {
+        let key = SliReading::key(&reading.region, reading.sli);
+        world.slis.insert(key, reading.clone());
+    }
+    for config in &setting.topology.regions {
+        let reading = ready::reading(&seen.inventory, &config.id, setting.slo);
+        world.slis.insert(SliReading::key(&config.id, reading.sli), reading);
+        if let Some(parts) = seen.regions.get(&config.id) {
+            let region = region(seen, parts, config, setting, now);
+            world.regions.insert(config.id.clone(), region);
+        }
+    }
+    let writer = current_writer(&world, now);
+    world.links = links::all(seen, setting.topology, setting.slo, writer.as_ref(), now);
+    conclusions(&mut world, setting.slo, now);
+    world
+}
+
+fn region(
+    seen: &Seen,
+    parts: &RegionSeen,
+    config: &RegionConfig,
+    setting: &Setting<'_>,
+    now: Timestamp,
+) -> Region {
+    Region {
+        id: config.id.clone(),
+        role: config.role,
+        location: config.location.clone(),
+        health: Health::Unknown,
+        reasons: Vec::new(),
+        api: config
+            .api
+            .iter()
+            .map(|api| ApiProbe {
+                instance: api.instance.clone(),
+                zone: api.zone.clone(),
+                health: parts
+                    .api
+                    .get(&api.instance)
+                    .cloned()
+                    .unwrap_or_else(|| Observed::not_yet("health")),
+            })
+            .collect(),
+        traffic: traffic_of(seen, config, setting.topology),
+        postgres: postgres::member(parts, config, now),
+        redis: parts.redis.clone(),
+        bus: parts.bus.clone(),
+        drain: setting.drains.get(&config.id).cloned(),
+    }
+}
+
+fn traffic_of(seen: &Seen, config: &RegionConfig, topology: &Topology) -> Observed<Traffic> {
+    let stats = &seen.load_balancer;
+    let ours = stats
+        .value
+        .as_deref()
+        .and_then(|stats| traffic::of_region(stats, config, &topology.load_balancer));
+    let absence = match (&stats.absence, &ours) {
+        (None, None) => Some(Absence::Failed(format!(
+            "haproxy backend '{}' has none of the servers of {}",
+            topology.load_balancer.backend, config.id
+        ))),
+        (absence, _) => absence.clone(),
+    };
+    Observed {
+        value: ours,
+        observed_at: stats.observed_at,
+        source: stats.source.clone(),
+        stale_after_ms: stats.stale_after_ms,
+        absence,
+    }
+}
+
+/// The writer that links start from: with two of them, the one on the newer timeline.
+fn current_writer(world: &World, now: Timestamp) -> Option<RegionId> {
+    world
+        .regions
+        .values()
+        .filter_map(|region| Some((region, region.postgres.fresh(now)?)))
+        .filter(|(_, member)| member.role == PostgresRole::Writer)
+        .max_by_key(|(_, member)| member.timeline)
+        .map(|(region, _)| region.id.clone())
+}
+
+fn inventory(seen: &Seen, now: Timestamp, world: &mut World) {
+    let Some(inventory) = &seen.inventory.value else {
+        return;
+    };
+    let lost = seen.inventory.fresh(now).is_none();
+    for process in &inventory.processes {
+        let mut process: Process = process.clone();
+        if lost {
+            process.detail = Some("as last seen: the supervisor does not answer".to_owned());
+        }
+        world.processes.insert(process.name.clone(), process);
+    }
+    for release in &inventory.releases {
+        world.releases.insert(release.name.clone(), release.clone());
+    }
+    for fault in &inventory.faults {
+        world.faults.insert(fault.id, fault.clone());
+    }
+}
+
+fn conclusions(world: &mut World, slo: &Slo, now: Timestamp) {
+    let concluded: Vec<(RegionId, Health, Vec<String>)> = world
+        .regions
+        .values()
+        .map(|region| {
+            let id = Some(&region.id);
+            let links: Vec<&Link> = world.links.values().filter(|l| Some(&l.to) == id).collect();
+            let facts = Facts {
+                region,
+                links,
+                slis: world.slis.values().filter(|s| Some(&s.region) == id).collect(),
+                processes: world.processes.values().filter(|p| p.region.as_ref() == id).collect(),
+                removal: slo.region_removal,
+            };
+            let (health, reasons) = conclude(&facts, now);
+            (region.id.clone(), health, reasons)
+        })
+        .collect();
+    for (id, health, reasons) in concluded {
+        if let Some(region) = world.regions.get_mut(&id) {
+            region.health = health;
+            region.reasons = reasons;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::example;
+
+    #[test]
+    fn everything_well_is_healthy() {
+        let world = example::world();
+        for region in world.regions.values() {
+            assert_eq!((region.health, region.reasons.clone()), (Health::Healthy, vec![]), "{}", region.id);
+        }
+        // postgres 2, redis 2, bus 3×3, event store 3.
+        assert_eq!(world.links.len(), 16);
+        assert_eq!(world.slis.len(), 3);
+    }
+
+    #[test]
+    fn nothing_seen_is_unknown_everywhere_and_links_exist() {
+        let topology = example::topology();
+        let seen = Seen::nothing_of(&topology, 3_000);
+        let world = example::merge(&seen, &topology);
+        assert!(world.regions.values().all(|r| r.health == Health::Unknown && !r.reasons.is_empty()));
+        assert_eq!(world.links.len(), 16);
+        assert!(world.links.values().all(|l| l.level == aisoc_model::lag::LagLevel::Unknown));
+    }
+
+    #[test]
+    fn links_start_from_the_writer() {
+        let (topology, now) = (example::topology(), example::now());
+        let mut seen = example::seen(&topology, now);
+        for (id, recovering) in [(example::us(), true), (example::eu(), false)] {
+            seen.regions
+                .get_mut(&id)
+                .unwrap()
+                .postgres
+                .set(example::server(recovering, 1_000), now);
+        }
+        let world = example::merge(&seen, &topology);
+        let from: Vec<_> = world
+            .links
+            .keys()
+            .filter(|key| key.starts_with("postgres:"))
+            .map(String::as_str)
+            .collect();
+        assert_eq!(from, ["postgres:eu-west-1:ap-southeast-1", "postgres:eu-west-1:us-east-1"]);
+    }
+
+    #[test]
+    fn what_runs_is_marked_when_nobody_can_tell() {
+        let (topology, now) = (example::topology(), example::now());
+        let mut seen = example::seen(&topology, now);
+        seen.inventory.fail("connection refused");
+        let world = example::merge(&seen, &topology);
+        assert!(world.processes.values().all(|p| p.detail.is_some()));
+    }
+}
