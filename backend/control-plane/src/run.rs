@@ -70,6 +70,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         Arc::new(frames.clone()),
         Arc::clone(&clock),
     )
+    .await
     .context("operations")?;
 
     let tasks = TaskTracker::new();
@@ -79,7 +80,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
     };
-    observe::start(&topology, &slo, Arc::new(receiver.clone()), &internal_token, &starter)?;
+    observe::start(
+        &topology,
+        &slo,
+        Arc::new(receiver.clone()),
+        &internal_token,
+        &starter,
+    )?;
     let drawer = Drawer {
         topology: Arc::clone(&topology),
         slo,

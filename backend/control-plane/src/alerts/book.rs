@@ -195,14 +195,14 @@ mod tests {
     fn lives(#[case] script: &str, #[case] for_seconds: f64, #[case] states: &str) {
         let mut book = Book::default();
         let mut seen = String::new();
-        for (second, letter) in script.chars().enumerate() {
+        for (second, letter) in (0..).zip(script.chars()) {
             let instances = match letter {
                 'y' => vec![instance(Holds::Yes)],
                 'n' => vec![instance(Holds::No)],
                 'u' => vec![instance(Holds::Unknown)],
                 _ => vec![],
             };
-            book.step(&rule(for_seconds), instances, at(second as i64));
+            book.step(&rule(for_seconds), instances, at(second));
             seen.push(match book.alerts().values().next().map(|a| a.state) {
                 None => '.',
                 Some(AlertState::Pending) => 'P',
@@ -249,6 +249,12 @@ mod tests {
         }
         book.forget(at(0));
         assert_eq!(book.alerts().len(), MAX_ALERTS);
-        assert_eq!(book.alerts().values().filter(|a| a.state == AlertState::Firing).count(), 10);
+        assert_eq!(
+            book.alerts()
+                .values()
+                .filter(|a| a.state == AlertState::Firing)
+                .count(),
+            10
+        );
     }
 }

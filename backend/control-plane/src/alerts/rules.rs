@@ -217,7 +217,11 @@ fn processes(world: &World, holds: impl Fn(&Process) -> bool) -> Vec<Instance> {
         .processes
         .values()
         .map(|process| {
-            let verdict = if known { holds(process).into() } else { Holds::Unknown };
+            let verdict = if known {
+                holds(process).into()
+            } else {
+                Holds::Unknown
+            };
             let instance = Instance::of(verdict).subject(&process.name);
             match &process.region {
                 Some(region) => instance.region(region),

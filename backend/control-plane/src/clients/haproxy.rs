@@ -142,7 +142,12 @@ impl HaproxyClient {
     ///
     /// # Errors
     /// See [`HaproxyError`].
-    pub async fn set_state(&self, backend: &str, server: &str, state: ServerState) -> Result<(), HaproxyError> {
+    pub async fn set_state(
+        &self,
+        backend: &str,
+        server: &str,
+        state: ServerState,
+    ) -> Result<(), HaproxyError> {
         let target = target(backend, server)?;
         self.silent(format!("set server {target} state {}", state.word()))
             .await
@@ -168,7 +173,11 @@ impl HaproxyClient {
         address: std::net::SocketAddr,
     ) -> Result<(), HaproxyError> {
         let target = target(backend, server)?;
-        let command = format!("set server {target} addr {} port {}", address.ip(), address.port());
+        let command = format!(
+            "set server {target} addr {} port {}",
+            address.ip(),
+            address.port()
+        );
         let answer = self.command(&command).await?;
         // Success is a sentence here: "IP changed from …", "no need to change the addr, port changed from …".
         if answer.contains("changed") || answer.contains("no need to change") {
@@ -209,7 +218,10 @@ impl HaproxyClient {
             Ok(Ok(answer)) => {
                 let answer = String::from_utf8_lossy(&answer).into_owned();
                 if answer.starts_with("Unknown command") || answer.starts_with("Permission denied") {
-                    return Err(refused(command.to_owned(), answer.lines().next().unwrap_or_default()));
+                    return Err(refused(
+                        command.to_owned(),
+                        answer.lines().next().unwrap_or_default(),
+                    ));
                 }
                 Ok(answer)
             }
@@ -244,8 +256,14 @@ fn parse_stats(text: &str) -> Result<Vec<Stat>, HaproxyError> {
         .next()
         .and_then(|line| line.strip_prefix("# "))
         .ok_or_else(|| HaproxyError::Unreadable("no header line".to_owned()))?;
-    let columns: HashMap<&str, usize> = header.split(',').enumerate().map(|(at, name)| (name, at)).collect();
-    for needed in ["pxname", "svname", "type", "status", "weight", "scur", "stot", "rate"] {
+    let columns: HashMap<&str, usize> = header
+        .split(',')
+        .enumerate()
+        .map(|(at, name)| (name, at))
+        .collect();
+    for needed in [
+        "pxname", "svname", "type", "status", "weight", "scur", "stot", "rate",
+    ] {
         if !columns.contains_key(needed) {
             return Err(HaproxyError::Unreadable(format!("no column '{needed}'")));
         }
@@ -325,7 +343,12 @@ mod tests {
         let stats = parse_stats(text).unwrap();
         assert_eq!(stats.len(), 2);
         assert_eq!(
-            (stats[0].kind, stats[0].sessions, stats[0].rate, stats[0].check.as_str()),
+            (
+                stats[0].kind,
+                stats[0].sessions,
+                stats[0].rate,
+                stats[0].check.as_str()
+            ),
             (StatKind::Server, 3, 17, "L7OK/200")
         );
         assert_eq!(stats[0].address, "127.0.0.1:9");

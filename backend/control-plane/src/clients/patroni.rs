@@ -55,6 +55,7 @@ pub enum PatroniError {
 
 /// A member as itself sees it: `GET /patroni`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the document's own shape")]
 pub struct MemberStatus {
     /// `running`, `starting`, `stopped`, `start failed`, …
     pub state: String,
@@ -316,7 +317,9 @@ impl PatroniClient {
     /// # Errors
     /// See [`PatroniError`].
     pub async fn status(&self) -> Result<MemberStatus, PatroniError> {
-        let (status, body) = self.call(reqwest::Method::GET, "/patroni", None, self.timeout).await?;
+        let (status, body) = self
+            .call(reqwest::Method::GET, "/patroni", None, self.timeout)
+            .await?;
         match serde_json::from_str(&body) {
             Ok(member) => Ok(member),
             Err(_) if !(200..300).contains(&status) => Err(self.refused("/patroni", status, &body)),
@@ -387,7 +390,12 @@ impl PatroniClient {
     pub async fn switchover(&self, leader: &str, candidate: &str) -> Result<SwitchoverAnswer, PatroniError> {
         let body = serde_json::json!({ "leader": leader, "candidate": candidate });
         let (status, text) = self
-            .call(reqwest::Method::POST, "/switchover", Some(&body), SWITCHOVER_TIMEOUT)
+            .call(
+                reqwest::Method::POST,
+                "/switchover",
+                Some(&body),
+                SWITCHOVER_TIMEOUT,
+            )
             .await?;
         match status {
             401 | 403 => Err(self.refused("/switchover", status, &text)),
@@ -503,6 +511,9 @@ mod tests {
                 {"name":"c","role":"replica","state":"streaming","lag":16}]}"#,
         )
         .unwrap();
-        assert_eq!(cluster.members.iter().map(|m| m.lag).collect::<Vec<_>>(), [None, None, Some(16)]);
+        assert_eq!(
+            cluster.members.iter().map(|m| m.lag).collect::<Vec<_>>(),
+            [None, None, Some(16)]
+        );
     }
 }

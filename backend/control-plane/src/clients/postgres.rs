@@ -245,7 +245,16 @@ impl MemberDatabase {
         .await
     }
 
-    async fn with<T, F>(&self, what: &'static str, run: F) -> Result<T, PostgresError>
+    /// How this member is connected to, for a caller that needs a connection of its own.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// Runs statements on the one connection, bounded in time.
+    ///
+    /// # Errors
+    /// See [`PostgresError`].
+    pub(crate) async fn with<T, F>(&self, what: &'static str, run: F) -> Result<T, PostgresError>
     where
         F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
         T: Send,

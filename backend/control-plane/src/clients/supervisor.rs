@@ -27,7 +27,9 @@ pub enum SupervisorError {
         text: String,
     },
     /// The answer is not the document it should be.
-    #[error("supervisor {url}: answer cannot be read ({why}): supervisor and control plane differ in version")]
+    #[error(
+        "supervisor {url}: answer cannot be read ({why}): supervisor and control plane differ in version"
+    )]
     Unreadable {
         /// What was asked.
         url: String,
@@ -85,7 +87,12 @@ impl SupervisorClient {
     ///
     /// # Errors
     /// See [`SupervisorError`].
-    pub async fn rollback(&self, release: &str, revision: u32, operation: &str) -> Result<(), SupervisorError> {
+    pub async fn rollback(
+        &self,
+        release: &str,
+        revision: u32,
+        operation: &str,
+    ) -> Result<(), SupervisorError> {
         let body = serde_json::json!({ "release": release, "revision": revision, "operation": operation });
         let path = "/v1/rollback";
         self.text(self.http.post(self.url(path)).json(&body), path)
@@ -118,7 +125,11 @@ impl SupervisorClient {
                 root_cause(&e)
             },
         };
-        let response = request.bearer_auth(&self.token).send().await.map_err(unreachable)?;
+        let response = request
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .map_err(unreachable)?;
         let status = response.status();
         let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {

@@ -30,18 +30,22 @@ impl Look for Bus {
             return false;
         };
         let lost = region.bus.absence.is_some();
-        settle(&mut region.fan_out, result.as_ref().map(fan_out).map_err(Clone::clone), at);
-        settle(&mut region.bus, result.map(state), at);
+        settle(
+            &mut region.fan_out,
+            result.as_ref().map(fan_out).map_err(Clone::clone),
+            at,
+        );
+        settle(&mut region.bus, result.map(rounded), at);
         lost != region.bus.absence.is_some()
     }
 }
 
-fn state(stats: BusStats) -> BusState {
-    let mut state = BusState::from(stats);
-    for group in &mut state.groups {
+fn rounded(stats: BusStats) -> BusState {
+    let mut bus = BusState::from(stats);
+    for group in &mut bus.groups {
         group.seconds = round::seconds(group.seconds);
     }
-    state
+    bus
 }
 
 fn fan_out(stats: &BusStats) -> Vec<FanOut> {
@@ -54,7 +58,10 @@ fn fan_out(stats: &BusStats) -> Vec<FanOut> {
                 to: cursor.region.parse().ok()?,
                 pending: cursor.pending,
                 seconds: round::seconds(cursor.pending_seconds),
-                failure: cursor.failure.as_deref().map(|f| aisoc_model::text::sanitize(f, 200)),
+                failure: cursor
+                    .failure
+                    .as_deref()
+                    .map(|f| aisoc_model::text::sanitize(f, 200)),
             })
         })
         .collect()

@@ -155,9 +155,10 @@ impl Look for Health {
         let (status, reason) = match answer.await {
             Ok((200, _)) => (200, None),
             Ok((status, body)) => (status, reason(&body)),
-            Err(e) if e.is_timeout() => {
-                (0, Some(format!("no answer within {} ms", self.timeout.as_millis())))
-            }
+            Err(e) if e.is_timeout() => (
+                0,
+                Some(format!("no answer within {} ms", self.timeout.as_millis())),
+            ),
             Err(e) => (0, Some(crate::clients::root_cause(&e))),
         };
         Ok(Probe {
@@ -183,7 +184,11 @@ impl Look for Health {
 
 /// What of a health a person would notice at once.
 fn mark(health: &ApiHealth) -> (u16, bool, bool) {
-    (health.status, health.consecutive_failures > 0, health.consecutive_slow > 0)
+    (
+        health.status,
+        health.consecutive_failures > 0,
+        health.consecutive_slow > 0,
+    )
 }
 
 fn reason(body: &str) -> Option<String> {
@@ -244,7 +249,10 @@ mod tests {
 
     #[test]
     fn the_reason_is_harmless_text() {
-        assert_eq!(reason(r#"{"status":"unavailable","reason":"db\u001b[2J away"}"#).unwrap(), "db\u{FFFD}[2J away");
+        assert_eq!(
+            reason(r#"{"status":"unavailable","reason":"db\u001b[2J away"}"#).unwrap(),
+            "db\u{FFFD}[2J away"
+        );
         assert_eq!(reason("<html>"), None);
     }
 }

@@ -118,7 +118,11 @@ pub async fn run<L: Look>(
         };
         // A value is as old as the moment at which it was asked for.
         let at = started;
-        failures = if result.is_ok() { 0 } else { failures.saturating_add(1) };
+        failures = if result.is_ok() {
+            0
+        } else {
+            failures.saturating_add(1)
+        };
         if let Err(why) = &result
             && failures == L::TOLERATED + 1
         {

@@ -29,7 +29,10 @@ impl Look for Otlp {
             .map(|(region, sli)| rounded(self.windows.reading(region, sli)))
             .collect();
         // Before the first export from anyone this is a source that has not answered.
-        if readings.iter().all(|r| r.value.observed_at.is_none() && not_yet(r)) {
+        if readings
+            .iter()
+            .all(|r| r.value.observed_at.is_none() && not_yet(r))
+        {
             return Err("no service has sent telemetry yet; check their AISOC_OTLP_ENDPOINT".to_owned());
         }
         Ok(readings)

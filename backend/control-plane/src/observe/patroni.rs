@@ -28,8 +28,15 @@ impl Look for Patroni {
             return false;
         };
         let mark = |m: &MemberStatus| (m.role.clone(), m.state.clone(), m.timeline, m.pause);
-        let before = (region.patroni.value.as_ref().map(mark), region.patroni.absence.is_some());
+        let before = (
+            region.patroni.value.as_ref().map(mark),
+            region.patroni.absence.is_some(),
+        );
         settle(&mut region.patroni, result, at);
-        before != (region.patroni.value.as_ref().map(mark), region.patroni.absence.is_some())
+        before
+            != (
+                region.patroni.value.as_ref().map(mark),
+                region.patroni.absence.is_some(),
+            )
     }
 }

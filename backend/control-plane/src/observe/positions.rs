@@ -76,7 +76,9 @@ mod tests {
         for (second, position) in [(10, 100), (20, 200), (30, 300), (35, 300)] {
             positions.record(at(second), position);
         }
-        let got = positions.behind(position, at(second)).map(|b| (b.amount, b.seconds));
+        let got = positions
+            .behind(position, at(second))
+            .map(|b| (b.amount, b.seconds));
         assert_eq!(got, expected);
     }
 
@@ -88,6 +90,12 @@ mod tests {
         }
         assert_eq!(positions.samples.len(), MAX_SAMPLES);
         positions.record(at(3_000), 5);
-        assert_eq!(positions.behind(5, at(3_001)), Some(Behind { amount: 0, seconds: 0.0 }));
+        assert_eq!(
+            positions.behind(5, at(3_001)),
+            Some(Behind {
+                amount: 0,
+                seconds: 0.0
+            })
+        );
     }
 }

@@ -93,9 +93,16 @@ impl Look for Postgres {
                 region.beats.record(beat.at, committed);
             }
         }
-        let before = (region.postgres.value.as_ref().map(mark), region.postgres.absence.is_some());
+        let before = (
+            region.postgres.value.as_ref().map(mark),
+            region.postgres.absence.is_some(),
+        );
         settle(&mut region.postgres, result, at);
-        before != (region.postgres.value.as_ref().map(mark), region.postgres.absence.is_some())
+        before
+            != (
+                region.postgres.value.as_ref().map(mark),
+                region.postgres.absence.is_some(),
+            )
     }
 }
 

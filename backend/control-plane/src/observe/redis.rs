@@ -28,16 +28,15 @@ impl Redis {
     }
 
     async fn info(&mut self) -> Result<String, redis::RedisError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(self.timeout))
-                    .set_response_timeout(Some(self.timeout));
-                Client::open(format!("redis://{}", self.address))?
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await?
-            }
+        let mut connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(self.timeout))
+                .set_response_timeout(Some(self.timeout));
+            Client::open(format!("redis://{}", self.address))?
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?
         };
         let text: String = redis::cmd("INFO")
             .arg("replication")
@@ -74,9 +73,16 @@ impl Look for Redis {
             region.offsets.record(at, member.offset);
         }
         let mark = |m: &RedisMember| (m.role.clone(), m.link.clone());
-        let before = (region.redis.value.as_ref().map(mark), region.redis.absence.is_some());
+        let before = (
+            region.redis.value.as_ref().map(mark),
+            region.redis.absence.is_some(),
+        );
         settle(&mut region.redis, result, at);
-        before != (region.redis.value.as_ref().map(mark), region.redis.absence.is_some())
+        before
+            != (
+                region.redis.value.as_ref().map(mark),
+                region.redis.absence.is_some(),
+            )
     }
 }
 
@@ -115,7 +121,8 @@ mod tests {
                 link: None
             })
         );
-        let replica = "role:slave\r\nmaster_link_status:down\r\nslave_repl_offset:40\r\nmaster_repl_offset:7\r\n";
+        let replica =
+            "role:slave\r\nmaster_link_status:down\r\nslave_repl_offset:40\r\nmaster_repl_offset:7\r\n";
         assert_eq!(
             parse(replica),
             Some(RedisMember {

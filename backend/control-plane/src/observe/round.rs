@@ -33,10 +33,14 @@ mod tests {
     #[case(12.345_678, 12.3)]
     #[case(0.001_234_56, 0.001_23)]
     #[case(123_456.0, 123_000.0)]
-    #[case(-2.718, -2.72)]
+    #[case(-3.456, -3.46)]
     #[case(99.96, 100.0)]
     fn digits(#[case] value: f64, #[case] rounded: f64) {
-        assert!((three_digits(value) - rounded).abs() < 1e-9 * rounded.abs().max(1.0), "{}", three_digits(value));
+        assert!(
+            (three_digits(value) - rounded).abs() < 1e-9 * rounded.abs().max(1.0),
+            "{}",
+            three_digits(value)
+        );
     }
 
     #[test]

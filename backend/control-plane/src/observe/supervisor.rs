@@ -38,7 +38,11 @@ impl Look for Supervisor {
     }
 }
 
-type Marks = (Vec<(String, ProcessState, Option<u32>)>, Vec<(String, Option<String>, usize)>, usize);
+type Marks = (
+    Vec<(String, ProcessState, Option<u32>)>,
+    Vec<(String, Option<String>, usize)>,
+    usize,
+);
 
 /// What of an inventory a person would notice at once.
 fn marks(inventory: &Inventory) -> Marks {

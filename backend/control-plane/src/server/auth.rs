@@ -51,8 +51,8 @@ impl Tokens {
     pub fn read(path: impl AsRef<Path>) -> anyhow::Result<Self> {
         let path = path.as_ref();
         let shown = path.display();
-        let text =
-            fs::read_to_string(path).map_err(|e| anyhow::anyhow!("tokens file {shown}: cannot be read: {e}"))?;
+        let text = fs::read_to_string(path)
+            .map_err(|e| anyhow::anyhow!("tokens file {shown}: cannot be read: {e}"))?;
         if let Ok(metadata) = fs::metadata(path)
             && metadata.permissions().mode() & 0o077 != 0
         {
@@ -82,7 +82,9 @@ impl Tokens {
                 "operator" => Role::Operator,
                 other => {
                     let other = sanitize(other, 20);
-                    return Err(format!("line {at}: role '{other}' is neither viewer nor operator"));
+                    return Err(format!(
+                        "line {at}: role '{other}' is neither viewer nor operator"
+                    ));
                 }
             };
             let name = sanitize(name.trim(), 80);

@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The latest snapshot and the latest delta as JSON. Consoles that keep up all ask for the same.
 #[derive(Debug, Default)]
 pub(super) struct Encoded {
-    snapshot: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
-    delta: Mutex<Option<(u64, u64, Arc<Vec<u8>>)>>,
+    snapshot: Held<u64>,
+    delta: Held<(u64, u64)>,
 }
+
+/// A document and which one it is.
+type Held<K> = Mutex<Option<(K, Arc<Vec<u8>>)>>;
 
 impl Encoded {
     pub(super) fn snapshot(&self, world: &World) -> Result<Arc<Vec<u8>>, RpcError> {
@@ -27,13 +30,14 @@ impl Encoded {
 
     pub(super) fn delta(&self, from: &World, to: &World) -> Result<Arc<Vec<u8>>, RpcError> {
         let mut held = self.delta.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((base, seq, bytes)) = held.as_ref()
-            && (*base, *seq) == (from.head.seq, to.head.seq)
+        let between = (from.head.seq, to.head.seq);
+        if let Some((which, bytes)) = held.as_ref()
+            && *which == between
         {
             return Ok(Arc::clone(bytes));
         }
         let bytes = Arc::new(json::encode("delta", &from.delta_to(to))?);
-        *held = Some((from.head.seq, to.head.seq, Arc::clone(&bytes)));
+        *held = Some((between, Arc::clone(&bytes)));
         Ok(bytes)
     }
 }

@@ -66,6 +66,7 @@ pub async fn serve(
         shutdown: shutdown.clone(),
     })
     .max_decoding_message_size(MAX_REQUEST);
+    let tokens = Arc::new(tokens);
     let guarded = tonic::service::interceptor::InterceptedService::new(service, move |request| {
         tokens.authenticate(request)
     });
@@ -105,21 +106,20 @@ impl Regions for Service {
     ) -> Result<Response<Self::WatchStream>, Status> {
         auth::caller(&request)?;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            Status::resource_exhausted(format!("{MAX_WATCHERS} consoles watch already; close one of them"))
+            Status::resource_exhausted(format!(
+                "{MAX_WATCHERS} consoles watch already; close one of them"
+            ))
         })?;
-        Ok(Response::new(Box::pin(frames(Watcher {
+        let watcher = Watcher {
             follow: self.parts.frames.follow(),
             encoded: Arc::clone(&self.encoded),
             clock: Arc::clone(&self.parts.clock),
             shutdown: self.shutdown.clone(),
-            place: Some(place),
-        }))))
+        };
+        Ok(Response::new(Box::pin(frames(watcher, place))))
     }
 
-    async fn plan(
-        &self,
-        request: Request<proto::PlanRequest>,
-    ) -> Result<Response<proto::PlanReply>, Status> {
+    async fn plan(&self, request: Request<proto::PlanRequest>) -> Result<Response<proto::PlanReply>, Status> {
         let caller = auth::caller(&request)?;
         let wanted = json::decode("plan request", &request.into_inner().request)
             .map_err(|e| Status::invalid_argument(e.to_string()))?;
@@ -128,7 +128,7 @@ impl Regions for Service {
             .operations
             .plan(wanted, &caller.name)
             .await
-            .map_err(status)?;
+            .map_err(|e| status(&e))?;
         let plan = document("plan", &plan)?;
         Ok(Response::new(proto::PlanReply { plan }))
     }
@@ -145,9 +145,15 @@ impl Regions for Service {
         let operation = self
             .parts
             .operations
-            .execute(&wanted.plan_id, &wanted.plan_hash, &wanted.confirmation, &caller.name, &origin)
+            .execute(
+                &wanted.plan_id,
+                &wanted.plan_hash,
+                &wanted.confirmation,
+                &caller.name,
+                &origin,
+            )
             .await
-            .map_err(status)?;
+            .map_err(|e| status(&e))?;
         let operation = document("operation", &operation)?;
         Ok(Response::new(proto::ExecuteReply { operation }))
     }
@@ -158,11 +164,9 @@ impl Regions for Service {
     ) -> Result<Response<proto::OperationReply>, Status> {
         auth::caller(&request)?;
         let id = request.into_inner().id;
-        let operation = self
-            .parts
-            .operations
-            .get(&id)
-            .ok_or_else(|| Status::not_found(format!("no operation '{}' is known here", sanitize(&id, 80))))?;
+        let operation = self.parts.operations.get(&id).ok_or_else(|| {
+            Status::not_found(format!("no operation '{}' is known here", sanitize(&id, 80)))
+        })?;
         let operation = document("operation", &operation)?;
         Ok(Response::new(proto::OperationReply { operation }))
     }
@@ -178,7 +182,9 @@ impl Regions for Service {
             Decision::Retry => Resolution::Retry,
             Decision::Abort => Resolution::Abort,
             Decision::Unspecified => {
-                return Err(Status::invalid_argument("the decision is neither retry nor abort"));
+                return Err(Status::invalid_argument(
+                    "the decision is neither retry nor abort",
+                ));
             }
         };
         let operation = self
@@ -186,7 +192,7 @@ impl Regions for Service {
             .operations
             .resolve(&wanted.id, decision, &caller.name)
             .await
-            .map_err(status)?;
+            .map_err(|e| status(&e))?;
         let operation = document("operation", &operation)?;
         Ok(Response::new(proto::OperationReply { operation }))
     }
@@ -211,10 +217,10 @@ fn document<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Stat
     json::encode(what, value).map_err(|e| Status::internal(e.to_string()))
 }
 
-fn status(error: OperationError) -> Status {
+fn status(error: &OperationError) -> Status {
     let text = error.to_string();
     match error {
-        OperationError::NotFound => Status::not_found(text),
+        OperationError::NotFound { .. } => Status::not_found(text),
         OperationError::Invalid(_) => Status::invalid_argument(text),
         OperationError::Refused(_) => Status::failed_precondition(text),
         OperationError::Journal(_) => Status::internal(text),

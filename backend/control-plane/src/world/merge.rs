@@ -46,7 +46,9 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
     }
     for config in &setting.topology.regions {
         let reading = ready::reading(&seen.inventory, &config.id, setting.slo);
-        world.slis.insert(SliReading::key(&config.id, reading.sli), reading);
+        world
+            .slis
+            .insert(SliReading::key(&config.id, reading.sli), reading);
         if let Some(parts) = seen.regions.get(&config.id) {
             let region = region(seen, parts, config, setting, now);
             world.regions.insert(config.id.clone(), region);
@@ -156,7 +158,11 @@ fn conclusions(world: &mut World, slo: &Slo, now: Timestamp) {
                 region,
                 links,
                 slis: world.slis.values().filter(|s| Some(&s.region) == id).collect(),
-                processes: world.processes.values().filter(|p| p.region.as_ref() == id).collect(),
+                processes: world
+                    .processes
+                    .values()
+                    .filter(|p| p.region.as_ref() == id)
+                    .collect(),
                 removal: slo.region_removal,
             };
             let (health, reasons) = conclude(&facts, now);
@@ -180,7 +186,12 @@ mod tests {
     fn everything_well_is_healthy() {
         let world = example::world();
         for region in world.regions.values() {
-            assert_eq!((region.health, region.reasons.clone()), (Health::Healthy, vec![]), "{}", region.id);
+            assert_eq!(
+                (region.health, region.reasons.clone()),
+                (Health::Healthy, vec![]),
+                "{}",
+                region.id
+            );
         }
         // postgres 2, redis 2, bus 3×3, event store 3.
         assert_eq!(world.links.len(), 16);
@@ -192,9 +203,19 @@ mod tests {
         let topology = example::topology();
         let seen = Seen::nothing_of(&topology, 3_000);
         let world = example::merge(&seen, &topology);
-        assert!(world.regions.values().all(|r| r.health == Health::Unknown && !r.reasons.is_empty()));
+        assert!(
+            world
+                .regions
+                .values()
+                .all(|r| r.health == Health::Unknown && !r.reasons.is_empty())
+        );
         assert_eq!(world.links.len(), 16);
-        assert!(world.links.values().all(|l| l.level == aisoc_model::lag::LagLevel::Unknown));
+        assert!(
+            world
+                .links
+                .values()
+                .all(|l| l.level == aisoc_model::lag::LagLevel::Unknown)
+        );
     }
 
     #[test]
@@ -215,7 +236,13 @@ mod tests {
             .filter(|key| key.starts_with("postgres:"))
             .map(String::as_str)
             .collect();
-        assert_eq!(from, ["postgres:eu-west-1:ap-southeast-1", "postgres:eu-west-1:us-east-1"]);
+        assert_eq!(
+            from,
+            [
+                "postgres:eu-west-1:ap-southeast-1",
+                "postgres:eu-west-1:us-east-1"
+            ]
+        );
     }
 
     #[test]

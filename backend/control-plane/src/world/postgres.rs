@@ -64,7 +64,7 @@ fn value(
         role: role(patroni, server),
         state: match patroni {
             Some(patroni) => aisoc_model::text::sanitize(&patroni.state, 60),
-            None => format!("Patroni does not answer{}", reason(&seen.patroni.absence)),
+            None => format!("Patroni does not answer{}", reason(seen.patroni.absence.as_ref())),
         },
         replication_state: patroni
             .and_then(|p| p.replication_state.as_deref())
@@ -100,7 +100,7 @@ fn role(patroni: Option<&MemberStatus>, server: Option<&Server>) -> PostgresRole
     }
 }
 
-fn reason(absence: &Option<Absence>) -> String {
+fn reason(absence: Option<&Absence>) -> String {
     match absence {
         Some(Absence::Failed(why)) => format!(": {why}"),
         _ => String::new(),

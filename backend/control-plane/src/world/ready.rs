@@ -78,7 +78,9 @@ mod tests {
             inventory.processes.push(process);
         }
         // What is no service does not count.
-        inventory.processes.push(example::process("us-east-1/redis", "redis"));
+        inventory
+            .processes
+            .push(example::process("us-east-1/redis", "redis"));
         let seen = Observed::known(inventory, example::now(), "supervisor", 3_000);
         assert_eq!(reading(&seen, &example::us(), &example::slo()).value.value, ratio);
     }

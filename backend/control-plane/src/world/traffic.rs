@@ -100,6 +100,9 @@ mod tests {
     fn servers_that_the_load_balancer_does_not_know_are_no_traffic() {
         let topology = example::topology();
         let stats = [example::stat("other", "UP", 1)];
-        assert_eq!(of_region(&stats, &topology.regions[0], &topology.load_balancer), None);
+        assert_eq!(
+            of_region(&stats, &topology.regions[0], &topology.load_balancer),
+            None
+        );
     }
 }

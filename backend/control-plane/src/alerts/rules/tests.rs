@@ -73,68 +73,68 @@ use aisoc_model::region::PostgresRole::{Neither, Replica, Writer};
 
 #[rstest]
 #[case::error_rate_missed("AiSOCHighErrorRate", (Some("eu-west-1"), None),
-    |w| sli(w, SliId::HttpErrorRate, known(0.02)), Holds::Yes)]
+    |w: &mut World| sli(w, SliId::HttpErrorRate, known(0.02)), Holds::Yes)]
 #[case::error_rate_met("AiSOCHighErrorRate", (Some("eu-west-1"), None),
-    |w| sli(w, SliId::HttpErrorRate, known(0.0)), Holds::No)]
+    |w: &mut World| sli(w, SliId::HttpErrorRate, known(0.0)), Holds::No)]
 #[case::no_traffic_serves_nobody_badly("AiSOCHighErrorRate", (Some("eu-west-1"), None),
-    |w| sli(w, SliId::HttpErrorRate, Observed::absent(Absence::NoTraffic, "otlp", 1)), Holds::No)]
+    |w: &mut World| sli(w, SliId::HttpErrorRate, Observed::absent(Absence::NoTraffic, "otlp", 1)), Holds::No)]
 #[case::lost_telemetry_is_unknown("AiSOCHighErrorRate", (Some("eu-west-1"), None),
-    |w| sli(w, SliId::HttpErrorRate, failed(0.02)), Holds::Unknown)]
+    |w: &mut World| sli(w, SliId::HttpErrorRate, failed(0.02)), Holds::Unknown)]
 #[case::own_bound("AiSOCIngestStall", (Some("eu-west-1"), None),
-    |w| sli(w, SliId::EventIngestionLagP99, known(29.0)), Holds::No)]
+    |w: &mut World| sli(w, SliId::EventIngestionLagP99, known(29.0)), Holds::No)]
 #[case::own_bound_crossed("AiSOCIngestStall", (Some("eu-west-1"), None),
-    |w| sli(w, SliId::EventIngestionLagP99, known(31.0)), Holds::Yes)]
+    |w: &mut World| sli(w, SliId::EventIngestionLagP99, known(31.0)), Holds::Yes)]
 #[case::pods("AiSOCPodsNotReady", (Some("eu-west-1"), None),
-    |w| sli(w, SliId::PodReadyRatio, known(0.9)), Holds::Yes)]
+    |w: &mut World| sli(w, SliId::PodReadyRatio, known(0.9)), Holds::Yes)]
 #[case::lag_alert("AiSOCPostgresLag", (Some("eu-west-1"), Some(SUBJECT)),
-    |w| link(w, SUBJECT, known(30.1), streaming()), Holds::Yes)]
+    |w: &mut World| link(w, SUBJECT, known(30.1), streaming()), Holds::Yes)]
 #[case::lag_at_its_bound("AiSOCPostgresLag", (Some("eu-west-1"), Some(SUBJECT)),
-    |w| link(w, SUBJECT, known(30.0), streaming()), Holds::No)]
+    |w: &mut World| link(w, SUBJECT, known(30.0), streaming()), Holds::No)]
 #[case::lag_unknown("AiSOCPostgresLag", (Some("eu-west-1"), Some(SUBJECT)),
-    |w| link(w, SUBJECT, failed(300.0), streaming()), Holds::Unknown)]
+    |w: &mut World| link(w, SUBJECT, failed(300.0), streaming()), Holds::Unknown)]
 #[case::lag_page("AiSOCPostgresLagPage", (Some("eu-west-1"), Some(SUBJECT)),
-    |w| link(w, SUBJECT, known(121.0), streaming()), Holds::Yes)]
-#[case::streams("AiSOCPostgresReplicationBroken", (Some("eu-west-1"), Some(SUBJECT)), |_| {}, Holds::No)]
+    |w: &mut World| link(w, SUBJECT, known(121.0), streaming()), Holds::Yes)]
+#[case::streams("AiSOCPostgresReplicationBroken", (Some("eu-west-1"), Some(SUBJECT)), |_: &mut World| {}, Holds::No)]
 #[case::does_not_stream("AiSOCPostgresReplicationBroken", (Some("eu-west-1"), Some(SUBJECT)),
-    |w| link(w, SUBJECT, known(0.0), Observed::known("catchup".into(), example::now(), "x", 3_000)), Holds::Yes)]
+    |w: &mut World| link(w, SUBJECT, known(0.0), Observed::known("catchup".into(), example::now(), "x", 3_000)), Holds::Yes)]
 #[case::nobody_can_tell("AiSOCPostgresReplicationBroken", (Some("eu-west-1"), Some(SUBJECT)),
-    |w| link(w, SUBJECT, known(0.0), failed("streaming".into())), Holds::Yes)]
-#[case::redis_up("AiSOCRedisReplicationBroken", (Some("eu-west-1"), Some("redis:us-east-1:eu-west-1")), |_| {}, Holds::No)]
+    |w: &mut World| link(w, SUBJECT, known(0.0), failed("streaming".into())), Holds::Yes)]
+#[case::redis_up("AiSOCRedisReplicationBroken", (Some("eu-west-1"), Some("redis:us-east-1:eu-west-1")), |_: &mut World| {}, Holds::No)]
 #[case::redis_down("AiSOCRedisReplicationBroken", (Some("eu-west-1"), Some("redis:us-east-1:eu-west-1")),
-    |w| link(w, "redis:us-east-1:eu-west-1", known(0.0), Observed::known("down".into(), example::now(), "x", 3_000)), Holds::Yes)]
+    |w: &mut World| link(w, "redis:us-east-1:eu-west-1", known(0.0), Observed::known("down".into(), example::now(), "x", 3_000)), Holds::Yes)]
 #[case::event_store("AiSOCEventStoreLag", (Some("eu-west-1"), Some("event_store:eu-west-1:eu-west-1")),
-    |w| link(w, "event_store:eu-west-1:eu-west-1", known(61.0), streaming()), Holds::Yes)]
+    |w: &mut World| link(w, "event_store:eu-west-1:eu-west-1", known(61.0), streaming()), Holds::Yes)]
 #[case::bus("AiSOCBusLag", (Some("eu-west-1"), Some("bus:us-east-1:eu-west-1")),
-    |w| link(w, "bus:us-east-1:eu-west-1", known(31.0), streaming()), Holds::Yes)]
-#[case::region_serves("AiSOCRegionDown", (Some("eu-west-1"), None), |_| {}, Holds::No)]
+    |w: &mut World| link(w, "bus:us-east-1:eu-west-1", known(31.0), streaming()), Holds::Yes)]
+#[case::region_serves("AiSOCRegionDown", (Some("eu-west-1"), None), |_: &mut World| {}, Holds::No)]
 #[case::region_down("AiSOCRegionDown", (Some("eu-west-1"), None),
-    |w| w.regions.get_mut(&example::eu()).unwrap().health = Health::Down, Holds::Yes)]
+    |w: &mut World| w.regions.get_mut(&example::eu()).unwrap().health = Health::Down, Holds::Yes)]
 #[case::region_unknown("AiSOCRegionDown", (Some("eu-west-1"), None),
-    |w| w.regions.get_mut(&example::eu()).unwrap().health = Health::Unknown, Holds::Unknown)]
-#[case::one_writer("AiSOCNoWriter", (None, None), |_| {}, Holds::No)]
-#[case::no_writer("AiSOCNoWriter", (None, None), |w| postgres(w, &example::us(), Neither), Holds::Yes)]
+    |w: &mut World| w.regions.get_mut(&example::eu()).unwrap().health = Health::Unknown, Holds::Unknown)]
+#[case::one_writer("AiSOCNoWriter", (None, None), |_: &mut World| {}, Holds::No)]
+#[case::no_writer("AiSOCNoWriter", (None, None), |w: &mut World| postgres(w, &example::us(), Neither), Holds::Yes)]
 #[case::writer_not_seen_is_no_writer("AiSOCNoWriter", (None, None),
-    |w| w.regions.get_mut(&example::us()).unwrap().postgres.fail("refused"), Holds::Yes)]
+    |w: &mut World| w.regions.get_mut(&example::us()).unwrap().postgres.fail("refused"), Holds::Yes)]
 #[case::never_looked("AiSOCNoWriter", (None, None),
-    |w| w.regions.get_mut(&example::us()).unwrap().postgres = Observed::not_yet("p"), Holds::Unknown)]
-#[case::two_writers("AiSOCTwoWriters", (None, None), |w| postgres(w, &example::eu(), Writer), Holds::Yes)]
-#[case::one_is_enough("AiSOCTwoWriters", (None, None), |w| postgres(w, &example::eu(), Replica), Holds::No)]
+    |w: &mut World| w.regions.get_mut(&example::us()).unwrap().postgres = Observed::not_yet("p"), Holds::Unknown)]
+#[case::two_writers("AiSOCTwoWriters", (None, None), |w: &mut World| postgres(w, &example::eu(), Writer), Holds::Yes)]
+#[case::one_is_enough("AiSOCTwoWriters", (None, None), |w: &mut World| postgres(w, &example::eu(), Replica), Holds::No)]
 #[case::old_writer_out_of_sight("AiSOCTwoWriters", (None, None),
-    |w| w.regions.get_mut(&example::us()).unwrap().postgres.fail("refused"), Holds::Unknown)]
-#[case::instance_ready("AiSOCInstanceDown", (Some("eu-west-1"), Some("eu-west-1/ingest")), |_| {}, Holds::No)]
+    |w: &mut World| w.regions.get_mut(&example::us()).unwrap().postgres.fail("refused"), Holds::Unknown)]
+#[case::instance_ready("AiSOCInstanceDown", (Some("eu-west-1"), Some("eu-west-1/ingest")), |_: &mut World| {}, Holds::No)]
 #[case::instance_frozen("AiSOCInstanceDown", (Some("eu-west-1"), Some("eu-west-1/ingest")),
-    |w| process(w, |p| p.state = ProcessState::Frozen), Holds::Yes)]
+    |w: &mut World| process(w, |p| p.state = ProcessState::Frozen), Holds::Yes)]
 #[case::inventory_lost("AiSOCInstanceDown", (Some("eu-west-1"), Some("eu-west-1/ingest")),
-    |w| w.sources.get_mut("supervisor").unwrap().last_success = Some(example::before(60)), Holds::Unknown)]
+    |w: &mut World| w.sources.get_mut("supervisor").unwrap().last_success = Some(example::before(60)), Holds::Unknown)]
 #[case::oom_just_now("AiSOCOomKilled", (Some("eu-west-1"), Some("eu-west-1/ingest")),
-    |w| process(w, |p| { p.oom_kills = 1; p.started_at = Some(example::before(5)) }), Holds::Yes)]
+    |w: &mut World| process(w, |p| { p.oom_kills = 1; p.started_at = Some(example::before(5)) }), Holds::Yes)]
 #[case::oom_long_ago("AiSOCOomKilled", (Some("eu-west-1"), Some("eu-west-1/ingest")),
-    |w| process(w, |p| p.oom_kills = 1), Holds::No)]
+    |w: &mut World| process(w, |p| p.oom_kills = 1), Holds::No)]
 #[case::source_lost("AiSOCObservationLost", (None, Some("supervisor")),
-    |w| w.sources.get_mut("supervisor").unwrap().last_success = Some(example::before(60)), Holds::Yes)]
+    |w: &mut World| w.sources.get_mut("supervisor").unwrap().last_success = Some(example::before(60)), Holds::Yes)]
 #[case::source_never_answered("AiSOCObservationLost", (None, Some("supervisor")),
-    |w| w.sources.get_mut("supervisor").unwrap().last_success = None, Holds::Yes)]
-#[case::source_answers("AiSOCObservationLost", (None, Some("supervisor")), |_| {}, Holds::No)]
+    |w: &mut World| w.sources.get_mut("supervisor").unwrap().last_success = None, Holds::Yes)]
+#[case::source_answers("AiSOCObservationLost", (None, Some("supervisor")), |_: &mut World| {}, Holds::No)]
 fn verdicts(
     #[case] rule: &str,
     #[case] key: (Option<&str>, Option<&str>),
@@ -166,6 +166,10 @@ fn every_rule_watches_something() {
         let certificates = matches!(rule.when, Condition::CertificateExpiry { .. });
         assert_eq!(watched.is_empty(), certificates, "{}", rule.name);
     }
-    let lost = slo.alerts.iter().find(|r| matches!(r.when, Condition::SourceLost {})).unwrap();
+    let lost = slo
+        .alerts
+        .iter()
+        .find(|r| matches!(r.when, Condition::SourceLost {}))
+        .unwrap();
     assert_eq!(instances(lost, &world, &slo)[0].region, Some(example::eu()));
 }

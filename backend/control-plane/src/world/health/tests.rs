@@ -17,7 +17,9 @@ fn set_api(region: &mut Region, health: [Option<(u16, u32, u32)>; 2]) {
     for (probe, health) in region.api.iter_mut().zip(health) {
         match health {
             Some((status, failures, slow)) => {
-                probe.health.set(api_health(status, failures, slow), example::now());
+                probe
+                    .health
+                    .set(api_health(status, failures, slow), example::now());
             }
             None => probe.health = Observed::not_yet("health"),
         }
@@ -25,41 +27,36 @@ fn set_api(region: &mut Region, health: [Option<(u16, u32, u32)>; 2]) {
 }
 
 #[rstest]
-#[case::all_well("", |_| {}, Health::Healthy, &[])]
-#[case::one_instance_out("", |r| set_api(r, [Some((503, 3, 0)), Some((200, 0, 0))]),
+#[case::all_well(|_: &mut Region| {}, Health::Healthy, &[])]
+#[case::one_instance_out(|r: &mut Region| set_api(r, [Some((503, 3, 0)), Some((200, 0, 0))]),
     Health::Degraded, &["api-a: 503 in 3 of 3 checks"])]
-#[case::both_out("", |r| set_api(r, [Some((0, 3, 0)), Some((503, 4, 0))]),
+#[case::both_out(|r: &mut Region| set_api(r, [Some((0, 3, 0)), Some((503, 4, 0))]),
     Health::Down, &["does not serve: api-a no answer in 3 of 3 checks, api-b 503 in 4 of 3 checks"])]
-#[case::both_failing_but_not_yet_counted_out("", |r| set_api(r, [Some((503, 2, 0)), Some((503, 2, 0))]),
+#[case::both_failing_but_not_yet_counted_out(|r: &mut Region| set_api(r, [Some((503, 2, 0)), Some((503, 2, 0))]),
     Health::Degraded, &["api-a: 503 in 2 of 3 checks", "api-b: 503 in 2 of 3 checks"])]
-#[case::both_slow("", |r| set_api(r, [Some((200, 0, 5)), Some((200, 0, 5))]),
+#[case::both_slow(|r: &mut Region| set_api(r, [Some((200, 0, 5)), Some((200, 0, 5))]),
     Health::Down, &["does not serve: api-a slower than 2 s in 5 of 5 checks, api-b slower than 2 s in 5 of 5 checks"])]
-#[case::mixed_rules_count_both("", |r| set_api(r, [Some((200, 0, 5)), Some((503, 3, 0))]), Health::Down,
+#[case::mixed_rules_count_both(|r: &mut Region| set_api(r, [Some((200, 0, 5)), Some((503, 3, 0))]), Health::Down,
     &["does not serve: api-a slower than 2 s in 5 of 5 checks, api-b 503 in 3 of 3 checks"])]
-#[case::one_unknown_one_out_is_unknown("", |r| set_api(r, [None, Some((503, 3, 0))]),
+#[case::one_unknown_one_out_is_unknown(|r: &mut Region| set_api(r, [None, Some((503, 3, 0))]),
     Health::Unknown, &["api-a: health not known", "api-b: 503 in 3 of 3 checks"])]
-#[case::no_instances("", |r| r.api.clear(), Health::Unknown, &["no api instance is configured"])]
-#[case::never_looked_at_the_balancer("", |r| r.traffic = Observed::not_yet("haproxy"),
+#[case::no_instances(|r: &mut Region| r.api.clear(), Health::Unknown, &["no api instance is configured"])]
+#[case::never_looked_at_the_balancer(|r: &mut Region| r.traffic = Observed::not_yet("haproxy"),
     Health::Unknown, &["load balancer: not observed yet"])]
-#[case::redis_refuses("", |r| r.redis.fail("connection refused"),
+#[case::redis_refuses(|r: &mut Region| r.redis.fail("connection refused"),
     Health::Degraded, &["Redis does not answer: connection refused"])]
-#[case::redis_never_answered("", |r| { r.redis = Observed::not_yet("redis"); r.redis.fail("refused") },
+#[case::redis_never_answered(|r: &mut Region| { r.redis = Observed::not_yet("redis"); r.redis.fail("refused") },
     Health::Unknown, &["Redis: refused"])]
-#[case::bus_stale("", |r| r.bus.observed_at = Some(example::before(60)),
+#[case::bus_stale(|r: &mut Region| r.bus.observed_at = Some(example::before(60)),
     Health::Unknown, &["bus last seen 60 s ago"])]
-#[case::weight_gone_without_a_drain("", |r| weight(r, 0),
+#[case::weight_gone_without_a_drain(|r: &mut Region| weight(r, 0),
     Health::Degraded, &["weight 0 at the load balancer without a drain"])]
-#[case::drained_is_healthy("", |r| { weight(r, 0); r.drain = Some(example::drain()) }, Health::Healthy, &[])]
-#[case::dr_only_has_no_weight("", |r| { weight(r, 0); r.role = RegionRole::DrOnly }, Health::Healthy, &[])]
-#[case::postgres_neither("", |r| postgres(r, |p| p.role = PostgresRole::Neither),
+#[case::drained_is_healthy(|r: &mut Region| { weight(r, 0); r.drain = Some(example::drain()) }, Health::Healthy, &[])]
+#[case::dr_only_has_no_weight(|r: &mut Region| { weight(r, 0); r.role = RegionRole::DrOnly }, Health::Healthy, &[])]
+#[case::postgres_neither(|r: &mut Region| postgres(r, |p| p.role = PostgresRole::Neither),
     Health::Degraded, &["PostgreSQL is neither writer nor replica: running"])]
-#[case::paused("", |r| postgres(r, |p| p.paused = true), Health::Degraded, &["Patroni is in maintenance mode"])]
-fn conclusions(
-    #[case] _about: &str,
-    #[case] change: Change,
-    #[case] health: Health,
-    #[case] reasons: &[&str],
-) {
+#[case::paused(|r: &mut Region| postgres(r, |p| p.paused = true), Health::Degraded, &["Patroni is in maintenance mode"])]
+fn conclusions(#[case] change: Change, #[case] health: Health, #[case] reasons: &[&str]) {
     let now = example::now();
     let mut world = example::world();
     let region = world.regions.get_mut(&example::us()).unwrap();
@@ -72,7 +69,10 @@ fn conclusions(
         removal: example::slo().region_removal,
     };
     let (concluded, why) = conclude(&facts, now);
-    assert_eq!((concluded, why.iter().map(String::as_str).collect::<Vec<_>>()), (health, reasons.to_vec()));
+    assert_eq!(
+        (concluded, why.iter().map(String::as_str).collect::<Vec<_>>()),
+        (health, reasons.to_vec())
+    );
 }
 
 fn weight(region: &mut Region, percent: u8) {

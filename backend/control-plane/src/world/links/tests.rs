@@ -35,14 +35,23 @@ fn postgres_link(seen: &Seen) -> Link {
 #[test]
 fn an_idle_replica_that_has_everything_has_no_lag() {
     let link = postgres_link(&seen_with(100_000, 0));
-    assert_eq!((link.lag_seconds.value, link.lag_amount.value), (Some(0.0), Some(0)));
-    assert_eq!((link.level, link.state.value.as_deref()), (LagLevel::Ok, Some("streaming")));
+    assert_eq!(
+        (link.lag_seconds.value, link.lag_amount.value),
+        (Some(0.0), Some(0))
+    );
+    assert_eq!(
+        (link.level, link.state.value.as_deref()),
+        (LagLevel::Ok, Some("streaming"))
+    );
 }
 
 #[test]
 fn a_stalled_replica_is_late_by_the_first_beat_it_missed() {
     let link = postgres_link(&seen_with(60_000, 40));
-    assert_eq!((link.lag_seconds.value, link.lag_amount.value), (Some(39.0), Some(40_000)));
+    assert_eq!(
+        (link.lag_seconds.value, link.lag_amount.value),
+        (Some(39.0), Some(40_000))
+    );
     assert_eq!(link.level, LagLevel::Alert);
 }
 
@@ -57,7 +66,10 @@ fn a_replica_that_does_not_answer_is_measured_by_its_writer() {
     let us = seen.regions.get_mut(&example::us()).unwrap();
     us.postgres.value.as_mut().unwrap().standbys[0].replay_lsn = Some(70_000);
     let link = postgres_link(&seen);
-    assert_eq!((link.lag_seconds.value, link.lag_amount.value), (Some(29.0), Some(30_000)));
+    assert_eq!(
+        (link.lag_seconds.value, link.lag_amount.value),
+        (Some(29.0), Some(30_000))
+    );
     // Not connected either: nobody knows, and that is what it says.
     let us = seen.regions.get_mut(&example::us()).unwrap();
     us.postgres.value.as_mut().unwrap().standbys.clear();
@@ -89,9 +101,16 @@ fn redis_follows_its_leader() {
     eu.redis.value.as_mut().unwrap().offset = 450;
     let world = example::merge(&seen, &topology);
     let link = &world.links["redis:us-east-1:eu-west-1"];
-    assert_eq!((link.lag_seconds.value, link.lag_amount.value), (Some(7.0), Some(50)));
+    assert_eq!(
+        (link.lag_seconds.value, link.lag_amount.value),
+        (Some(7.0), Some(50))
+    );
     assert_eq!(link.state.value.as_deref(), Some("up"));
-    seen.regions.get_mut(&example::us()).unwrap().redis.fail("refused");
+    seen.regions
+        .get_mut(&example::us())
+        .unwrap()
+        .redis
+        .fail("refused");
     let world = example::merge(&seen, &topology);
     assert_eq!(world.links["redis:us-east-1:eu-west-1"].level, LagLevel::Unknown);
 }
