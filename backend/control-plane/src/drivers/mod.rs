@@ -1,0 +1,63 @@
+//! What operations act through: one trait for each kind of thing that is changed, one file for each product.
+//!
+//! A driver reads and acts; it never decides. Its answers tell "refused, nothing changed" from "nobody knows".
+
+pub mod database;
+pub mod release;
+pub mod traffic;
+
+use aisoc_model::Clock;
+use aisoc_model::topology::Topology;
+use anyhow::Context;
+use database::DatabaseDriver;
+use database::patroni::PatroniDriver;
+use release::ReleaseDriver;
+use release::local::LocalReleases;
+use std::sync::Arc;
+use traffic::TrafficDriver;
+use traffic::haproxy::HaproxyDriver;
+
+/// Why an action did not go as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    /// It was refused; nothing changed.
+    #[error("{0}")]
+    Refused(String),
+    /// It may or may not have happened: observe.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// The drivers of one environment.
+#[derive(Clone)]
+pub struct Drivers {
+    /// The global load balancer.
+    pub traffic: Arc<dyn TrafficDriver>,
+    /// The writer.
+    pub database: Arc<dyn DatabaseDriver>,
+    /// Releases, where somebody drives them.
+    pub release: Option<Arc<dyn ReleaseDriver>>,
+}
+
+impl Drivers {
+    /// The drivers that a topology names.
+    ///
+    /// # Errors
+    /// When an address in it cannot be used or the supervisor's token cannot be read.
+    pub fn from_topology(topology: &Topology, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let release = match &topology.supervisor {
+            None => None,
+            Some(supervisor) => {
+                let token = std::fs::read_to_string(&supervisor.token_file)
+                    .with_context(|| format!("supervisor token file {}", supervisor.token_file))?;
+                let driver = LocalReleases::new(&supervisor.url, token.trim())?;
+                Some(Arc::new(driver) as Arc<dyn ReleaseDriver>)
+            }
+        };
+        Ok(Self {
+            traffic: Arc::new(HaproxyDriver::new(topology, Arc::clone(clock))),
+            database: Arc::new(PatroniDriver::new(topology, Arc::clone(clock))?),
+            release,
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! HAProxy through its runtime socket.
+
+use crate::clients::haproxy::{HaproxyClient, HaproxyError, ServerState, StatKind};
+use crate::drivers::DriverError;
+use crate::drivers::traffic::{ServerReading, TrafficDriver, TrafficReading};
+use aisoc_model::topology::Topology;
+use aisoc_model::{Clock, RegionId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A runtime command is answered in milliseconds; a HAProxy that takes longer is not well.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The api servers of all regions behind one HAProxy.
+pub struct HaproxyDriver {
+    client: HaproxyClient,
+    backend: String,
+    full_weight: u16,
+    /// Server name -> region.
+    servers: BTreeMap<String, RegionId>,
+    clock: Arc<dyn Clock>,
+}
+
+impl HaproxyDriver {
+    /// The driver for a topology's load balancer.
+    #[must_use]
+    pub fn new(topology: &Topology, clock: Arc<dyn Clock>) -> Self {
+        let servers = topology
+            .regions
+            .iter()
+            .flat_map(|r| r.api.iter().map(|a| (a.server.clone(), r.id.clone())))
+            .collect();
+        Self {
+            client: HaproxyClient::new(&topology.load_balancer.haproxy_socket, TIMEOUT),
+            backend: topology.load_balancer.backend.clone(),
+            full_weight: topology.load_balancer.full_weight,
+            servers,
+            clock,
+        }
+    }
+
+    async fn read_servers(&self) -> Result<TrafficReading, DriverError> {
+        let stats = self.client.stats().await.map_err(|e| error(&e))?;
+        let at = self.clock.now();
+        let servers: Vec<ServerReading> = stats
+            .into_iter()
+            .filter(|s| s.kind == StatKind::Server && s.proxy == self.backend)
+            .filter_map(|stat| {
+                let region = self.servers.get(&stat.server)?.clone();
+                Some(ServerReading {
+                    region,
+                    name: stat.server,
+                    status: stat.status,
+                    weight: stat.weight,
+                    full_weight: self.full_weight,
+                    sessions: stat.sessions,
+                    rate: stat.rate,
+                    requests: stat.sessions_total,
+                    failures: stat.answers_5xx.saturating_add(stat.connection_errors),
+                })
+            })
+            .collect();
+        if servers.is_empty() {
+            return Err(DriverError::Refused(format!(
+                "haproxy has no server of the topology in backend '{}': compare the topology with its configuration",
+                self.backend
+            )));
+        }
+        Ok(TrafficReading { at, servers })
+    }
+
+    async fn set_region(&self, region: &RegionId, percent: u8) -> Result<(), DriverError> {
+        let reading = self.read_servers().await?;
+        let mut acted = false;
+        for server in reading.of(region) {
+            let weight = ServerReading::weight_at(server.full_weight, percent);
+            // A server that somebody else put into maintenance gets its weight, but stays there.
+            let state = if server.status.starts_with("MAINT") {
+                None
+            } else if percent == 0 {
+                Some(ServerState::Drain)
+            } else {
+                Some(ServerState::Ready)
+            };
+            let changed = async {
+                self.client
+                    .set_weight(&self.backend, &server.name, weight)
+                    .await?;
+                match state {
+                    Some(state) => self.client.set_state(&self.backend, &server.name, state).await,
+                    None => Ok(()),
+                }
+            };
+            match changed.await.map_err(|e| error(&e)) {
+                Ok(()) => acted = true,
+                // Half of the servers changed is not "nothing changed".
+                Err(DriverError::Refused(why)) if acted => return Err(DriverError::Unknown(why)),
+                Err(e) => return Err(e),
+            }
+        }
+        if acted {
+            Ok(())
+        } else {
+            Err(DriverError::Refused(format!(
+                "haproxy has no server of region {region} in backend '{}'",
+                self.backend
+            )))
+        }
+    }
+}
+
+impl TrafficDriver for HaproxyDriver {
+    fn read(&self) -> BoxFuture<'_, Result<TrafficReading, DriverError>> {
+        self.read_servers().boxed()
+    }
+
+    fn set<'a>(&'a self, region: &'a RegionId, percent: u8) -> BoxFuture<'a, Result<(), DriverError>> {
+        self.set_region(region, percent).boxed()
+    }
+
+    fn request(&self, region: &RegionId, percent: u8) -> String {
+        let weight = ServerReading::weight_at(self.full_weight, percent);
+        let state = if percent == 0 { "drain" } else { "ready" };
+        let commands: Vec<String> = self
+            .servers
+            .iter()
+            .filter(|(_, of)| *of == region)
+            .map(|(server, _)| {
+                let target = format!("set server {}/{server}", self.backend);
+                format!("{target} weight {weight}; {target} state {state}")
+            })
+            .collect();
+        commands.join("; ")
+    }
+}
+
+fn error(error: &HaproxyError) -> DriverError {
+    match error {
+        HaproxyError::TimedOut { .. } => DriverError::Unknown(error.to_string()),
+        _ => DriverError::Refused(error.to_string()),
+    }
+}

@@ -1,0 +1,237 @@
+//! What steps do, as data: everything a step needs is in its [`Action`], so that it can be journaled, compared
+//! with a newer plan, and taken up again after a crash.
+
+use aisoc_model::RegionId;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A region's database seat: where it is and the name Patroni knows it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// The region.
+    pub region: RegionId,
+    /// The Patroni member name.
+    pub member: String,
+}
+
+/// What one step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Give a region a share of its full weight; 0 also puts its servers into drain state.
+    SetWeight {
+        /// The region.
+        region: RegionId,
+        /// Percent of the region's full weight.
+        percent: u8,
+        /// Percent before, which an undo returns to.
+        before: u8,
+    },
+    /// Watch the servers of these regions for failed requests after a change of weights.
+    Watch {
+        /// Whose servers are judged.
+        regions: Vec<RegionId>,
+        /// For how long.
+        milliseconds: u64,
+    },
+    /// Wait until a drained region has no session and no request.
+    AwaitIdle {
+        /// The region.
+        region: RegionId,
+        /// After how long the wait ends and says what is left.
+        deadline_ms: u64,
+    },
+    /// Prove once more, less than a second before acting, that the candidate has everything.
+    Prove {
+        /// The writer.
+        from: Seat,
+        /// The candidate.
+        to: Seat,
+    },
+    /// Ask Patroni for the switchover.
+    Switchover {
+        /// The writer.
+        from: Seat,
+        /// The candidate.
+        to: Seat,
+    },
+    /// A write is acknowledged by the new writer.
+    FirstWrite {
+        /// The new writer.
+        to: Seat,
+    },
+    /// A write is refused by the old writer.
+    OldWriterRefused {
+        /// The old writer.
+        from: Seat,
+    },
+    /// Every write that was acknowledged during the operation is on the new writer.
+    SetCheck {
+        /// The old writer.
+        from: Seat,
+        /// The new writer.
+        to: Seat,
+    },
+    /// The api answers in every region that served before.
+    ApiHealth {
+        /// The regions.
+        regions: Vec<RegionId>,
+    },
+    /// The old writer follows the new one.
+    Redundancy {
+        /// The old writer.
+        from: Seat,
+        /// The new writer.
+        to: Seat,
+        /// After how long the wait ends and says what is missing.
+        deadline_ms: u64,
+    },
+    /// Have a release returned to a revision.
+    RollBack {
+        /// The release.
+        release: String,
+        /// Its region.
+        region: RegionId,
+        /// The revision to return to.
+        revision: u32,
+        /// The revision in force before.
+        before: u32,
+    },
+    /// The rollout has ended and every instance runs the new revision.
+    Rollout {
+        /// The release.
+        release: String,
+        /// Its region.
+        region: RegionId,
+        /// The revision returned to.
+        revision: u32,
+    },
+    /// The region's indicators are back within their objectives.
+    Recovered {
+        /// The region.
+        region: RegionId,
+        /// After how long the wait ends and says how they stand.
+        deadline_ms: u64,
+    },
+}
+
+/// What a failed step leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Undo what was done, unless the point of no return has passed.
+    Undo,
+    /// Hold: a person decides.
+    Hold,
+    /// Go on; the operation ends as failed.
+    GoOn,
+}
+
+impl Action {
+    /// What undoes it, when it changed anything that can be changed back.
+    #[must_use]
+    pub fn undo(&self) -> Option<Self> {
+        match self {
+            Self::SetWeight {
+                region,
+                percent,
+                before,
+            } => Some(Self::SetWeight {
+                region: region.clone(),
+                percent: *before,
+                before: *percent,
+            }),
+            Self::RollBack {
+                release,
+                region,
+                revision,
+                before,
+            } => Some(Self::RollBack {
+                release: release.clone(),
+                region: region.clone(),
+                revision: *before,
+                before: *revision,
+            }),
+            _ => None,
+        }
+    }
+
+    /// What its failure leads to.
+    #[must_use]
+    pub fn on_failure(&self) -> OnFailure {
+        match self {
+            Self::SetWeight { .. }
+            | Self::Watch { .. }
+            | Self::AwaitIdle { .. }
+            | Self::Prove { .. }
+            | Self::Switchover { .. } => OnFailure::Undo,
+            Self::SetCheck { .. } => OnFailure::GoOn,
+            Self::FirstWrite { .. }
+            | Self::OldWriterRefused { .. }
+            | Self::ApiHealth { .. }
+            | Self::Redundancy { .. }
+            | Self::RollBack { .. }
+            | Self::Rollout { .. }
+            | Self::Recovered { .. } => OnFailure::Hold,
+        }
+    }
+
+    /// Whether there is no way back within the operation once it was sent.
+    #[must_use]
+    pub fn point_of_no_return(&self) -> bool {
+        matches!(self, Self::Switchover { .. })
+    }
+
+    /// How long to wait for its effect to be observed before it counts as failed.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        match self {
+            Self::SetWeight { .. } | Self::Prove { .. } => Duration::from_secs(10),
+            Self::Watch { milliseconds, .. } => Duration::from_millis(milliseconds.saturating_add(10_000)),
+            // Patroni gives up after max(10, loop_wait) * 2 s, and may still carry it out then.
+            Self::Switchover { .. } => Duration::from_secs(75),
+            Self::FirstWrite { .. } | Self::SetCheck { .. } => Duration::from_secs(30),
+            Self::OldWriterRefused { .. } | Self::ApiHealth { .. } => Duration::from_secs(60),
+            Self::RollBack { .. } => Duration::from_secs(30),
+            Self::Rollout { .. } => Duration::from_secs(300),
+            Self::AwaitIdle { deadline_ms, .. }
+            | Self::Redundancy { deadline_ms, .. }
+            | Self::Recovered { deadline_ms, .. } => {
+                Duration::from_millis(deadline_ms.saturating_add(30_000))
+            }
+        }
+    }
+
+    /// Time between two looks at its effect.
+    #[must_use]
+    pub fn poll(&self) -> Duration {
+        match self {
+            Self::Switchover { .. } | Self::FirstWrite { .. } | Self::OldWriterRefused { .. } => {
+                Duration::from_millis(25)
+            }
+            Self::Rollout { .. } | Self::Recovered { .. } | Self::Redundancy { .. } => {
+                Duration::from_millis(500)
+            }
+            _ => Duration::from_millis(200),
+        }
+    }
+
+    /// The step's key within its plan.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::SetWeight { percent, .. } => format!("weight-{percent}"),
+            Self::Watch { .. } => "watch".to_owned(),
+            Self::AwaitIdle { .. } => "await-idle".to_owned(),
+            Self::Prove { .. } => "prove".to_owned(),
+            Self::Switchover { .. } => "switchover".to_owned(),
+            Self::FirstWrite { .. } => "first-write".to_owned(),
+            Self::OldWriterRefused { .. } => "old-writer-refused".to_owned(),
+            Self::SetCheck { .. } => "set-check".to_owned(),
+            Self::ApiHealth { .. } => "api-health".to_owned(),
+            Self::Redundancy { .. } => "redundancy".to_owned(),
+            Self::RollBack { .. } => "roll-back".to_owned(),
+            Self::Rollout { .. } => "rollout".to_owned(),
+            Self::Recovered { .. } => "recovered".to_owned(),
+        }
+    }
+}

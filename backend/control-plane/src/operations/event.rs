@@ -1,0 +1,175 @@
+//! What the journal holds: the events of an operation, from which its state is rebuilt exactly.
+
+use crate::operations::action::Action;
+use aisoc_model::journal::Entry;
+use aisoc_model::operation::OperationState;
+use aisoc_model::plan::Plan;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A plan was confirmed and begins.
+    Started {
+        /// The plan.
+        plan: Box<Plan>,
+        /// What its steps do, in order.
+        actions: Vec<Action>,
+        /// Who confirmed.
+        by: String,
+        /// From where.
+        origin: String,
+    },
+    /// A plan was confirmed but not carried out.
+    Refused {
+        /// Its hash, as it was sent.
+        hash: String,
+        /// Who asked.
+        by: String,
+        /// From where.
+        origin: String,
+        /// Why not.
+        why: String,
+    },
+    /// A control plane took the operation up again.
+    Resumed {
+        /// Which.
+        control_plane: String,
+    },
+    /// A step is about to act.
+    Intent {
+        /// The step's position.
+        step: usize,
+        /// Doing or undoing.
+        direction: Direction,
+        /// The exact request.
+        request: String,
+    },
+    /// A step's outcome is not known; it is observed again.
+    Unknown {
+        /// The step's position.
+        step: usize,
+        /// Why.
+        why: String,
+    },
+    /// A step ended.
+    Result {
+        /// The step's position.
+        step: usize,
+        /// Doing or undoing.
+        direction: Direction,
+        /// How.
+        outcome: Outcome,
+        /// What was observed, or why it failed.
+        detail: String,
+        /// Moments it fixed.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        times: BTreeMap<String, Timestamp>,
+        /// Figures it measured.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        figures: BTreeMap<String, f64>,
+    },
+    /// From here on the operation is undone.
+    Turned {
+        /// Why.
+        because: String,
+    },
+    /// A person has to decide.
+    Held {
+        /// About what.
+        why: String,
+    },
+    /// A person decided.
+    Resolved {
+        /// What.
+        decision: Resolution,
+        /// Who.
+        by: String,
+    },
+    /// Nothing more will happen.
+    Ended {
+        /// How it ended.
+        state: OperationState,
+        /// In one sentence.
+        outcome: String,
+    },
+}
+
+/// Whether a step is done or undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// As planned.
+    Do,
+    /// Its undo.
+    Undo,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Its effect was observed.
+    Done,
+    /// Its effect was observed before it acted.
+    AlreadyDone,
+    /// It was refused, and nothing changed.
+    Refused,
+    /// It failed; something may have changed.
+    Failed,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// What a person decides about an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// Try the failed step again.
+    Retry,
+    /// Undo; where there is no way back, end it as it stands.
+    Abort,
+}
+
+/// Why an entry cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("journal entry {seq} ({kind}) cannot be read: {why}; was it written by a newer version?")]
+pub struct Unreadable {
+    seq: u64,
+    kind: String,
+    why: String,
+}
+
+impl Event {
+    /// The kind column of the journal.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Refused { .. } => "refused",
+            Self::Resumed { .. } => "resumed",
+            Self::Intent { .. } => "intent",
+            Self::Unknown { .. } => "unknown",
+            Self::Result { .. } => "result",
+            Self::Turned { .. } => "turned",
+            Self::Held { .. } => "held",
+            Self::Resolved { .. } => "resolved",
+            Self::Ended { .. } => "ended",
+        }
+    }
+
+    /// The event of an entry.
+    ///
+    /// # Errors
+    /// When the body is not an event of this version.
+    pub fn of(entry: &Entry) -> Result<Self, Unreadable> {
+        serde_json::from_str(&entry.body).map_err(|e| Unreadable {
+            seq: entry.seq,
+            kind: entry.kind.clone(),
+            why: e.to_string(),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Everything a decision is made on, read at one moment. Making it is IO; deciding on it is not.
+
+use crate::drivers::Drivers;
+use crate::drivers::database::Evidence;
+use crate::drivers::traffic::TrafficReading;
+use aisoc_model::inventory::Release;
+use aisoc_model::plan::Target;
+use aisoc_model::region::Drain;
+use aisoc_model::world::World;
+use aisoc_model::{Clock, RegionId};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What was read. Parts that the operation does not need are `None`.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// When the last part was read.
+    pub now: Timestamp,
+    /// The latest frame of the world.
+    pub world: Arc<World>,
+    /// The load balancer, asked now.
+    pub traffic: Option<Result<TrafficReading, String>>,
+    /// The database, asked now.
+    pub database: Option<Evidence>,
+    /// The releases, asked now.
+    pub releases: Option<Result<Vec<Release>, String>>,
+    /// What this control plane itself knows.
+    pub own: Own,
+}
+
+/// What a control plane knows of its own operations.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// Regions that an operation has drained.
+    pub drains: BTreeMap<RegionId, Drain>,
+    /// The operation that has not ended: its id, and what it does.
+    pub running: Option<(String, String)>,
+    /// Entries of the journal, or why it is not to be trusted.
+    pub journal: Result<u64, String>,
+}
+
+/// Reads what a target's decision needs.
+pub async fn gather(
+    target: &Target,
+    drivers: &Drivers,
+    world: Arc<World>,
+    own: Own,
+    clock: &dyn Clock,
+) -> Facts {
+    let mut facts = Facts {
+        now: clock.now(),
+        world,
+        traffic: None,
+        database: None,
+        releases: None,
+        own,
+    };
+    match target {
+        Target::Drain { .. } | Target::Restore { .. } => {
+            facts.traffic = Some(drivers.traffic.read().await.map_err(|e| e.to_string()));
+        }
+        Target::Failover { to } => {
+            facts.database = Some(drivers.database.evidence(to).await);
+        }
+        Target::Rollback { .. } => {
+            facts.releases = Some(match &drivers.release {
+                Some(driver) => driver.releases().await.map_err(|e| e.to_string()),
+                None => Err("no release driver: the topology names no supervisor".to_owned()),
+            });
+        }
+    }
+    facts.now = clock.now();
+    facts
+}

@@ -1,0 +1,80 @@
+//! Gates: each decides one thing that must hold before production is changed, and shows on what it looked.
+//!
+//! Pure functions of the facts. What is not known refuses.
+
+pub mod common;
+pub mod database;
+pub mod release;
+pub mod traffic;
+
+use crate::operations::facts::Facts;
+use aisoc_model::plan::{Decision, Gate, Override, PlanRequest};
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::Topology;
+
+/// What every gate may look at.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// What is asked for.
+    pub request: &'a PlanRequest,
+    /// What was read.
+    pub facts: &'a Facts,
+    /// Which regions there are.
+    pub topology: &'a Topology,
+    /// Thresholds as they are in force.
+    pub slo: &'a Slo,
+}
+
+pub(crate) fn gate(name: &str, decision: Decision, why: impl Into<String>, evidence: Vec<String>) -> Gate {
+    Gate {
+        name: name.to_owned(),
+        decision,
+        why: why.into(),
+        evidence,
+    }
+}
+
+pub(crate) fn pass(name: &str, why: impl Into<String>, evidence: Vec<String>) -> Gate {
+    gate(name, Decision::Pass, why, evidence)
+}
+
+pub(crate) fn refuse(name: &str, why: impl Into<String>, evidence: Vec<String>) -> Gate {
+    gate(name, Decision::Refuse, why, evidence)
+}
+
+pub(crate) fn needs_override(name: &str, why: impl Into<String>, evidence: Vec<String>) -> Gate {
+    gate(name, Decision::NeedsOverride, why, evidence)
+}
+
+/// Applies an operator's overrides; each has to name a gate that asks for one, and say why.
+///
+/// # Errors
+/// When one names a gate that is not there, or one that no person can override, or gives no reason.
+pub fn apply_overrides(gates: &mut [Gate], overrides: &[Override]) -> Result<(), String> {
+    for wanted in overrides {
+        if wanted.reason.trim().is_empty() {
+            return Err(format!("override of gate '{}' gives no reason", wanted.gate));
+        }
+        let Some(gate) = gates.iter_mut().find(|g| g.name == wanted.gate) else {
+            let names: Vec<&str> = gates.iter().map(|g| g.name.as_str()).collect();
+            return Err(format!(
+                "there is no gate '{}' to override; the gates are {}",
+                aisoc_model::text::sanitize(&wanted.gate, 60),
+                names.join(", ")
+            ));
+        };
+        match gate.decision {
+            Decision::Refuse => {
+                return Err(format!("gate '{}' cannot be overridden: {}", gate.name, gate.why));
+            }
+            Decision::NeedsOverride => {
+                gate.decision = Decision::Overridden;
+                let reason = aisoc_model::text::sanitize(&wanted.reason, 200);
+                gate.evidence.push(format!("overridden: {reason}"));
+            }
+            // Nothing to override (any more): harmless, and the operator may have sent it to be safe.
+            Decision::Pass | Decision::Overridden => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Which operations there are, and which regions they have drained.
+
+use crate::operations::engine::Run;
+use crate::operations::event::Event;
+use crate::operations::record::Record;
+use aisoc_model::RegionId;
+use aisoc_model::journal::Entry;
+use aisoc_model::operation::{Operation, OperationState, StepState};
+use aisoc_model::plan::Target;
+use aisoc_model::region::Drain;
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Ended operations that are kept at hand; the journal has all.
+const ENDED: usize = 50;
+
+/// Operations by id. Ids are `UUIDv7`, so their order is that of their plans.
+#[derive(Default)]
+pub(super) struct Ledger {
+    running: BTreeMap<String, Arc<Run>>,
+    ended: BTreeMap<String, Operation>,
+    /// By ended operations.
+    drains: BTreeMap<RegionId, Drain>,
+}
+
+impl Ledger {
+    /// The ledger that a journal tells, and the operations that have not ended.
+    pub(super) fn rebuild(entries: &[Entry]) -> (Self, Vec<Record>) {
+        let mut ledger = Self::default();
+        let mut open: BTreeMap<String, Record> = BTreeMap::new();
+        for entry in entries {
+            let event = match Event::of(entry) {
+                Ok(event) => event,
+                Err(e) => {
+                    tracing::error!(error = %e, "an entry of the journal is left out");
+                    continue;
+                }
+            };
+            if let Some(record) = Record::begin(entry.at, &event) {
+                open.insert(entry.operation.clone(), record);
+            } else if let Some(record) = open.get_mut(&entry.operation) {
+                record.apply(entry.at, &event);
+                if record.operation.state.ended()
+                    && let Some(record) = open.remove(&entry.operation)
+                {
+                    ledger.settle(&record.operation);
+                }
+            }
+        }
+        (ledger, open.into_values().collect())
+    }
+
+    pub(super) fn begin(&mut self, run: Arc<Run>) {
+        self.running.insert(run.operation().id, run);
+    }
+
+    /// An operation has ended, or its engine has.
+    pub(super) fn settle(&mut self, operation: &Operation) {
+        if !operation.state.ended() {
+            return;
+        }
+        self.running.remove(&operation.id);
+        mark(&mut self.drains, operation);
+        self.ended.insert(operation.id.clone(), operation.clone());
+        while self.ended.len() > ENDED {
+            self.ended.pop_first();
+        }
+    }
+
+    pub(super) fn running(&self, id: &str) -> Option<Arc<Run>> {
+        self.running.get(id).cloned()
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<Operation> {
+        let running = self.running.get(id).map(|run| run.operation());
+        running.or_else(|| self.ended.get(id).cloned())
+    }
+
+    pub(super) fn list(&self) -> Vec<Operation> {
+        let mut all = self.ended.clone();
+        all.extend(self.running.iter().map(|(id, run)| (id.clone(), run.operation())));
+        all.into_values().collect()
+    }
+
+    /// The operation that has not ended: its id and what it does.
+    pub(super) fn unfinished(&self) -> Option<(String, String)> {
+        self.running
+            .values()
+            .map(|run| run.operation())
+            .find(|o| !o.state.ended())
+            .map(|o| {
+                let target = &o.plan.request.target;
+                let what = format!(
+                    "{} {} ({})",
+                    target.kind().word(),
+                    target.confirmation(),
+                    o.state.word()
+                );
+                (o.id, what)
+            })
+    }
+
+    pub(super) fn drains(&self) -> BTreeMap<RegionId, Drain> {
+        let mut drains = self.drains.clone();
+        for run in self.running.values() {
+            mark(&mut drains, &run.operation());
+        }
+        drains
+    }
+}
+
+/// What an operation means for the drained regions.
+fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
+    match &operation.plan.request.target {
+        Target::Drain {
+            region,
+            expires_seconds,
+            ..
+        } => {
+            if touched(operation) {
+                let expires = SignedDuration::from_secs(i64::from(*expires_seconds));
+                let expires_at = operation.started_at.checked_add(expires).ok();
+                let drain = Drain {
+                    operation: operation.id.clone(),
+                    by: operation.started_by.clone(),
+                    reason: operation.plan.request.reason.clone(),
+                    since: operation.started_at,
+                    expires_at: expires_at.filter(|_| *expires_seconds > 0),
+                };
+                drains.insert(region.clone(), drain);
+            } else if drains.get(region).is_some_and(|d| d.operation == operation.id) {
+                drains.remove(region);
+            }
+        }
+        Target::Restore { region } if operation.state == OperationState::Done => {
+            drains.remove(region);
+        }
+        Target::Restore { .. } | Target::Failover { .. } | Target::Rollback { .. } => {}
+    }
+}
+
+/// Whether some weight is other than it was before the operation.
+fn touched(operation: &Operation) -> bool {
+    let weights = operation.steps.iter().filter(|s| s.id.starts_with(WEIGHT));
+    let changed =
+        |state: StepState| !matches!(state, StepState::Waiting | StepState::Skipped | StepState::Undone);
+    let mut weights = weights.filter(|s| changed(s.state));
+    match operation.state {
+        // A step that failed or was never verified, at the end of an undone operation, may have left something.
+        OperationState::Failed | OperationState::Aborted => weights.any(|s| s.started_at.is_some()),
+        _ => weights.next().is_some(),
+    }
+}
+
+/// How [`Action::SetWeight`] names its steps.
+const WEIGHT: &str = "weight-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::action::Action;
+
+    #[test]
+    fn steps_that_set_weights_are_recognised() {
+        let action = Action::SetWeight {
+            region: "us-east-1".parse().unwrap(),
+            percent: 50,
+            before: 100,
+        };
+        assert!(action.key().starts_with(WEIGHT));
+    }
+}

@@ -1,0 +1,300 @@
+//! Steps on the database.
+
+use super::Live;
+use crate::drivers::database::probe::Probe;
+use crate::drivers::database::{Answer, DatabaseDriver, Stance, WriteAnswer};
+use crate::operations::action::Seat;
+use crate::operations::failover;
+use crate::operations::gates::database::{PROOF_MS, lag_of, rpo};
+use crate::operations::hands::{Acted, Report, Sight, Task};
+use aisoc_model::RegionId;
+use aisoc_model::clock::millis_between;
+use aisoc_model::plan::Decision;
+use futures::future::join_all;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Time between two looks at the candidate while Patroni is switching.
+const OBSERVE: Duration = Duration::from_millis(25);
+/// How long the old writer has to go on writing after "failed" for it to be true.
+const SETTLED: Duration = Duration::from_secs(3);
+/// How long the write probe may take to its first acknowledgement.
+const FIRST_CANARY: Duration = Duration::from_secs(2);
+/// How long to wait for Patroni to write where the old timeline ended.
+const HISTORY: Duration = Duration::from_secs(3);
+
+impl Live {
+    /// Proves that the candidate has everything, now.
+    async fn prove(&self, task: &Task, to: &RegionId) -> Result<Report, String> {
+        let evidence = self.drivers.database.evidence(to).await;
+        let now = self.now();
+        let gate = rpo(&evidence, to, now);
+        if gate.decision != Decision::Pass {
+            return Err(gate.why);
+        }
+        let mut report = Report::new(gate.why);
+        if let Some(lag) = lag_of(&evidence, to, now) {
+            report.figures.insert("lag_bytes".to_owned(), lag as f64);
+        }
+        report.times.insert("proven".to_owned(), now);
+        self.memory().entry(task.operation.clone()).or_default().proven_at = Some(now);
+        Ok(report)
+    }
+
+    fn probe_of(&self, operation: &str) -> Option<Arc<Probe>> {
+        self.memory().get(operation).and_then(|m| m.probe.clone())
+    }
+
+    fn probe(&self, operation: &str) -> Arc<Probe> {
+        let mut memory = self.memory();
+        let memory = memory.entry(operation.to_owned()).or_default();
+        Arc::clone(
+            memory
+                .probe
+                .get_or_insert_with(|| self.drivers.database.probe(operation)),
+        )
+    }
+
+    pub(super) async fn prove_and_probe(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
+        if let Err(why) = self.drivers.database.prepare(&from.region).await {
+            return Acted::Refused(why);
+        }
+        let probe = self.probe(&task.operation);
+        let begun = Instant::now();
+        while probe.span(&from.region).is_none() {
+            if begun.elapsed() > FIRST_CANARY {
+                let seconds = FIRST_CANARY.as_secs();
+                return Acted::Refused(format!(
+                    "{} acknowledged no canary within {seconds} s",
+                    from.region
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Last, so that it is as young as can be when the switchover is asked for.
+        match self.prove(task, &to.region).await {
+            Ok(report) => Acted::Done(report),
+            Err(why) => Acted::Refused(why),
+        }
+    }
+
+    pub(super) async fn see_switchover(&self, from: &Seat, to: &Seat) -> Sight {
+        let regions: Vec<RegionId> = self.view.world().regions.keys().cloned().collect();
+        let mut asked = vec![from.region.clone(), to.region.clone()];
+        asked.extend(
+            regions
+                .into_iter()
+                .filter(|r| r != &from.region && r != &to.region),
+        );
+        let stances = join_all(asked.into_iter().map(|region| async move {
+            let stance = self.drivers.database.stance(&region).await;
+            (region, stance)
+        }));
+        failover::switchover_sight(&stances.await, &from.region, &to.region, self.now())
+    }
+
+    /// Asks for the switchover and watches the candidate at the same time: Patroni's answer comes up to a
+    /// second after the fact, or says nothing at all.
+    pub(super) async fn switch(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
+        let proven_at = self.memory().get(&task.operation).and_then(|m| m.proven_at);
+        if proven_at.is_none_or(|at| millis_between(at, self.now()) > PROOF_MS)
+            && let Err(why) = self.prove(task, &to.region).await
+        {
+            return Acted::Refused(why);
+        }
+        let probe = self.probe(&task.operation);
+        let mut asks = vec![to.region.clone()];
+        let regions = self.view.world();
+        asks.extend(
+            regions
+                .regions
+                .keys()
+                .filter(|r| **r != from.region && **r != to.region)
+                .cloned(),
+        );
+        let (send, mut answer) = oneshot::channel();
+        let database = Arc::clone(&self.drivers.database);
+        let (leader, candidate) = (from.member.clone(), to.member.clone());
+        // Not bound to this future: a request that was cut off half-way is the least known of all.
+        tokio::spawn(async move {
+            let answer = ask(database.as_ref(), &asks, &leader, &candidate).await;
+            tracing::info!(?answer, leader, candidate, "switchover answered");
+            // Nobody waits any more once the promotion was seen.
+            let _ = send.send(answer);
+        });
+        loop {
+            tokio::select! {
+                answer = &mut answer => {
+                    return match answer {
+                        Ok(Answer::Switched(_)) => Acted::Sent,
+                        Ok(Answer::Refused(why) | Answer::NotAsked(why)) => Acted::Refused(why),
+                        Ok(Answer::Failed(why)) => self.settled(&why, from, to).await,
+                        Ok(Answer::Unknown(why)) => Acted::Unknown(why),
+                        Err(_) => Acted::Unknown("the request for a switchover was lost".to_owned()),
+                    };
+                }
+                () = tokio::time::sleep(OBSERVE) => {
+                    if probe.span(&to.region).is_some() {
+                        return Acted::Sent;
+                    }
+                }
+            }
+        }
+    }
+
+    /// "Failed" is true when the old writer goes on writing for a while.
+    async fn settled(&self, why: &str, from: &Seat, to: &Seat) -> Acted {
+        let begun = Instant::now();
+        while begun.elapsed() < SETTLED {
+            match self.see_switchover(from, to).await {
+                Sight::NotDone(_) if self.drivers.database.stance(&from.region).await == Stance::Writes => {}
+                Sight::Done(_) => return Acted::Sent,
+                _ => return Acted::Unknown(why.to_owned()),
+            }
+            tokio::time::sleep(OBSERVE).await;
+        }
+        Acted::Refused(format!("{why}: {} goes on writing", from.region))
+    }
+
+    pub(super) fn see_first_write(&self, task: &Task, to: &Seat) -> Sight {
+        let Some(probe) = self.probe_of(&task.operation) else {
+            return Sight::NotDone("no write tried yet".to_owned());
+        };
+        let Some(span) = probe.span(&to.region) else {
+            return Sight::NotDone(format!("{} has not acknowledged a write yet", to.region));
+        };
+        let mut report = Report::new(format!("{} acknowledges writes", to.region));
+        report.times.insert("first_write".to_owned(), span.first);
+        let from_key = span.first.duration_since(task.decided).as_secs_f64() * 1_000.0;
+        report
+            .figures
+            .insert("key_to_first_write_ms".to_owned(), from_key.round());
+        let acknowledged = probe.acknowledged();
+        let outages = acknowledged.by_region.keys().filter(|r| **r != to.region);
+        let outage = outages.filter_map(|from| acknowledged.outage_ms(from, &to.region));
+        if let Some(outage) = outage.min_by(f64::total_cmp) {
+            report
+                .figures
+                .insert("write_outage_ms".to_owned(), outage.round());
+            report.detail = format!(
+                "{}, {:.2} s after the last one before",
+                report.detail,
+                outage / 1_000.0
+            );
+        }
+        Sight::Done(report)
+    }
+
+    /// Without the probe (the control plane was restarted in between) one write has to do.
+    pub(super) async fn first_write(&self, task: &Task, to: &Seat) -> Acted {
+        if self.probe_of(&task.operation).is_some() {
+            return Acted::Sent;
+        }
+        match self.drivers.database.write(&to.region, &task.operation).await {
+            WriteAnswer::Acknowledged => {
+                let mut report = Report::new(format!("{} acknowledges writes", to.region));
+                report.times.insert("first_write".to_owned(), self.now());
+                Acted::Done(report)
+            }
+            WriteAnswer::ReadOnly(why) | WriteAnswer::Away(why) | WriteAnswer::Unknown(why) => {
+                Acted::Refused(format!("{}: {why}", to.region))
+            }
+        }
+    }
+
+    pub(super) async fn see_refusal(&self, task: &Task, from: &Seat) -> Sight {
+        // A try to write is an act: it needs its intent first.
+        let Some(since) = task.since else {
+            return Sight::NotDone("no write tried yet".to_owned());
+        };
+        let answer = self.drivers.database.write(&from.region, &task.operation).await;
+        failover::refused_sight(&answer, &from.region, since, self.now())
+    }
+
+    pub(super) async fn check_set(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
+        let Some(probe) = self.probe_of(&task.operation) else {
+            return Acted::Done(Report::new(
+                "not checked: the control plane was restarted in between, and which canaries were acknowledged is not known",
+            ));
+        };
+        probe.stop();
+        let acknowledged = probe.acknowledged();
+        let database = &self.drivers.database;
+        let present = match database.canaries(&to.region, &task.operation).await {
+            Ok(present) => present,
+            Err(why) => return Acted::Failed(Report::new(format!("not checked: {why}"))),
+        };
+        let begun = Instant::now();
+        let fork = loop {
+            match database.fork(&to.region).await {
+                Ok(Some(fork)) => break Some(fork),
+                _ if begun.elapsed() > HISTORY => break None,
+                _ => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        };
+        let checked = failover::set_check(&acknowledged, &present, fork, &from.region, &to.region);
+        match checked {
+            Ok(report) => {
+                if let Err(why) = database.forget(&to.region, &task.operation).await {
+                    tracing::warn!(why, "the canaries stay in the database");
+                }
+                Acted::Done(report)
+            }
+            // The canaries stay: they are evidence.
+            Err(report) => Acted::Failed(report),
+        }
+    }
+
+    pub(super) fn see_api(&self, task: &Task, regions: &[RegionId]) -> Sight {
+        let (world, now) = (self.view.world(), self.now());
+        let Some(since) = task.since else {
+            return Sight::NotDone("not looked at since the switchover".to_owned());
+        };
+        let missing: Vec<&str> = regions
+            .iter()
+            .filter(|region| {
+                !world.regions.get(*region).is_some_and(|r| {
+                    r.api.iter().any(|p| {
+                        p.health.observed_at.is_some_and(|at| at >= since)
+                            && p.health.fresh(now).is_some_and(|h| h.status == 200)
+                    })
+                })
+            })
+            .map(RegionId::as_str)
+            .collect();
+        if missing.is_empty() {
+            let mut report = Report::new(format!("the api answers 200 in {} region(s)", regions.len()));
+            report.times.insert("api".to_owned(), now);
+            return Sight::Done(report);
+        }
+        Sight::NotDone(format!(
+            "no 200 from the api of {} since the switchover",
+            missing.join(", ")
+        ))
+    }
+
+    pub(super) async fn see_redundancy(
+        &self,
+        task: &Task,
+        from: &Seat,
+        to: &Seat,
+        deadline_ms: u64,
+    ) -> Sight {
+        let now = self.now();
+        let rows = self.drivers.database.standbys(&to.region).await;
+        failover::redundancy_sight(&rows, from, task.since.unwrap_or(now), now, deadline_ms)
+    }
+}
+
+async fn ask(database: &dyn DatabaseDriver, asks: &[RegionId], leader: &str, candidate: &str) -> Answer {
+    let mut last = Answer::NotAsked("no surviving member to ask".to_owned());
+    for region in asks {
+        last = database.switchover(region, leader, candidate).await;
+        if !matches!(last, Answer::NotAsked(_)) {
+            break;
+        }
+    }
+    last
+}

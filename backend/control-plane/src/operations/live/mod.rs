@@ -1,0 +1,120 @@
+//! Hands that act on the real thing through the drivers.
+
+mod database;
+mod release;
+mod traffic;
+
+use crate::drivers::Drivers;
+use crate::drivers::database::probe::Probe;
+use crate::operations::WorldView;
+use crate::operations::action::Action;
+use crate::operations::hands::{Acted, Hands, Sight, Task};
+use crate::operations::rollback::Indicators;
+use aisoc_model::Clock;
+use aisoc_model::slo::Slo;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Acts and observes through the drivers.
+pub struct Live {
+    drivers: Drivers,
+    view: Arc<dyn WorldView>,
+    clock: Arc<dyn Clock>,
+    slo: Arc<Slo>,
+    /// By operation. What is lost here with the process is only ever a measurement, never a decision.
+    memory: Mutex<BTreeMap<String, Memory>>,
+}
+
+#[derive(Default)]
+struct Memory {
+    probe: Option<Arc<Probe>>,
+    proven_at: Option<Timestamp>,
+    first_indicators: Option<Indicators>,
+}
+
+impl Live {
+    /// Hands over these drivers.
+    pub fn new(drivers: Drivers, view: Arc<dyn WorldView>, clock: Arc<dyn Clock>, slo: Arc<Slo>) -> Self {
+        Self {
+            drivers,
+            view,
+            clock,
+            slo,
+            memory: Mutex::default(),
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, BTreeMap<String, Memory>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn look(&self, task: &Task, action: &Action) -> Sight {
+        match action {
+            Action::SetWeight { region, percent, .. } => self.see_weight(region, *percent).await,
+            Action::AwaitIdle { region, deadline_ms } => self.see_idle(task, region, *deadline_ms).await,
+            Action::Watch { .. } => Sight::NotDone("not watched yet".to_owned()),
+            Action::Prove { .. } => Sight::NotDone("not proven yet".to_owned()),
+            Action::Switchover { from, to } => self.see_switchover(from, to).await,
+            Action::FirstWrite { to } => self.see_first_write(task, to),
+            Action::OldWriterRefused { from } => self.see_refusal(task, from).await,
+            Action::SetCheck { .. } => Sight::NotDone("not checked yet".to_owned()),
+            Action::ApiHealth { regions } => self.see_api(task, regions),
+            Action::Redundancy {
+                from,
+                to,
+                deadline_ms,
+            } => self.see_redundancy(task, from, to, *deadline_ms).await,
+            Action::RollBack {
+                release, revision, ..
+            } => self.see_begun(task, release, *revision).await,
+            Action::Rollout {
+                release, revision, ..
+            } => self.see_rollout(task, release, *revision).await,
+            Action::Recovered { region, deadline_ms } => self.see_recovery(task, region, *deadline_ms),
+        }
+    }
+
+    async fn do_it(&self, task: &Task, action: &Action) -> Acted {
+        match action {
+            Action::SetWeight { region, percent, .. } => self.set_weight(region, *percent).await,
+            Action::Watch {
+                regions,
+                milliseconds,
+            } => self.watch(regions, *milliseconds).await,
+            Action::Prove { from, to } => self.prove_and_probe(task, from, to).await,
+            Action::Switchover { from, to } => self.switch(task, from, to).await,
+            Action::FirstWrite { to } => self.first_write(task, to).await,
+            Action::SetCheck { from, to } => self.check_set(task, from, to).await,
+            Action::RollBack {
+                release, revision, ..
+            } => self.roll_back(task, release, *revision).await,
+            Action::AwaitIdle { .. }
+            | Action::OldWriterRefused { .. }
+            | Action::ApiHealth { .. }
+            | Action::Redundancy { .. }
+            | Action::Rollout { .. }
+            | Action::Recovered { .. } => Acted::Sent,
+        }
+    }
+}
+
+impl Hands for Live {
+    fn observe<'a>(&'a self, task: &'a Task, action: &'a Action) -> BoxFuture<'a, Sight> {
+        self.look(task, action).boxed()
+    }
+
+    fn act<'a>(&'a self, task: &'a Task, action: &'a Action) -> BoxFuture<'a, Acted> {
+        self.do_it(task, action).boxed()
+    }
+
+    fn ended(&self, operation: &str) {
+        self.memory().remove(operation);
+    }
+}

@@ -1,0 +1,62 @@
+//! Steps on the load balancer.
+
+use super::Live;
+use crate::drivers::DriverError;
+use crate::operations::drain;
+use crate::operations::hands::{Acted, Report, Sight, Task};
+use aisoc_model::RegionId;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Time between two looks while watching.
+const WATCH_POLL: Duration = Duration::from_millis(250);
+
+impl Live {
+    pub(super) async fn see_weight(&self, region: &RegionId, percent: u8) -> Sight {
+        match self.drivers.traffic.read().await {
+            Ok(reading) => drain::weight_sight(&reading, region, percent),
+            Err(e) => Sight::Unknown(e.to_string()),
+        }
+    }
+
+    pub(super) async fn see_idle(&self, task: &Task, region: &RegionId, deadline_ms: u64) -> Sight {
+        let now = self.now();
+        match self.drivers.traffic.read().await {
+            Ok(reading) => drain::idle_sight(&reading, region, task.since.unwrap_or(now), now, deadline_ms),
+            Err(e) => Sight::Unknown(e.to_string()),
+        }
+    }
+
+    pub(super) async fn set_weight(&self, region: &RegionId, percent: u8) -> Acted {
+        match self.drivers.traffic.set(region, percent).await {
+            Ok(()) => Acted::Sent,
+            Err(DriverError::Refused(why)) => Acted::Refused(why),
+            Err(DriverError::Unknown(why)) => Acted::Unknown(why),
+        }
+    }
+
+    /// Compares the servers' counters over a while, and ends early when requests fail.
+    pub(super) async fn watch(&self, regions: &[RegionId], milliseconds: u64) -> Acted {
+        let allowed = self.slo.slis.get(&aisoc_model::sli::SliId::HttpErrorRate);
+        let allowed = allowed.map_or(0.005, |t| t.objective.bound);
+        let before = match self.drivers.traffic.read().await {
+            Ok(before) => before,
+            Err(e) => return Acted::Refused(format!("cannot watch: {e}")),
+        };
+        let until = Instant::now() + Duration::from_millis(milliseconds);
+        loop {
+            tokio::time::sleep(WATCH_POLL.min(until.saturating_duration_since(Instant::now()))).await;
+            let over = Instant::now() >= until;
+            match self.drivers.traffic.read().await {
+                Ok(after) => match drain::judge_watch(regions, &before, &after, allowed) {
+                    Err(why) => return Acted::Refused(why),
+                    Ok(text) if over => return Acted::Done(Report::new(text)),
+                    Ok(_) => {}
+                },
+                // One missed look among several is no verdict; having none at the end is.
+                Err(e) if over => return Acted::Refused(format!("cannot watch: {e}")),
+                Err(_) => {}
+            }
+        }
+    }
+}

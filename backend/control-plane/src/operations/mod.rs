@@ -1,0 +1,424 @@
+//! Operations: drain, restore, failover, rollback. Planned, gated, confirmed, carried out, recorded.
+//!
+//! `facts` are read, `gates` and `planner` decide on them without IO, `engine` carries out what `record` says is
+//! next with everything in the `journal`, `live` is what touches the world through the drivers.
+
+pub mod action;
+pub mod drain;
+pub mod engine;
+pub mod event;
+mod expiry;
+pub mod facts;
+pub mod failover;
+pub mod gates;
+pub mod hands;
+pub mod journal;
+mod ledger;
+mod live;
+mod log;
+pub mod planner;
+pub mod record;
+pub mod rollback;
+mod shelf;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::Resolution;
+
+use crate::drivers::Drivers;
+use aisoc_model::operation::Operation;
+use aisoc_model::plan::{Plan, PlanRequest};
+use aisoc_model::region::Drain;
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::Topology;
+use aisoc_model::world::World;
+use aisoc_model::{Clock, RegionId};
+use anyhow::Context;
+use engine::{EventLog, ResolveError, Run};
+use event::Event;
+use facts::{Facts, Own};
+use gates::Case;
+use hands::Hands;
+use journal::Journal;
+use ledger::Ledger;
+use live::Live;
+use log::JournalLog;
+use planner::{Prepared, Requester};
+use record::Record;
+use shelf::Shelf;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Semaphore, watch};
+
+/// Plans that are made at the same time: each asks the real systems.
+const PLANNERS: usize = 4;
+
+/// The latest frame of the world.
+pub trait WorldView: Send + Sync {
+    /// The frame.
+    fn world(&self) -> Arc<World>;
+}
+
+/// Why a call about an operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// There is no such plan or operation.
+    #[error("there is no plan or operation '{0}'; plans are kept for five minutes: make a new one")]
+    NotFound(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// A gate, a drift, an expiry, or a wrong confirmation.
+    #[error("{0}")]
+    Refused(String),
+    /// The journal could not be written, so nothing was done.
+    #[error("nothing was done: {0}")]
+    Journal(String),
+}
+
+/// The operations of one control plane.
+#[derive(Clone)]
+pub struct Operations(Arc<Inner>);
+
+struct Inner {
+    topology: Arc<Topology>,
+    slo: Arc<Slo>,
+    view: Arc<dyn WorldView>,
+    clock: Arc<dyn Clock>,
+    drivers: Drivers,
+    log: Arc<JournalLog>,
+    hands: Arc<dyn Hands>,
+    shelf: Mutex<Shelf>,
+    ledger: Mutex<Ledger>,
+    /// Held while an operation is begun: the check that none is running and its begin are one.
+    beginning: tokio::sync::Mutex<()>,
+    planners: Semaphore,
+    changed: watch::Sender<u64>,
+}
+
+impl Operations {
+    /// Opens the journal and takes up what had not ended. `slo` is as it is in force, sped up or not.
+    ///
+    /// # Errors
+    /// When the journal cannot be opened or an address in the topology cannot be used.
+    pub async fn open(
+        topology: Arc<Topology>,
+        slo: Arc<Slo>,
+        view: Arc<dyn WorldView>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let drivers = Drivers::from_topology(&topology, &clock)?;
+        Self::open_with(topology, slo, view, clock, drivers).await
+    }
+
+    /// The same, with given drivers.
+    ///
+    /// # Errors
+    /// When the journal cannot be opened.
+    pub async fn open_with(
+        topology: Arc<Topology>,
+        slo: Arc<Slo>,
+        view: Arc<dyn WorldView>,
+        clock: Arc<dyn Clock>,
+        drivers: Drivers,
+    ) -> anyhow::Result<Self> {
+        let journal = Journal::open(Path::new(&topology.control_plane.data_dir)).await?;
+        let hands = Live::new(
+            drivers.clone(),
+            Arc::clone(&view),
+            Arc::clone(&clock),
+            Arc::clone(&slo),
+        );
+        let entries = journal.entries().await?;
+        let chain = aisoc_model::journal::verify(&entries).map_err(|e| e.to_string());
+        let log = Arc::new(JournalLog::new(journal, Arc::clone(&clock), chain));
+        let (ledger, unfinished) = Ledger::rebuild(&entries);
+        let operations = Self(Arc::new(Inner {
+            topology,
+            slo,
+            view,
+            clock,
+            drivers,
+            log,
+            hands: Arc::new(hands),
+            shelf: Mutex::default(),
+            ledger: Mutex::new(ledger),
+            beginning: tokio::sync::Mutex::new(()),
+            planners: Semaphore::new(PLANNERS),
+            changed: watch::Sender::new(0),
+        }));
+        for record in unfinished {
+            operations.resume(record).await.context("resuming an operation")?;
+        }
+        expiry::start(&operations);
+        Ok(operations)
+    }
+
+    /// Decides what an operation would do. Changes nothing.
+    ///
+    /// # Errors
+    /// [`OperationError::Invalid`] for unknown names and impossible overrides; [`OperationError::Refused`] when
+    /// too many plans are being made.
+    pub async fn plan(&self, request: PlanRequest, who: &str) -> Result<Plan, OperationError> {
+        let inner = &self.0;
+        let Ok(_permit) = inner.planners.try_acquire() else {
+            return Err(OperationError::Refused(format!(
+                "{PLANNERS} plans are being made: try again"
+            )));
+        };
+        let id = uuid::Uuid::now_v7().to_string();
+        let prepared = inner.prepare(&request, &id, who).await?;
+        let plan = prepared.plan.clone();
+        inner.shelf().put(prepared, inner.clock.now());
+        Ok(plan)
+    }
+
+    /// Carries a plan out; answers when that is durable and has begun.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`] without such a plan; [`OperationError::Refused`] by a gate, a drift, an expiry
+    /// or a wrong confirmation; [`OperationError::Journal`] when it cannot be made durable.
+    pub async fn execute(
+        &self,
+        plan_id: &str,
+        hash: &str,
+        confirmation: &str,
+        who: &str,
+        origin: &str,
+    ) -> Result<Operation, OperationError> {
+        let inner = &self.0;
+        let _beginning = inner.beginning.lock().await;
+        if let Some(operation) = self.get(plan_id) {
+            let word = operation.state.word();
+            return Err(OperationError::Refused(format!(
+                "plan {plan_id} was carried out already: {word}"
+            )));
+        }
+        let shown = inner.shelf().get(plan_id);
+        let shown = shown.ok_or_else(|| not_found(plan_id))?;
+        let admitted = inner.admit(&shown, hash, confirmation).await;
+        let now = match admitted {
+            Ok(now) => now,
+            Err(error) => {
+                inner.note_refusal(plan_id, hash, who, origin, &error).await;
+                return Err(error);
+            }
+        };
+        let started = Event::Started {
+            plan: Box::new(shown.plan.clone()),
+            actions: now.actions,
+            by: who.to_owned(),
+            origin: origin.to_owned(),
+        };
+        let at = inner.log.append(plan_id, &started).await;
+        let at = at.map_err(|e| OperationError::Journal(e.to_string()))?;
+        inner.shelf().take(plan_id);
+        let record = Record::begin(at, &started)
+            .ok_or_else(|| OperationError::Invalid("a plan begins with its start".to_owned()))?;
+        Ok(self.run(record).operation())
+    }
+
+    /// A person's decision about an operation.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`], or why it does not apply.
+    pub async fn resolve(
+        &self,
+        id: &str,
+        decision: Resolution,
+        who: &str,
+    ) -> Result<Operation, OperationError> {
+        let run = self.0.ledger().running(id);
+        let Some(run) = run else {
+            return match self.get(id) {
+                Some(operation) => {
+                    let word = operation.state.word();
+                    Err(OperationError::Refused(format!(
+                        "operation {id} has ended: {word}"
+                    )))
+                }
+                None => Err(not_found(id)),
+            };
+        };
+        run.resolve(decision, who).await.map_err(|e| match e {
+            ResolveError::Refused(why) => OperationError::Refused(why),
+            ResolveError::Log(e) => OperationError::Journal(e.to_string()),
+        })
+    }
+
+    /// One operation.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Operation> {
+        self.0.ledger().get(id)
+    }
+
+    /// Running operations and the latest ended ones, oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<Operation> {
+        self.0.ledger().list()
+    }
+
+    /// The regions that an operation has drained.
+    #[must_use]
+    pub fn drains(&self) -> BTreeMap<RegionId, Drain> {
+        self.0.ledger().drains()
+    }
+
+    /// Counts changes of anything above.
+    #[must_use]
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    /// Stops: nothing is written to the journal any more, and nothing is begun. What runs is taken up by the next
+    /// start from where its journal ends, as after a kill.
+    pub fn close(&self) {
+        self.0.log.close();
+    }
+
+    async fn resume(&self, record: Record) -> anyhow::Result<()> {
+        let inner = &self.0;
+        let id = record.operation.id.clone();
+        let event = match inner.log.chain() {
+            Ok(_) => Event::Resumed {
+                control_plane: inner.topology.control_plane.name.clone(),
+            },
+            Err(why) => Event::Held {
+                why: format!("the journal is not to be trusted, so it was not taken up by itself: {why}"),
+            },
+        };
+        let at = inner.log.append(&id, &event).await?;
+        let mut record = record;
+        record.apply(at, &event);
+        tracing::warn!(operation = %id, "taken up again after a restart");
+        self.run(record);
+        Ok(())
+    }
+
+    fn run(&self, record: Record) -> Arc<Run> {
+        let inner = &self.0;
+        let weak = Arc::downgrade(inner);
+        let on_change = move || {
+            if let Some(inner) = weak.upgrade() {
+                inner.bump();
+            }
+        };
+        let log: Arc<dyn EventLog> = Arc::clone(&inner.log) as Arc<dyn EventLog>;
+        let (hands, clock) = (Arc::clone(&inner.hands), Arc::clone(&inner.clock));
+        let run = Arc::new(Run::new(record, log, hands, clock, on_change));
+        inner.ledger().begin(Arc::clone(&run));
+        inner.bump();
+        let (task, weak) = (Arc::clone(&run), Arc::downgrade(inner));
+        // A task of its own: no console, no stream and no request has to live for it.
+        tokio::spawn(async move {
+            task.carry_out().await;
+            if let Some(inner) = weak.upgrade() {
+                inner.ledger().settle(&task.operation());
+                inner.bump();
+            }
+        });
+        run
+    }
+}
+
+fn not_found(id: &str) -> OperationError {
+    OperationError::NotFound(aisoc_model::text::sanitize(id, 60))
+}
+
+impl Inner {
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bump(&self) {
+        self.changed.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    fn own(&self) -> Own {
+        let ledger = self.ledger();
+        Own {
+            drains: ledger.drains(),
+            running: ledger.unfinished(),
+            journal: self.log.chain(),
+        }
+    }
+
+    /// Reads the facts and makes the plan on them.
+    async fn prepare(&self, request: &PlanRequest, id: &str, who: &str) -> Result<Prepared, OperationError> {
+        let clock = self.clock.as_ref();
+        let facts: Facts = facts::gather(
+            &request.target,
+            &self.drivers,
+            self.view.world(),
+            self.own(),
+            clock,
+        )
+        .await;
+        let case = Case {
+            request,
+            facts: &facts,
+            topology: &self.topology,
+            slo: &self.slo,
+        };
+        let requester = Requester {
+            id,
+            who,
+            drivers: &self.drivers,
+        };
+        planner::plan(&case, requester).map_err(OperationError::Invalid)
+    }
+
+    /// Everything that has to hold between what was shown and what is begun.
+    async fn admit(
+        &self,
+        shown: &Prepared,
+        hash: &str,
+        confirmation: &str,
+    ) -> Result<Prepared, OperationError> {
+        let plan = &shown.plan;
+        let refused = |why: String| Err(OperationError::Refused(why));
+        if self.clock.now() > plan.expires_at {
+            return refused(format!("plan {} has expired: make a new one", plan.id));
+        }
+        if hash != plan.hash || plan.computed_hash() != plan.hash {
+            return refused(
+                "the plan that was confirmed is not the plan that was made: make a new one".to_owned(),
+            );
+        }
+        let wanted = plan.request.target.confirmation();
+        if confirmation != wanted {
+            let typed = aisoc_model::text::sanitize(confirmation, 80);
+            return refused(format!("type '{wanted}' to confirm, not '{typed}'"));
+        }
+        if let Some(gate) = plan.refusals().next() {
+            return refused(format!("gate {}: {}", gate.name, gate.why));
+        }
+        let now = self.prepare(&plan.request, &plan.id, &plan.requested_by).await?;
+        let moved = planner::drift(shown, &now);
+        if moved.is_empty() {
+            return Ok(now);
+        }
+        refused(format!(
+            "the facts moved since the plan was made; make a new one: {}",
+            moved.join("; ")
+        ))
+    }
+
+    async fn note_refusal(&self, id: &str, hash: &str, who: &str, origin: &str, error: &OperationError) {
+        let event = Event::Refused {
+            hash: aisoc_model::text::sanitize(hash, 80),
+            by: who.to_owned(),
+            origin: origin.to_owned(),
+            why: error.to_string(),
+        };
+        if let Err(e) = self.log.append(id, &event).await {
+            tracing::warn!(plan = id, error = %e, "a refusal could not be journaled");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The planner: from a request and the facts to a plan. Pure; making a plan changes nothing.
+
+use crate::operations::action::Action;
+use crate::operations::gates::{self, Case};
+use crate::operations::{drain, failover, rollback};
+use aisoc_model::plan::{Fact, Plan, PlannedStep, Target};
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a plan can be executed.
+pub const LIFETIME: SignedDuration = SignedDuration::from_secs(300);
+
+/// A plan with what its steps do and what must not move before it is executed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// The plan that is shown and confirmed.
+    pub plan: Plan,
+    /// What its steps do, in order.
+    pub actions: Vec<Action>,
+    /// Facts that must still be the same when it is executed: name and value.
+    pub pinned: Vec<(String, String)>,
+}
+
+/// What an operation contributes to its plan.
+pub(crate) struct Draft {
+    pub summary: String,
+    pub facts: Vec<DraftFact>,
+    pub gates: Vec<aisoc_model::plan::Gate>,
+    pub steps: Vec<(Action, PlannedStep)>,
+    pub predicted_write_outage_ms: Option<u64>,
+    pub affected: Vec<String>,
+    pub objective: Option<String>,
+}
+
+/// A fact, and whether the plan falls when it moves.
+pub(crate) struct DraftFact {
+    pub fact: Fact,
+    pub pinned: bool,
+}
+
+impl DraftFact {
+    pub(crate) fn new(name: String, value: String, source: &str, at: Timestamp) -> Self {
+        Self {
+            fact: Fact {
+                name,
+                value,
+                source: source.to_owned(),
+                observed_at: Some(at),
+            },
+            pinned: false,
+        }
+    }
+
+    pub(crate) fn pinned(mut self) -> Self {
+        self.pinned = true;
+        self
+    }
+}
+
+/// What a request is made by.
+#[derive(Clone, Copy)]
+pub struct Requester<'a> {
+    /// The plan's id.
+    pub id: &'a str,
+    /// Who asks.
+    pub who: &'a str,
+    /// Requests to the load balancer, Patroni and the supervisor, as they would be made.
+    pub drivers: &'a crate::drivers::Drivers,
+}
+
+/// Makes a plan.
+///
+/// # Errors
+/// When the request names what does not exist, or an override that cannot be.
+pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, String> {
+    let target = &case.request.target;
+    check_names(case)?;
+    let draft = match target {
+        Target::Drain {
+            region,
+            deadline_seconds,
+            expires_seconds,
+        } => drain::draft_drain(
+            case,
+            requester.drivers,
+            region,
+            *deadline_seconds,
+            *expires_seconds,
+        ),
+        Target::Restore { region } => drain::draft_restore(case, requester.drivers, region),
+        Target::Failover { to } => failover::draft(case, requester.drivers, to),
+        Target::Rollback { release, revision } => {
+            rollback::draft(case, requester.drivers, release, *revision)
+        }
+    };
+    let mut all = gates::common::gates(case);
+    all.extend(draft.gates);
+    gates::apply_overrides(&mut all, &case.request.overrides)?;
+    let created_at = case.facts.now;
+    let mut actions = Vec::with_capacity(draft.steps.len());
+    let mut steps = Vec::with_capacity(draft.steps.len());
+    for (action, step) in draft.steps {
+        actions.push(action);
+        steps.push(step);
+    }
+    let pinned = draft
+        .facts
+        .iter()
+        .filter(|f| f.pinned)
+        .map(|f| (f.fact.name.clone(), f.fact.value.clone()))
+        .collect();
+    let plan = Plan {
+        id: requester.id.to_owned(),
+        request: case.request.clone(),
+        requested_by: requester.who.to_owned(),
+        environment: format!("{} ({})", case.topology.environment.name, kind(case)),
+        created_at,
+        expires_at: created_at.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
+        summary: draft.summary,
+        facts: draft.facts.into_iter().map(|f| f.fact).collect(),
+        gates: all,
+        steps,
+        predicted_write_outage_ms: draft.predicted_write_outage_ms,
+        affected: draft.affected,
+        objective: draft.objective,
+        hash: String::new(),
+    };
+    Ok(Prepared {
+        plan: plan.sealed(),
+        actions,
+        pinned,
+    })
+}
+
+fn kind(case: &Case<'_>) -> &'static str {
+    use aisoc_model::topology::EnvironmentKind;
+    match case.topology.environment.kind {
+        EnvironmentKind::Local => "local",
+        EnvironmentKind::Staging => "staging",
+        EnvironmentKind::Production => "production",
+    }
+}
+
+fn check_names(case: &Case<'_>) -> Result<(), String> {
+    let region = match &case.request.target {
+        Target::Drain { region, .. } | Target::Restore { region } => region,
+        Target::Failover { to } => to,
+        Target::Rollback { release, .. } => {
+            let known: Vec<&str> = case.topology.regions.iter().map(|r| r.release.as_str()).collect();
+            if known.contains(&release.as_str()) {
+                return Ok(());
+            }
+            return Err(format!(
+                "there is no release '{}'; the releases are {}",
+                aisoc_model::text::sanitize(release, 80),
+                known.join(", ")
+            ));
+        }
+    };
+    if case.topology.region(region).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = case.topology.regions.iter().map(|r| r.id.as_str()).collect();
+    Err(format!(
+        "there is no region '{region}'; the regions are {}",
+        known.join(", ")
+    ))
+}
+
+/// What moved between a plan and the same plan made now; empty when it still holds.
+#[must_use]
+pub fn drift(shown: &Prepared, now: &Prepared) -> Vec<String> {
+    let mut moved: Vec<String> = now
+        .plan
+        .refusals()
+        .map(|gate| format!("gate {} refuses now: {}", gate.name, gate.why))
+        .collect();
+    for (name, then) in &shown.pinned {
+        match now.pinned.iter().find(|(n, _)| n == name) {
+            Some((_, value)) if value == then => {}
+            Some((_, value)) => moved.push(format!("{name}: was {then}, is {value}")),
+            None => moved.push(format!("{name}: was {then}, is not known now")),
+        }
+    }
+    if moved.is_empty() && bound(&shown.actions) != bound(&now.actions) {
+        moved.push("the steps would be others now".to_owned());
+    }
+    moved
+}
+
+/// The actions that a plan binds. Which regions' api answers may change from second to second, and is only
+/// looked at.
+fn bound(actions: &[Action]) -> Vec<&Action> {
+    let looks = |a: &&Action| matches!(a, Action::ApiHealth { .. });
+    actions.iter().filter(|a| !looks(a)).collect()
+}
+
+/// A step of a plan from its action.
+pub(crate) fn step(
+    action: Action,
+    title: String,
+    request: String,
+    undo: Option<String>,
+) -> (Action, PlannedStep) {
+    let step = PlannedStep {
+        id: action.key(),
+        title,
+        request,
+        undo,
+        point_of_no_return: action.point_of_no_return(),
+    };
+    (action, step)
+}
