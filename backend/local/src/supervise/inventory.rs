@@ -1,0 +1,134 @@
+//! The inventory: what `aisoc local status` and the control plane see.
+
+use super::lifecycle::Supervisor;
+use super::node;
+use super::proc::{self, Families, Identity};
+use super::process::{Handle, Status};
+use crate::parts::{Probe, Stage};
+use aisoc_model::inventory::{Inventory, Process, ProcessState};
+use std::collections::BTreeMap;
+
+impl Supervisor {
+    /// Everything that runs, now.
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        let mut handles: Vec<(String, Handle)> = self.handles();
+        handles.sort_by_key(|(name, handle)| {
+            let spec = handle.spec();
+            (spec.stage, spec.region.is_some(), name.clone())
+        });
+        let families = Families::now();
+        let mut processes = Vec::new();
+        let mut ready = self.phase_is_running();
+        for (name, handle) in &handles {
+            let status = handle.status();
+            let process = process(name, handle, &status);
+            ready &= status.state == ProcessState::Ready;
+            let database = handle.spec().stage == Stage::Database;
+            processes.push(process);
+            if database {
+                processes.push(self.postgres(handle, &status, &families));
+            }
+        }
+        Inventory {
+            world_id: self.world.id.clone(),
+            state_dir: self.world.state.root().to_string_lossy().into_owned(),
+            started_at: self.world.started_at,
+            ready,
+            endpoints: self.endpoints(),
+            processes,
+            faults: self.faults.list(),
+            releases: self.releases().all().to_vec(),
+        }
+    }
+
+    fn endpoints(&self) -> BTreeMap<String, String> {
+        let ports = &self.world.ports;
+        let local = |name: &str| format!("127.0.0.1:{}", ports.global(name));
+        BTreeMap::from([
+            ("load_balancer".to_owned(), local("load_balancer")),
+            ("control_plane".to_owned(), local("control_plane")),
+            ("otlp".to_owned(), local("otlp")),
+            ("supervisor".to_owned(), local("supervisor")),
+            (
+                "haproxy_socket".to_owned(),
+                crate::parts::haproxy::socket(&self.world.state)
+                    .to_string_lossy()
+                    .into_owned(),
+            ),
+        ])
+    }
+
+    /// The PostgreSQL below a Patroni: nobody's child, so observed.
+    fn postgres(&self, patroni: &Handle, status: &Status, families: &Families) -> Process {
+        let spec = patroni.spec();
+        let region = spec.region.as_ref().map(ToString::to_string).unwrap_or_default();
+        let pgdata = self.world.pgdata(&region);
+        let postmaster = node::postmaster(&pgdata);
+        let family = postmaster.map(|p| families.of(p)).unwrap_or_default();
+        let (state, detail) = match postmaster {
+            Some(p) if p.frozen() => (ProcessState::Frozen, Some("stopped by a signal".to_owned())),
+            Some(_) if status.state == ProcessState::Ready => (ProcessState::Ready, status.role.clone()),
+            // Patroni may be away while its PostgreSQL goes on; who asks shall see that it runs.
+            Some(_) if status.identity.is_none() || status.state == ProcessState::Frozen => {
+                (ProcessState::Unready, Some("runs without its Patroni".to_owned()))
+            }
+            Some(_) => (ProcessState::Starting, status.detail.clone()),
+            None if status.identity.is_none() => (ProcessState::Stopped, None),
+            None => (
+                ProcessState::Starting,
+                Some("not started by Patroni yet".to_owned()),
+            ),
+        };
+        let plan = crate::world::regions::RegionPlan::find(&region);
+        Process {
+            name: format!("{region}/postgres"),
+            region: spec.region,
+            zone: None,
+            kind: "postgres".to_owned(),
+            pid: postmaster.map(|p| p.pid),
+            ports: plan
+                .map(|r| BTreeMap::from([("postgres".to_owned(), self.world.ports.of(r, "postgres"))]))
+                .unwrap_or_default(),
+            state,
+            detail,
+            version: String::new(),
+            restarts: 0,
+            oom_kills: 0,
+            started_at: None,
+            memory_bytes: (!family.is_empty()).then(|| proc::family_memory(&family)),
+            data_dir: Some(pgdata.to_string_lossy().into_owned()),
+            log: spec.log.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+fn process(name: &str, handle: &Handle, status: &Status) -> Process {
+    let spec = handle.spec();
+    let frozen = status.identity.is_some_and(Identity::frozen);
+    let role = status
+        .role
+        .clone()
+        .filter(|_| matches!(spec.probe, Probe::Patroni(_)));
+    Process {
+        name: name.to_owned(),
+        region: spec.region,
+        zone: spec.zone,
+        kind: spec.kind,
+        pid: status.identity.map(|i| i.pid),
+        ports: spec.ports,
+        state: if frozen {
+            ProcessState::Frozen
+        } else {
+            status.state
+        },
+        detail: status.detail.clone().or(role),
+        version: spec.version,
+        restarts: status.restarts,
+        oom_kills: status.oom_kills,
+        started_at: status.started_at.filter(|_| status.identity.is_some()),
+        memory_bytes: status.identity.and_then(|i| proc::memory(i.pid)),
+        data_dir: spec.data_dir.map(|d| d.to_string_lossy().into_owned()),
+        log: spec.log.to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,49 @@
+//! A database node: the PostgreSQL that a Patroni runs. Patroni starts it as a daemon, so it is nobody's child and
+//! is found by its data directory.
+
+use super::proc::{self, Families, Identity};
+use std::path::Path;
+
+/// The postmaster of a data directory, if it runs: the number in `postmaster.pid`, believed only when that process
+/// works in this directory.
+#[must_use]
+pub fn postmaster(pgdata: &Path) -> Option<Identity> {
+    let text = std::fs::read_to_string(pgdata.join("postmaster.pid")).ok()?;
+    let pid = text.lines().next()?.trim().parse().ok()?;
+    let identity = Identity::of(pid).filter(|i| i.alive())?;
+    (proc::working_directory(pid)? == pgdata).then_some(identity)
+}
+
+/// The postmaster with all its children.
+#[must_use]
+pub fn family(pgdata: &Path) -> Vec<Identity> {
+    postmaster(pgdata)
+        .map(|p| Families::now().of(p))
+        .unwrap_or_default()
+}
+
+/// The process that receives the write-ahead log on a replica.
+#[must_use]
+pub fn walreceiver(pgdata: &Path) -> Option<Identity> {
+    family(pgdata)
+        .into_iter()
+        .find(|p| proc::title(p.pid).contains("walreceiver"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_pid_file_names_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        // Our own number: alive, but it works elsewhere.
+        std::fs::write(
+            dir.path().join("postmaster.pid"),
+            format!("{}\n/x\n", std::process::id()),
+        )
+        .unwrap();
+        assert_eq!(postmaster(dir.path()), None);
+        assert!(family(dir.path()).is_empty());
+    }
+}

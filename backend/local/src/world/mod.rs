@@ -1,0 +1,128 @@
+//! What a local world consists of before anything runs: regions, settings, ports, secrets, and the files that
+//! others read (the control plane's topology, the console's endpoints).
+
+pub mod config;
+pub mod ports;
+pub mod regions;
+pub mod secrets;
+pub mod topology;
+
+use crate::packages::Binaries;
+use crate::privileges::{self, Account};
+use crate::state::{self, StateDir};
+use config::WorldConfig;
+use ports::Ports;
+use regions::{REGIONS, RegionPlan};
+use secrets::Secrets;
+use std::path::PathBuf;
+
+/// Everything decided before the first process starts.
+#[derive(Debug)]
+pub struct World {
+    /// Id of this start.
+    pub id: String,
+    /// Where it lives.
+    pub state: StateDir,
+    /// The operator's settings.
+    pub config: WorldConfig,
+    /// Ports chosen at this start.
+    pub ports: Ports,
+    /// Passwords and tokens.
+    pub secrets: Secrets,
+    /// Programs of the parts.
+    pub binaries: Binaries,
+    /// Account of the databases.
+    pub account: Option<Account>,
+    /// The `aisoc` program itself.
+    pub exe: PathBuf,
+    /// When it was started.
+    pub started_at: jiff::Timestamp,
+}
+
+impl World {
+    /// Decides everything and writes the files that do not depend on what happens later.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, a fixed port is taken, or the state directory cannot be written.
+    pub fn prepare(state: StateDir, exe: PathBuf) -> anyhow::Result<Self> {
+        let account = Account::for_databases()?;
+        let binaries = Binaries::find()?;
+        state.create(account)?;
+        let config = WorldConfig::load_or_write(&state.world_toml())?;
+        let ports = Ports::choose(&config.ports, &ports::free_on_loopback)?;
+        let secrets = Secrets::load_or_make(&state)?;
+        let world = Self {
+            id: uuid::Uuid::now_v7().to_string(),
+            state,
+            config,
+            ports,
+            secrets,
+            binaries,
+            account,
+            exe,
+            started_at: jiff::Timestamp::now(),
+        };
+        world.make_directories()?;
+        let topology = topology::render(&world, &world.ports);
+        state::write_atomic(&world.state.topology_toml(), topology.as_bytes(), 0o600)?;
+        state::write_atomic(
+            &world.state.console_toml(),
+            topology::console(&world).as_bytes(),
+            0o600,
+        )?;
+        Ok(world)
+    }
+
+    fn make_directories(&self) -> anyhow::Result<()> {
+        privileges::make_dir(&self.state.at("data/etcd"), 0o700, self.account)?;
+        privileges::make_dir(&self.state.at("data/control-plane"), 0o700, None)?;
+        privileges::make_dir(&self.state.at("run/haproxy"), 0o755, self.account)?;
+        for region in &REGIONS {
+            let data = self.state.data(region.name);
+            privileges::make_dir(&data, 0o755, None)?;
+            // Patroni replaces PGDATA as a whole when it makes a replica anew, so it owns the parent.
+            privileges::make_dir(&data.join("pg"), 0o700, self.account)?;
+            privileges::make_dir(&data.join("redis"), 0o700, self.account)?;
+        }
+        Ok(())
+    }
+
+    /// The data directory of a region's PostgreSQL.
+    #[must_use]
+    pub fn pgdata(&self, region: &str) -> PathBuf {
+        self.state.data(region).join("pg/data")
+    }
+
+    /// The multi-host DSN of the application in a region: its own node first, because reads go to the first that
+    /// answers.
+    #[must_use]
+    pub fn database_url(&self, region: &str) -> String {
+        let own = REGIONS.iter().filter(|r| r.name == region);
+        let others = REGIONS.iter().filter(|r| r.name != region);
+        let hosts: Vec<String> = own
+            .chain(others)
+            .map(|r| format!("127.0.0.1:{}", self.ports.of(r, "postgres")))
+            .collect();
+        format!(
+            "postgres://aisoc:{}@{}/aisoc?target_session_attrs=read-write",
+            self.secrets.aisoc,
+            hosts.join(",")
+        )
+    }
+
+    /// Bus addresses of all regions, `us-east-1=http://…,…`.
+    #[must_use]
+    pub fn bus_peers(&self) -> String {
+        let peers: Vec<String> = REGIONS
+            .iter()
+            .map(|r| format!("{}=http://127.0.0.1:{}", r.name, self.ports.of(r, "bus")))
+            .collect();
+        peers.join(",")
+    }
+
+    /// Where a region's data lives, for its services.
+    #[must_use]
+    pub fn region_dir(&self, region: &RegionPlan) -> PathBuf {
+        self.state.data(region.name)
+    }
+}

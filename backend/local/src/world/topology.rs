@@ -1,0 +1,119 @@
+//! The files that others read: the control plane's topology and the console's endpoints.
+
+use super::World;
+use super::ports::Ports;
+use super::regions::{FULL_WEIGHT, REGIONS, RegionPlan};
+use crate::parts;
+use aisoc_model::topology::{
+    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, LoadBalancer, RegionConfig,
+    Supervisor, Topology,
+};
+
+const HEAD: &str = "# Made by `aisoc local up` from world.toml; edits are lost at the next start.\n\
+    # The DR-only region's servers have weight 0 at the load balancer until an operation gives them traffic.\n\n";
+
+/// The control plane's configuration as text.
+#[must_use]
+pub fn render(world: &World, ports: &Ports) -> String {
+    let body = toml::to_string_pretty(&topology(world, ports)).unwrap_or_default();
+    format!("{HEAD}{body}")
+}
+
+/// The control plane's configuration.
+#[must_use]
+pub fn topology(world: &World, ports: &Ports) -> Topology {
+    let path = |p: std::path::PathBuf| p.to_string_lossy().into_owned();
+    Topology {
+        environment: Environment {
+            name: "local".to_owned(),
+            kind: EnvironmentKind::Local,
+            speed_up: world.config.speed_up,
+        },
+        control_plane: ControlPlane {
+            name: "local".to_owned(),
+            listen: local(ports.global("control_plane")),
+            otlp_listen: local(ports.global("otlp")),
+            data_dir: path(world.state.at("data/control-plane")),
+            tokens_file: path(world.state.token("control-plane.tokens")),
+            observe_interval_ms: world.config.intervals.observe_ms,
+            slo_file: None,
+        },
+        load_balancer: LoadBalancer {
+            haproxy_socket: path(parts::haproxy::socket(&world.state)),
+            backend: parts::haproxy::BACKEND.to_owned(),
+            full_weight: FULL_WEIGHT,
+            url: http(ports.global("load_balancer")),
+        },
+        database: DatabaseCluster {
+            scope: parts::patroni::SCOPE.to_owned(),
+            database: "aisoc".to_owned(),
+            user: "aisoc_control".to_owned(),
+            password: world.secrets.aisoc_control.clone(),
+            patroni_user: parts::patroni::REST_USER.to_owned(),
+            patroni_password: world.secrets.patroni.clone(),
+        },
+        supervisor: Some(Supervisor {
+            url: http(ports.global("supervisor")),
+            token_file: path(world.state.token("supervisor.token")),
+        }),
+        regions: REGIONS.iter().filter_map(|r| region(ports, r)).collect(),
+    }
+}
+
+fn region(ports: &Ports, plan: &RegionPlan) -> Option<RegionConfig> {
+    Some(RegionConfig {
+        id: plan.id()?,
+        role: plan.role,
+        location: plan.location.to_owned(),
+        api: plan
+            .api
+            .iter()
+            .map(|a| ApiConfig {
+                instance: a.instance.to_owned(),
+                zone: a.zone.to_owned(),
+                server: a.server.to_owned(),
+                url: http(ports.of(plan, a.instance)),
+            })
+            .collect(),
+        patroni_url: http(ports.of(plan, "patroni")),
+        patroni_member: plan.name.to_owned(),
+        postgres: local(ports.of(plan, "postgres")),
+        redis: local(ports.of(plan, "redis")),
+        bus_url: http(ports.of(plan, "bus")),
+        release: plan.release(),
+    })
+}
+
+/// `console.toml`: where a console finds this world.
+#[must_use]
+pub fn console(world: &World) -> String {
+    format!(
+        "# Made by `aisoc local up`; `aisoc-console` reads it when it is given no --endpoint.\n\
+         endpoints = [\"{}\"]\ntoken_file = \"{}\"\n",
+        http(world.ports.global("control_plane")),
+        world.state.token("operator.token").display()
+    )
+}
+
+fn local(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+fn http(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_control_plane_can_read_what_is_written() {
+        let (_dir, world) = crate::parts::tests::world();
+        let text = render(&world, &world.ports);
+        let topology = Topology::parse(&text).unwrap();
+        assert_eq!(topology.regions.len(), 3);
+        assert_eq!(topology.regions[2].api[1].server, "ap-southeast-1a-2");
+        assert_eq!(topology.database.password, world.secrets.aisoc_control);
+    }
+}

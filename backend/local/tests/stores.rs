@@ -1,0 +1,352 @@
+//! The data-store part of the local world, for real: etcd, PostgreSQL under Patroni, Redis, HAProxy. Slow (about
+//! half a minute), needs the system packages.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use aisoc_local::state::StateDir;
+use aisoc_local::supervise::{Phase, Supervisor, adopt, database, node};
+use aisoc_local::world::World;
+use aisoc_model::inventory::{FaultSpec, Inventory, Process, ProcessState};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A state directory that the databases' account can reach too.
+fn state_dir() -> (tempfile::TempDir, StateDir) {
+    let dir = tempfile::Builder::new()
+        .prefix("aisoc-")
+        .tempdir_in("/tmp")
+        .unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let state = StateDir::resolve(Some(dir.path())).unwrap();
+    let settings = "[parts]\nservices = false\ncontrol_plane = false\ngenerator = false\n[intervals]\nreadiness_ms = 1000\n";
+    std::fs::write(state.world_toml(), settings).unwrap();
+    (dir, state)
+}
+
+async fn until<F: Future<Output = bool>>(what: &str, seconds: u64, condition: impl Fn() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what}: not within {seconds} s");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn process(inventory: &Inventory, name: &str) -> Process {
+    inventory
+        .processes
+        .iter()
+        .find(|p| p.name == name)
+        .unwrap_or_else(|| panic!("{name}"))
+        .clone()
+}
+
+/// Stops the world even when an assertion fails.
+struct Running {
+    supervisor: Arc<Supervisor>,
+    state: StateDir,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let state = self.state.clone();
+        let end = std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(adopt::end(&state))
+        });
+        let _ = end.join();
+    }
+}
+
+impl Running {
+    async fn streams(&self, region: &str) -> bool {
+        let world = &self.supervisor.world;
+        database::streaming(world)
+            .await
+            .unwrap_or_default()
+            .iter()
+            .any(|r| r == region)
+    }
+
+    fn state_of(&self, name: &str) -> ProcessState {
+        process(&self.supervisor.inventory(), name).state
+    }
+}
+
+async fn start() -> Running {
+    let (dir, state) = state_dir();
+    let exe = std::env::current_exe().unwrap();
+    let world = World::prepare(state.clone(), exe).unwrap();
+    let supervisor = Supervisor::new(world).unwrap();
+    let begun = Instant::now();
+    supervisor.start();
+    let running = Running {
+        supervisor,
+        state,
+        _dir: dir,
+    };
+    until("the stores run", 60, async || match running.supervisor.phase() {
+        Phase::Failed(failed) => panic!("{failed:?}"),
+        phase => phase == Phase::Running,
+    })
+    .await;
+    println!(
+        "the stores were ready after {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+    running
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stores_live_break_heal_and_end() {
+    let running = start().await;
+    let supervisor = &running.supervisor;
+    let inventory = supervisor.inventory();
+    assert!(inventory.ready, "{inventory:#?}");
+    assert_eq!(inventory.processes.len(), 11);
+    assert!(process(&inventory, "us-east-1/postgres").pid.is_some());
+
+    replication_is_cut_and_heals(&running).await;
+    replication_is_stalled_and_heals(&running).await;
+    a_node_is_killed_and_comes_back(&running).await;
+    the_load_balancer_keeps_its_weights(&running).await;
+    a_frozen_process_thaws(&running).await;
+
+    let refused = supervisor
+        .inflict(FaultSpec::StallReplication {
+            region: "us-east-1".parse().unwrap(),
+        })
+        .await;
+    assert!(refused.is_err(), "the writer replicates from nobody");
+    let unknown = FaultSpec::KillProcess {
+        process: "us-east-1/nobody".into(),
+        hold: false,
+    };
+    assert!(
+        supervisor
+            .inflict(unknown)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("etcd")
+    );
+
+    let begun = Instant::now();
+    supervisor.stop_all().await;
+    println!("everything stopped after {:.1} s", begun.elapsed().as_secs_f64());
+    assert_eq!(adopt::find(&running.state), []);
+    assert!(node::postmaster(&supervisor.world.pgdata("us-east-1")).is_none());
+}
+
+async fn replication_is_cut_and_heals(running: &Running) {
+    let region = "eu-west-1".parse().unwrap();
+    let fault = running
+        .supervisor
+        .inflict(FaultSpec::CutReplication { region })
+        .await
+        .unwrap();
+    until("eu-west-1 is cut", 5, async || {
+        !running.streams("eu-west-1").await
+    })
+    .await;
+    assert!(
+        running.streams("ap-southeast-1").await,
+        "only the one replica is cut"
+    );
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(
+        !running.streams("eu-west-1").await,
+        "it stays cut although the replica tries again"
+    );
+    running.supervisor.heal(Some(fault.id)).await.unwrap();
+    until("eu-west-1 streams again", 15, async || {
+        running.streams("eu-west-1").await
+    })
+    .await;
+}
+
+async fn replication_is_stalled_and_heals(running: &Running) {
+    let world = &running.supervisor.world;
+    let region = "eu-west-1".parse().unwrap();
+    running
+        .supervisor
+        .inflict(FaultSpec::StallReplication { region })
+        .await
+        .unwrap();
+    let receiver = node::walreceiver(&world.pgdata("eu-west-1")).unwrap();
+    until("its walreceiver is frozen", 5, async || receiver.frozen()).await;
+    assert!(running.streams("eu-west-1").await, "the connection stays open");
+    assert_eq!(running.supervisor.heal(None).await.unwrap(), 1);
+    until("its walreceiver runs", 5, async || !receiver.frozen()).await;
+}
+
+async fn a_node_is_killed_and_comes_back(running: &Running) {
+    let region = "ap-southeast-1".parse().unwrap();
+    running
+        .supervisor
+        .inflict(FaultSpec::KillNode { region })
+        .await
+        .unwrap();
+    until("the node is down", 5, async || {
+        running.state_of("ap-southeast-1/patroni") == ProcessState::Stopped
+            && process(&running.supervisor.inventory(), "ap-southeast-1/postgres")
+                .pid
+                .is_none()
+    })
+    .await;
+    assert!(!running.supervisor.inventory().ready);
+    running.supervisor.heal(None).await.unwrap();
+    until("the node streams again", 40, async || {
+        running.streams("ap-southeast-1").await
+    })
+    .await;
+    until("the node is ready", 20, async || {
+        running.state_of("ap-southeast-1/patroni") == ProcessState::Ready
+    })
+    .await;
+}
+
+async fn the_load_balancer_keeps_its_weights(running: &Running) {
+    let path = running.state.run("haproxy/admin.sock");
+    let ask = async |command: &str| {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::UnixStream::connect(&path).await.ok()?;
+        stream.write_all(format!("{command}\n").as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    };
+    let weight = async |server: &str| {
+        let answer = ask(&format!("get weight api/{server}")).await?;
+        answer.split_whitespace().next().map(str::to_owned)
+    };
+    assert_eq!(weight("us-east-1a").await.as_deref(), Some("100"));
+    assert_eq!(
+        weight("ap-southeast-1a").await.as_deref(),
+        Some("0"),
+        "a DR-only region takes no traffic"
+    );
+    ask("set server api/us-east-1a weight 10").await.unwrap();
+    ask("set server api/eu-west-1a state drain").await.unwrap();
+    let kept = running.state.at("lb.json");
+    until("the weights are kept", 5, async || {
+        let text = std::fs::read_to_string(&kept).unwrap_or_default();
+        text.contains("\"drain\"") && text.contains("10")
+    })
+    .await;
+    let before = process(&running.supervisor.inventory(), "haproxy");
+    running
+        .supervisor
+        .inflict(FaultSpec::KillProcess {
+            process: "haproxy".into(),
+            hold: false,
+        })
+        .await
+        .unwrap();
+    until("HAProxy is back", 10, async || {
+        let now = process(&running.supervisor.inventory(), "haproxy");
+        now.state == ProcessState::Ready && now.pid != before.pid && now.restarts == before.restarts + 1
+    })
+    .await;
+    assert_eq!(weight("us-east-1a").await.as_deref(), Some("10"));
+    until(
+        "eu-west-1a is drained again, with its weight behind it",
+        5,
+        async || {
+            let state = ask("show servers state api").await.unwrap_or_default();
+            let line = state
+                .lines()
+                .find(|l| l.contains(" eu-west-1a "))
+                .unwrap_or_default()
+                .to_owned();
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            columns.get(6) == Some(&"8") && columns.get(7) == Some(&"100")
+        },
+    )
+    .await;
+}
+
+async fn a_frozen_process_thaws(running: &Running) {
+    let name = "eu-west-1/redis";
+    let fault = running
+        .supervisor
+        .inflict(FaultSpec::FreezeProcess { process: name.into() })
+        .await
+        .unwrap();
+    until("it is frozen", 5, async || {
+        running.state_of(name) == ProcessState::Frozen
+    })
+    .await;
+    running.supervisor.heal(Some(fault.id)).await.unwrap();
+    until("it is ready", 5, async || {
+        running.state_of(name) == ProcessState::Ready
+    })
+    .await;
+    assert!(
+        running.supervisor.heal(Some(fault.id)).await.is_err(),
+        "it is healed already"
+    );
+}
+
+/// Not a test of its own: the supervisor that the next test kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by the_next_one_ends_what_a_killed_supervisor_left"]
+async fn supervisor_in_a_process_of_its_own() {
+    let Some(root) = std::env::var_os("AISOC_TEST_ROOT") else {
+        return;
+    };
+    let state = StateDir::resolve(Some(root.as_ref())).unwrap();
+    aisoc_local::supervise::run(state).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_one_ends_what_a_killed_supervisor_left() {
+    let (dir, state) = state_dir();
+    let mut supervisor = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "supervisor_in_a_process_of_its_own",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("AISOC_TEST_ROOT", dir.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Killed in the midst of starting, when PostgreSQL has just come up.
+    let pgdata = state.data("us-east-1").join("pg/data");
+    until("PostgreSQL has started", 40, async || {
+        node::postmaster(&pgdata).is_some()
+    })
+    .await;
+    supervisor.kill().unwrap();
+    supervisor.wait().unwrap();
+    let left = adopt::find(&state);
+    for name in [
+        "etcd",
+        "haproxy",
+        "us-east-1/redis",
+        "us-east-1/patroni",
+        "us-east-1/postgres",
+    ] {
+        assert!(left.iter().any(|l| l.name == name), "{name} is found: {left:?}");
+    }
+    assert_eq!(
+        aisoc_local::client::running(&state).unwrap(),
+        None,
+        "a dead supervisor is not running"
+    );
+    let ended = adopt::end(&state).await;
+    assert!(ended >= left.len());
+    assert_eq!(adopt::find(&state), []);
+    assert!(node::postmaster(&pgdata).is_none());
+}
