@@ -1,0 +1,98 @@
+//! What the handlers of one instance share.
+
+use crate::agent::Checks;
+use crate::auth::Tokens;
+use crate::fault::Faults;
+use crate::health::Health;
+use crate::shutdown::Shutdown;
+use crate::{CONNECTIONS, Config};
+use aisoc_model::slo::Slo;
+use aisoc_storage::database::Limits;
+use aisoc_storage::event_store::{EventStore, Mode};
+use aisoc_storage::{Cache, Database};
+use aisoc_telemetry::probe::Readiness;
+use anyhow::Context;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Requests worked on at once; more are refused with 503, which the load balancer takes elsewhere.
+const IN_FLIGHT: usize = 512;
+/// Entries of the cache in the process.
+const CACHED: usize = 10_000;
+const MIGRATE_PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) database: Database,
+    pub(crate) events: EventStore,
+    pub(crate) cache: Cache,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) internal_token: Option<String>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) readiness: Readiness,
+    pub(crate) faults: Faults,
+    pub(crate) checks: Checks,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) in_flight: Semaphore,
+}
+
+impl App {
+    pub(crate) async fn new(config: Config, slo: &Slo) -> anyhow::Result<Self> {
+        let limits = Limits {
+            max_connections: CONNECTIONS,
+            ..Limits::default()
+        };
+        let database = Database::with_limits(&config.database_url, limits)?;
+        let internal_token = match &config.internal_token_file {
+            Some(path) => Some(read_token(path).await?),
+            None => None,
+        };
+        let readiness = Readiness::new();
+        readiness.set("schema", Some("not checked yet".to_owned()));
+        Ok(Self {
+            events: EventStore::open(config.data_dir.join("events"), Mode::Read)?,
+            cache: Cache::new(config.redis_url.as_deref(), CACHED),
+            tokens: Arc::new(Tokens::new(database.clone())),
+            internal_token,
+            health: Arc::new(Health::new(database.clone())),
+            readiness,
+            faults: Faults::new(config.inject_latency, config.inject_error_rate),
+            checks: Checks::new(&slo.region_removal),
+            shutdown: Shutdown::default(),
+            in_flight: Semaphore::new(IN_FLIGHT),
+            database,
+            config,
+        })
+    }
+}
+
+async fn read_token(path: &std::path::Path) -> anyhow::Result<String> {
+    let shown = path.display();
+    let text = tokio::fs::read_to_string(path).await.with_context(|| {
+        format!("cannot read the internal token from {shown} (AISOC_INTERNAL_TOKEN_FILE)")
+    })?;
+    let token = text.trim().to_owned();
+    anyhow::ensure!(
+        !token.is_empty(),
+        "the internal token file {shown} is empty: write a token into it"
+    );
+    Ok(token)
+}
+
+/// Brings the schema up to date, however long the database takes to appear.
+pub(crate) async fn migrate(app: Arc<App>, stop: CancellationToken) {
+    let work = async {
+        while let Err(error) = app.database.migrate().await {
+            tracing::warn!(%error, "the schema is not ready");
+            app.readiness.set("schema", Some(error.to_string()));
+            tokio::time::sleep(MIGRATE_PAUSE).await;
+        }
+        app.readiness.set("schema", None);
+    };
+    tokio::select! {
+        () = work => {}
+        () = stop.cancelled() => {}
+    }
+}
