@@ -1,0 +1,305 @@
+//! The gRPC service, in process, spoken to with the client that consoles use.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use aisoc_control_plane::alerts::Alerts;
+use aisoc_control_plane::operations::Operations;
+use aisoc_control_plane::server::{self, Parts, auth::Tokens};
+use aisoc_control_plane::world::Frames;
+use aisoc_model::plan::{PlanRequest, Target};
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::{EnvironmentKind, Topology};
+use aisoc_model::world::{Head, Source, World};
+use aisoc_model::{Clock, SystemClock};
+use aisoc_rpc::client::{Client, Update};
+use aisoc_rpc::error::RpcError;
+use aisoc_rpc::proto::regions_client::RegionsClient;
+use aisoc_rpc::proto::{WatchRequest, frame::Content};
+use futures::StreamExt;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+struct Service {
+    address: String,
+    frames: Frames,
+    alerts: Arc<Alerts>,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<anyhow::Result<()>>,
+    _dir: TempDir,
+}
+
+fn topology(dir: &TempDir) -> Topology {
+    Topology::parse(&format!(
+        r#"
+        environment = {{ name = "test", kind = "local", speed_up = 1.0 }}
+        load_balancer = {{ haproxy_socket = "/nonexistent", backend = "api", full_weight = 100, url = "http://127.0.0.1:1" }}
+        [control_plane]
+        name = "cp-test"
+        listen = "127.0.0.1:0"
+        otlp_listen = "127.0.0.1:0"
+        data_dir = "{dir}"
+        tokens_file = "/nonexistent"
+        observe_interval_ms = 1000
+        [database]
+        scope = "s"
+        database = "d"
+        user = "u"
+        password = "p"
+        patroni_user = "u"
+        patroni_password = "p"
+        [[regions]]
+        id = "us-east-1"
+        role = "primary"
+        location = "here"
+        api = []
+        patroni_url = "http://127.0.0.1:1"
+        patroni_member = "us-east-1"
+        postgres = "127.0.0.1:1"
+        redis = "127.0.0.1:1"
+        bus_url = "http://127.0.0.1:1"
+        release = "r"
+        "#,
+        dir = dir.path().display()
+    ))
+    .unwrap()
+}
+
+async fn service() -> Service {
+    let dir = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let frames = Frames::new(Head {
+        seq: 0,
+        at: clock.now(),
+        environment: "test".into(),
+        environment_kind: EnvironmentKind::Local,
+        control_plane: "cp-test".into(),
+        version: "0.1.0".into(),
+        started_at: clock.now(),
+    });
+    let operations = Operations::open(
+        Arc::new(topology(&dir)),
+        Arc::new(Slo::builtin().unwrap()),
+        Arc::new(frames.clone()),
+        clock.clone(),
+    )
+    .await
+    .unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let alerts = Arc::new(Alerts::default());
+    let parts = Parts {
+        frames: frames.clone(),
+        operations,
+        alerts: alerts.clone(),
+        clock,
+    };
+    let tokens = Tokens::parse("op-token operator ann\nview-token viewer wall\n").unwrap();
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(server::serve(parts, tokens, listener, shutdown.clone()));
+    Service {
+        address,
+        frames,
+        alerts,
+        shutdown,
+        task,
+        _dir: dir,
+    }
+}
+
+/// A frame of about 20 kB that differs from every other.
+fn publish(frames: &Frames, step: u32) {
+    let mut world = (*frames.latest()).clone();
+    for n in 0..100 {
+        let source = Source {
+            last_success: None,
+            problem: Some("x".repeat(150)),
+            failures: step,
+            lost_after_ms: 1,
+        };
+        world.sources.insert(format!("source-{n}"), source);
+    }
+    world.head.at = Timestamp::now();
+    frames.publish(world);
+}
+
+#[tokio::test]
+async fn tokens_decide_who_may_do_what() {
+    let service = service().await;
+    let mut nobody = Client::connect(&service.address, "guess").await.unwrap();
+    assert!(matches!(
+        nobody.who_am_i().await.unwrap_err(),
+        RpcError::Unauthenticated(_)
+    ));
+    assert!(matches!(
+        nobody.watch().await.err().unwrap(),
+        RpcError::Unauthenticated(_)
+    ));
+    let mut bare = RegionsClient::connect(service.address.clone()).await.unwrap();
+    let status = bare.watch(WatchRequest {}).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Unauthenticated);
+
+    let mut viewer = Client::connect(&service.address, "view-token").await.unwrap();
+    let me = viewer.who_am_i().await.unwrap();
+    assert_eq!(
+        (me.name.as_str(), me.role.as_str(), me.control_plane.as_str()),
+        ("wall", "viewer", "cp-test")
+    );
+    for refused in [
+        viewer.acknowledge("X:*").await.unwrap_err(),
+        viewer
+            .resolve("1", aisoc_rpc::proto::resolve_request::Decision::Abort)
+            .await
+            .unwrap_err(),
+    ] {
+        assert!(
+            matches!(&refused, RpcError::Forbidden(text) if text.contains("wall")),
+            "{refused}"
+        );
+    }
+    assert!(matches!(
+        viewer.operation("none").await.unwrap_err(),
+        RpcError::NotFound(_)
+    ));
+    let wanted = PlanRequest {
+        target: Target::Restore {
+            region: "mars-1".parse().unwrap(),
+        },
+        reason: "test".into(),
+        overrides: vec![],
+    };
+    let unknown = viewer.plan(&wanted).await.unwrap_err();
+    assert!(
+        matches!(&unknown, RpcError::Refused(text) if text.contains("mars-1")),
+        "{unknown}"
+    );
+
+    let mut operator = Client::connect(&service.address, "op-token").await.unwrap();
+    assert!(matches!(
+        operator.acknowledge("X:*").await.unwrap_err(),
+        RpcError::NotFound(_)
+    ));
+}
+
+#[tokio::test]
+async fn an_acknowledgement_reaches_the_next_frame() {
+    let service = service().await;
+    let slo = Slo::builtin().unwrap();
+    let mut world: World = (*service.frames.latest()).clone();
+    world.sources.insert(
+        "haproxy".into(),
+        Source {
+            last_success: None,
+            problem: None,
+            failures: 9,
+            lost_after_ms: 0,
+        },
+    );
+    let judge = |world: &mut World, seconds: i64| {
+        world.head.at = service.frames.latest().head.started_at + jiff::SignedDuration::from_secs(seconds);
+        service.alerts.judge(world, &slo);
+    };
+    judge(&mut world, 1);
+    judge(&mut world, 40);
+    let key = "AiSOCObservationLost:*:haproxy";
+    assert!(world.alerts.contains_key(key), "{:?}", world.alerts.keys());
+    let mut operator = Client::connect(&service.address, "op-token").await.unwrap();
+    operator.acknowledge(key).await.unwrap();
+    judge(&mut world, 41);
+    assert_eq!(world.alerts[key].acknowledged.as_ref().unwrap().by, "ann");
+}
+
+#[tokio::test]
+async fn snapshot_deltas_heartbeats_and_the_end() {
+    let service = service().await;
+    let mut client = Client::connect(&service.address, "view-token").await.unwrap();
+    let mut stream = Box::pin(client.watch().await.unwrap());
+    let Update::Snapshot(snapshot) = stream.next().await.unwrap().unwrap() else {
+        panic!("a snapshot comes first");
+    };
+    let mut world = *snapshot;
+    for step in 1..=5 {
+        publish(&service.frames, step);
+        loop {
+            match stream.next().await.unwrap().unwrap() {
+                Update::Delta(delta, left_out) => {
+                    assert_eq!(left_out, 0);
+                    world.apply(*delta).unwrap();
+                    break;
+                }
+                Update::Heartbeat(_) => {}
+                Update::Snapshot(_) => panic!("one snapshot is enough"),
+            }
+        }
+        assert_eq!(world, *service.frames.latest());
+    }
+    let beat = tokio::time::timeout(Duration::from_secs(3), stream.next())
+        .await
+        .unwrap();
+    assert!(matches!(beat.unwrap().unwrap(), Update::Heartbeat(_)));
+    service.shutdown.cancel();
+    let rest = tokio::time::timeout(Duration::from_secs(5), stream.count()).await;
+    assert!(rest.is_ok(), "the stream goes on after shutdown");
+    tokio::time::timeout(Duration::from_secs(5), service.task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
+
+/// A console that stops reading costs the control plane one remembered frame, and finds its way back in few,
+/// coalesced deltas.
+#[tokio::test]
+async fn a_slow_console_gets_coalesced_deltas() {
+    let service = service().await;
+    let channel = tonic::transport::Endpoint::from_shared(service.address.clone())
+        .unwrap()
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(64 * 1024)
+        .connect()
+        .await
+        .unwrap();
+    let mut client = RegionsClient::with_interceptor(channel, |mut request: tonic::Request<()>| {
+        request
+            .metadata_mut()
+            .insert("authorization", "Bearer view-token".parse().unwrap());
+        Ok(request)
+    });
+    let mut stream = client.watch(WatchRequest {}).await.unwrap().into_inner();
+    let Some(Content::Snapshot(bytes)) = stream.message().await.unwrap().unwrap().content else {
+        panic!("a snapshot comes first");
+    };
+    let mut world: World = serde_json::from_slice(&bytes).unwrap();
+    // 400 frames of 20 kB against a window of 64 kB, and nobody reads.
+    for step in 1..=400 {
+        publish(&service.frames, step);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let (mut received, mut left_out) = (0_u64, 0_u64);
+    while world.head.seq < 400 {
+        let frame = stream.message().await.unwrap().unwrap();
+        left_out += u64::from(frame.coalesced);
+        match frame.content {
+            Some(Content::Delta(bytes)) => {
+                received += 1;
+                world.apply(serde_json::from_slice(&bytes).unwrap()).unwrap();
+            }
+            Some(Content::Heartbeat(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(received + left_out, 400);
+    assert!(
+        received < 100,
+        "{received} deltas were queued for a console that did not read"
+    );
+    assert_eq!(world, *service.frames.latest());
+}
