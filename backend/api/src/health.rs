@@ -109,7 +109,6 @@ impl Health {
     /// The present verdict, after a look if the last one is old.
     pub(crate) async fn report(self: &Arc<Self>) -> Report {
         let mut looks = self.looks.subscribe();
-        looks.mark_unchanged();
         if self.begin() {
             let health = Arc::clone(self);
             // On its own: a load balancer that hangs up must not take the look with it.

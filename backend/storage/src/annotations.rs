@@ -77,18 +77,20 @@ pub async fn insert(database: &Database, budget: Duration, note: &Annotation) ->
             tx.commit().await?;
             return Ok(Some(Inserted::New));
         }
-        let same: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM annotations WHERE tenant = $1 AND id = $2 AND subject = $3 AND text = $4)",
+        // A write that changes nothing: its commit waits for a synchronous replica as the first one should have.
+        // Just reading the row would acknowledge one whose replication was cut off with the first answer.
+        let same = sqlx::query(
+            "UPDATE annotations SET subject = subject \
+             WHERE tenant = $1 AND id = $2 AND subject = $3 AND text = $4",
         )
         .bind(&note.tenant)
         .bind(note.id)
         .bind(&subject)
         .bind(&text)
-        .fetch_one(&mut *tx)
+        .execute(&mut *tx)
         .await?;
-        // Committed too: the answer rests on a row that must be on the writer, not on a replica in disguise.
         tx.commit().await?;
-        Ok(same.then_some(Inserted::Before))
+        Ok((same.rows_affected() > 0).then_some(Inserted::Before))
     };
     database
         .write_within("store an annotation", budget, store)

@@ -218,6 +218,48 @@ async fn writes_go_on_after_the_writer_died_and_no_acknowledged_one_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_write_is_acknowledged_only_when_it_is_replicated_too() {
+    let primary = Postgres::start();
+    let database = Database::connect_lazy(&dsn(&[&primary])).unwrap();
+    seed(&database).await;
+    // A synchronous replica that is not there: commits wait for it.
+    primary.sql(
+        "postgres",
+        "ALTER SYSTEM SET synchronous_standby_names = 'absent'",
+    );
+    primary.sql("postgres", "SELECT pg_reload_conf()");
+    let note = note();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let first = tokio::spawn({
+        let (database, note) = (database.clone(), note.clone());
+        async move { annotations::insert(&database, Duration::from_secs(4), &note).await }
+    });
+    wait_until("the commit waits", Duration::from_secs(10), || {
+        primary.sql("postgres", waiting) != "0"
+    });
+    assert!(first.await.unwrap().unwrap_err().is_transient());
+    // The waiting session is ended: its row is committed here, and nowhere else.
+    primary.sql(
+        "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+    );
+    wait_until("the row is visible", Duration::from_secs(10), || {
+        primary.sql("aisoc", "SELECT count(*) FROM annotations") == "1"
+    });
+    let repeated = annotations::insert(&database, Duration::from_secs(3), &note).await;
+    assert!(
+        repeated.unwrap_err().is_transient(),
+        "not replicated, not acknowledged"
+    );
+    primary.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    primary.sql("postgres", "SELECT pg_reload_conf()");
+    assert_eq!(
+        annotations::insert(&database, BUDGET, &note).await.unwrap(),
+        Inserted::Before
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_came_back_as_a_replica_is_left_on_25006() {
     let mut old = Postgres::start();
     let new = Postgres::replica_of(&old);

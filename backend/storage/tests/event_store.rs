@@ -211,6 +211,27 @@ async fn filters_and_surroundings() {
     assert!(none.is_empty(), "no entity, no neighbours");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_writers_during_a_rollout_wait_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let writers = [0, 1].map(|_| EventStore::open(dir.path(), Mode::Write).unwrap());
+    let work = writers.map(|store| {
+        tokio::spawn(async move {
+            let mut stored = 0;
+            for n in 0..40 {
+                stored += store.insert(&batch(n * 5, n * 5 + 10, noon())).await.unwrap();
+            }
+            stored
+        })
+    });
+    let mut stored = 0;
+    for writer in work {
+        stored += writer.await.unwrap();
+    }
+    let reader = EventStore::open(dir.path(), Mode::Read).unwrap();
+    assert_eq!((stored, reader.count().await.unwrap()), (205, 205));
+}
+
 /// The child of the next test: inserts until it is killed and says after each batch how far it came.
 #[tokio::test]
 #[ignore = "runs as a child process of killed_writer_loses_nothing_it_acknowledged"]

@@ -76,14 +76,17 @@ impl Hosts {
 
     /// The host last found for `role`, if nothing spoke against it since.
     pub(super) fn known(&self, role: Role) -> Option<usize> {
-        let (host, since) = self.slot(role).current?;
-        let second_choice = role == Role::Reader && host > 0 && since.elapsed() > RETURN_TO_PREFERRED;
-        (!second_choice).then_some(host)
+        self.slot(role).current.map(|(host, _)| host)
     }
 
     /// The host for `role`; whoever asks while a search is on shares it.
     pub(super) async fn resolve(self: &Arc<Self>, role: Role) -> Result<usize> {
-        if let Some(host) = self.known(role) {
+        let current = self.slot(role).current;
+        if let Some((host, since)) = current {
+            if role == Role::Reader && host > 0 && since.elapsed() > RETURN_TO_PREFERRED {
+                // Nobody waits for this one.
+                drop(self.join_search(role));
+            }
             return Ok(host);
         }
         let mut outcome = self.join_search(role);

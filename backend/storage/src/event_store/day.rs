@@ -86,7 +86,9 @@ impl Day {
 
     pub(super) async fn insert(&self, events: &[&EventRecord]) -> Result<u64> {
         let failed = |source: sqlx::Error| failed("insert events", &self.path, source);
-        let mut tx = self.pool.begin().await.map_err(failed)?;
+        // Takes the write lock at once: during a rollout two writers exist for a moment, and one that began by
+        // reading could not wait for the other.
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         let mut stored = 0;
         for event in events {
             let record = serde_json::to_string(event)

@@ -154,6 +154,8 @@ impl EventStore {
             .filter_map(|entry| day::date_of(&entry.ok()?.file_name().to_string_lossy()))
             .collect();
         dates.sort_unstable();
+        // The writer may have dropped a day that this process still holds open.
+        self.lock().retain(|date, _| dates.contains(date));
         Ok(dates)
     }
 
