@@ -1,0 +1,223 @@
+//! What a frame says, in the answers that people ask for: who writes, what fires, what is worst.
+
+use aisoc_model::alert::{Alert, AlertState, Severity};
+use aisoc_model::inventory::{Process, ProcessState, Release};
+use aisoc_model::lag::{LagLevel, Link};
+use aisoc_model::observed::{Freshness, Observed};
+use aisoc_model::region::{PostgresRole, Region, RegionRole};
+use aisoc_model::sli::{GoodSide, SliReading};
+use aisoc_model::slo::Slo;
+use aisoc_model::world::World;
+use aisoc_model::{Absence, RegionId};
+use jiff::Timestamp;
+
+/// Who accepts writes, by fresh observation only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writers {
+    /// One member, and every member was looked at.
+    One(RegionId),
+    /// One member; another one could not be looked at.
+    OneSeen(RegionId),
+    /// More than one.
+    Many(Vec<RegionId>),
+    /// None, and every member was looked at.
+    None,
+    /// None was seen, but not every member could be looked at.
+    Unknown,
+}
+
+/// Who accepts writes at `now`.
+#[must_use]
+pub fn writers(world: &World, now: Timestamp) -> Writers {
+    let mut writing = Vec::new();
+    let mut unseen = world.regions.is_empty();
+    for region in world.regions.values() {
+        match region.postgres.fresh(now) {
+            Some(member) if member.role == PostgresRole::Writer => writing.push(region.id.clone()),
+            Some(_) => {}
+            None => unseen |= !matches!(region.postgres.absence, Some(Absence::NotConfigured)),
+        }
+    }
+    match (writing.len(), writing.pop()) {
+        (1, Some(one)) if unseen => Writers::OneSeen(one),
+        (1, Some(one)) => Writers::One(one),
+        (_, Some(last)) => {
+            writing.push(last);
+            Writers::Many(writing)
+        }
+        (_, None) if unseen => Writers::Unknown,
+        (_, None) => Writers::None,
+    }
+}
+
+/// Whether this region's member accepts writes, freshly seen.
+#[must_use]
+pub fn writes(region: &Region, now: Timestamp) -> bool {
+    region
+        .postgres
+        .fresh(now)
+        .is_some_and(|member| member.role == PostgresRole::Writer)
+}
+
+/// The regions in their places: primary, secondaries, DR-only, each by label. Places do not move when roles do.
+#[must_use]
+pub fn regions(world: &World) -> Vec<&Region> {
+    let mut regions: Vec<&Region> = world.regions.values().collect();
+    regions.sort_by_key(|region| match region.role {
+        RegionRole::Primary => 0,
+        RegionRole::Secondary => 1,
+        RegionRole::DrOnly => 2,
+    });
+    regions
+}
+
+/// The alerts that fire, the gravest first, then the oldest.
+#[must_use]
+pub fn firing(world: &World) -> Vec<(&String, &Alert)> {
+    let mut firing: Vec<_> = world
+        .alerts
+        .iter()
+        .filter(|(_, a)| a.state == AlertState::Firing)
+        .collect();
+    firing.sort_by_key(|(_, alert)| (alert.severity, alert.since));
+    firing
+}
+
+/// How many alerts of a severity fire.
+#[must_use]
+pub fn count_firing(world: &World, severity: Severity) -> usize {
+    world
+        .alerts
+        .values()
+        .filter(|a| a.state == AlertState::Firing && a.severity == severity)
+        .count()
+}
+
+/// The level of a link at `now`: a value that has gone stale since the frame was drawn is not known any more.
+#[must_use]
+pub fn level(link: &Link, now: Timestamp) -> LagLevel {
+    if link.lag_seconds.fresh(now).is_some() || not_configured(&link.lag_seconds) {
+        link.level
+    } else {
+        LagLevel::Unknown
+    }
+}
+
+/// Whether nobody was told to look.
+#[must_use]
+pub fn not_configured<T>(observed: &Observed<T>) -> bool {
+    matches!(observed.absence, Some(Absence::NotConfigured))
+}
+
+/// The link that is worst: by level, then by how much of its target it uses.
+#[must_use]
+pub fn worst_link<'a>(world: &'a World, slo: Option<&Slo>, now: Timestamp) -> Option<&'a Link> {
+    let used = |link: &Link| {
+        let target = slo
+            .and_then(|s| s.lag.get(&link.kind))
+            .map_or(1.0, |b| b.target_seconds.max(0.001));
+        link.lag_seconds.fresh(now).copied().unwrap_or_default() / target
+    };
+    world
+        .links
+        .values()
+        .filter(|link| !not_configured(&link.lag_seconds))
+        .max_by(|a, b| {
+            level(a, now)
+                .cmp(&level(b, now))
+                .then(used(a).total_cmp(&used(b)))
+        })
+}
+
+/// How an indicator stands against its objective.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Not set up.
+    NotConfigured,
+    /// Nothing to measure.
+    NoTraffic,
+    /// Met.
+    Met,
+    /// Met, but more than three quarters of the bound are used.
+    Close,
+    /// Not freshly known.
+    Unknown,
+    /// Missed.
+    Missed,
+}
+
+/// How an indicator stands at `now`.
+#[must_use]
+pub fn standing(reading: &SliReading, now: Timestamp) -> Standing {
+    match reading.value.freshness(now) {
+        Freshness::Fresh(value) if !reading.objective.met_by(*value) => Standing::Missed,
+        Freshness::Fresh(value) if spent(reading, *value) > 0.75 => Standing::Close,
+        Freshness::Fresh(_) => Standing::Met,
+        Freshness::NoTraffic => Standing::NoTraffic,
+        Freshness::NotConfigured => Standing::NotConfigured,
+        Freshness::Stale(..) | Freshness::Lost(..) | Freshness::Unknown(_) => Standing::Unknown,
+    }
+}
+
+/// How much of what the objective allows is used: 1 = all of it.
+#[must_use]
+pub fn spent(reading: &SliReading, value: f64) -> f64 {
+    let bound = reading.objective.bound;
+    match reading.objective.good {
+        GoodSide::Below => value / bound.max(f64::MIN_POSITIVE),
+        GoodSide::Above => (1.0 - value) / (1.0 - bound).max(f64::MIN_POSITIVE),
+    }
+}
+
+/// The indicator that is worst: by standing, then by how much of its objective is used.
+#[must_use]
+pub fn worst_sli(world: &World, now: Timestamp) -> Option<&SliReading> {
+    let used = |reading: &SliReading| {
+        reading
+            .value
+            .fresh(now)
+            .map_or(0.0, |value| spent(reading, *value))
+    };
+    world.slis.values().max_by(|a, b| {
+        standing(a, now)
+            .cmp(&standing(b, now))
+            .then(used(a).total_cmp(&used(b)))
+    })
+}
+
+/// Whether a process is as it should be.
+#[must_use]
+pub fn ready(process: &Process) -> bool {
+    process.state == ProcessState::Ready
+}
+
+/// The release of a region.
+#[must_use]
+pub fn release<'a>(world: &'a World, region: &RegionId) -> Option<&'a Release> {
+    world.releases.values().find(|release| &release.region == region)
+}
+
+/// An indicator's value in its unit.
+#[must_use]
+pub fn sli_text(reading: &SliReading, value: f64) -> String {
+    match reading.sli.unit() {
+        aisoc_model::sli::SliUnit::Seconds => crate::format::seconds(value),
+        aisoc_model::sli::SliUnit::Ratio => crate::format::percent(value),
+    }
+}
+
+/// An objective as text: `< 500 ms`, `> 99 %`.
+#[must_use]
+pub fn objective_text(reading: &SliReading) -> String {
+    let sign = if reading.objective.good == GoodSide::Below {
+        '<'
+    } else {
+        '>'
+    };
+    let bound = reading.objective.bound;
+    match reading.sli.unit() {
+        aisoc_model::sli::SliUnit::Seconds => format!("{sign} {}", crate::format::bound(bound)),
+        aisoc_model::sli::SliUnit::Ratio if bound < 0.1 => format!("{sign} {} %", bound * 100.0),
+        aisoc_model::sli::SliUnit::Ratio => format!("{sign} {}", crate::format::percent(bound)),
+    }
+}

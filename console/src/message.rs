@@ -1,0 +1,118 @@
+//! Everything that can happen to the console, and everything it can ask for.
+
+use crate::keys::Key;
+use crate::safety::{Authorised, Decided};
+use aisoc_model::operation::Operation;
+use aisoc_model::plan::{Plan, PlanRequest};
+use aisoc_model::world::{Delta, World};
+use jiff::Timestamp;
+
+/// Something happened. `at` is this machine's clock.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A key was pressed.
+    Key(Key, Timestamp),
+    /// The terminal has another size.
+    Resize(u16, u16),
+    /// A second passed while something on the screen counts them.
+    Tick(Timestamp),
+    /// The source of frames has something.
+    Source(SourceEvent, Timestamp),
+    /// A request came back.
+    Reply(Reply, Timestamp),
+    /// The process was stopped and goes on: nothing on the screen can be relied on.
+    Resumed(Timestamp),
+}
+
+/// What a source of frames says.
+#[derive(Debug, Clone)]
+pub enum SourceEvent {
+    /// It tries an address.
+    Connecting(String),
+    /// It is connected, as whom.
+    Connected {
+        /// The address.
+        endpoint: String,
+        /// Who we are there.
+        identity: Identity,
+    },
+    /// A whole frame.
+    Snapshot(Box<World>),
+    /// What changed, and how many frames were folded into it.
+    Delta(Box<Delta>, u32),
+    /// Nothing changed; the other side's clock in milliseconds since 1970.
+    Heartbeat(i64),
+    /// Nothing arrived for longer than a heartbeat takes.
+    Silent,
+    /// The connection broke or could not be made.
+    Lost {
+        /// What was tried and what came back.
+        why: String,
+        /// Milliseconds until the next try.
+        retry_in_ms: u64,
+    },
+    /// The token is not accepted; the source waits until it is told to try again.
+    Refused(String),
+}
+
+/// Who the token belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// Whether it may act.
+    pub operator: bool,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// The plan that was asked for with this ticket.
+    Plan(u64, Result<Box<Plan>, Failure>),
+    /// The operation that a plan became.
+    Executed(u64, Result<Box<Operation>, Failure>),
+    /// An alert was acknowledged.
+    Acknowledged(String, Result<(), Failure>),
+    /// A decision about an operation arrived.
+    Resolved(String, Result<Box<Operation>, Failure>),
+}
+
+/// Why a request did not do what it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For a person.
+    pub text: String,
+    /// It may have been carried out all the same.
+    pub unknown: bool,
+}
+
+/// Something to do outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Suspend the process.
+    Suspend,
+    /// Draw everything again, not only what changed.
+    Redraw,
+    /// Try to connect now.
+    Reconnect,
+    /// Ask for a plan. Changes nothing.
+    Plan {
+        /// Comes back with the reply.
+        ticket: u64,
+        /// What for.
+        request: PlanRequest,
+    },
+    /// Carry out a plan. Only [`crate::safety::authorise`] makes the value it needs.
+    Execute {
+        /// Comes back with the reply.
+        ticket: u64,
+        /// The proof.
+        authorised: Authorised,
+    },
+    /// Decide about a running or held operation. Only [`crate::safety::decide`] makes the value it needs.
+    Resolve(Decided),
+    /// Acknowledge an alert by its key.
+    Acknowledge(String),
+}

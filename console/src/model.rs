@@ -1,0 +1,236 @@
+//! Everything that the screen depends on.
+
+use crate::action::{Action, Deciding};
+use crate::connection::Connection;
+use crate::facts;
+use crate::history::History;
+use crate::keys::Scope;
+use crate::message::Identity;
+use crate::page::Page;
+use crate::palette::Palette;
+use crate::safety::Situation;
+use crate::table::Table;
+use aisoc_model::RegionId;
+use aisoc_model::operation::Operation;
+use aisoc_model::slo::Slo;
+use aisoc_model::world::World;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use tui_input::Input;
+
+/// The console's state.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The latest frame.
+    pub world: Option<Box<World>>,
+    /// The frame that the view is frozen at.
+    pub frozen: Option<Box<World>>,
+    /// Where frames come from.
+    pub connection: Connection,
+    /// The address that answered last, or the first that is tried.
+    pub endpoint: String,
+    /// Who we are there.
+    pub identity: Option<Identity>,
+    /// The control plane's time.
+    pub now: Timestamp,
+    /// The control plane's clock minus this machine's.
+    pub clock_offset: SignedDuration,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// The page.
+    pub page: Page,
+    /// Pages before it.
+    pub back: Vec<Page>,
+    /// Pages after it, when one went back.
+    pub forward: Vec<Page>,
+    /// The selected row's key on each page.
+    pub selected: BTreeMap<Page, String>,
+    /// The filter on each page.
+    pub filters: BTreeMap<Page, String>,
+    /// What lies over the page.
+    pub layer: Layer,
+    /// A line about the latest action.
+    pub notice: Option<Notice>,
+    /// Frames that were not seen one by one.
+    pub missed: Missed,
+    /// Values for sparklines.
+    pub history: History,
+    /// Bounds to show beside lags.
+    pub slo: Option<Slo>,
+    /// Palette entries that were chosen, oldest first.
+    pub chosen: Vec<String>,
+    /// The latest ticket.
+    pub tickets: u64,
+}
+
+/// What lies over the page and takes the keys.
+#[derive(Debug, Clone)]
+pub enum Layer {
+    /// Nothing.
+    None,
+    /// The help.
+    Help,
+    /// The palette.
+    Palette(Palette),
+    /// The filter's line.
+    Filter(Input),
+    /// An action on its way.
+    Action(Box<Action>),
+    /// The progress of an operation, by id.
+    Progress(String),
+    /// A decision about an operation.
+    Deciding(Deciding),
+}
+
+/// A line about the latest action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What happened.
+    pub text: String,
+    /// It went wrong.
+    pub bad: bool,
+}
+
+/// Frames that were not seen one by one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Folded together by the control plane because this console was slow.
+    pub coalesced: u64,
+    /// Gaps after which a whole frame was fetched.
+    pub gaps: u64,
+}
+
+impl Model {
+    /// A console that knows nothing yet.
+    #[must_use]
+    pub fn new(endpoint: &str, page: Page, size: (u16, u16), now: Timestamp) -> Self {
+        Self {
+            world: None,
+            frozen: None,
+            connection: Connection::Connecting {
+                endpoint: endpoint.to_owned(),
+            },
+            endpoint: endpoint.to_owned(),
+            identity: None,
+            now,
+            clock_offset: SignedDuration::ZERO,
+            size,
+            page,
+            back: Vec::new(),
+            forward: Vec::new(),
+            selected: BTreeMap::new(),
+            filters: BTreeMap::new(),
+            layer: Layer::None,
+            notice: None,
+            missed: Missed::default(),
+            history: History::default(),
+            slo: Slo::builtin().ok(),
+            chosen: Vec::new(),
+            tickets: 0,
+        }
+    }
+
+    /// One frame without a connection, as `snapshot` draws it.
+    #[must_use]
+    pub fn still(world: World, page: Page, size: (u16, u16)) -> Self {
+        let mut model = Self::new("", page, size, world.head.at);
+        model.connection = Connection::Still;
+        model.history.sample(&world);
+        model.world = Some(Box::new(world));
+        model
+    }
+
+    /// The frame to draw: the frozen one, else the latest.
+    #[must_use]
+    pub fn shown(&self) -> Option<&World> {
+        self.frozen.as_deref().or(self.world.as_deref())
+    }
+
+    /// The time at which the shown frame is judged: a frozen frame is judged by the time it froze.
+    #[must_use]
+    pub fn shown_at(&self) -> Timestamp {
+        self.frozen.as_ref().map_or(self.now, |world| world.head.at)
+    }
+
+    /// The table of the page, filtered.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let table = self.page.view().table(self);
+        table.filtered(self.filters.get(&self.page).map(String::as_str))
+    }
+
+    /// The selected row's key on a page.
+    #[must_use]
+    pub fn selected_on(&self, page: Page) -> Option<&str> {
+        self.selected.get(&page).map(String::as_str)
+    }
+
+    /// The region that an action is about: of the selected row, else the one selected on the overview.
+    #[must_use]
+    pub fn focus(&self) -> Option<RegionId> {
+        let world = self.shown()?;
+        let table = self.table();
+        let of_row = table
+            .selected(self.selected_on(self.page))
+            .and_then(|row| self.page.view().region(self, &row.key));
+        of_row.or_else(|| {
+            let key = self.selected_on(Page::OVERVIEW);
+            let regions = facts::regions(world);
+            let chosen = regions
+                .iter()
+                .find(|r| Some(r.id.as_str()) == key)
+                .or(regions.first());
+            chosen.map(|region| region.id.clone())
+        })
+    }
+
+    /// An operation of the latest frame.
+    #[must_use]
+    pub fn operation(&self, id: &str) -> Option<&Operation> {
+        self.world.as_ref().and_then(|world| world.operations.get(id))
+    }
+
+    /// Which bindings hold.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        if matches!(self.layer, Layer::Progress(_)) {
+            Scope::Progress
+        } else {
+            Scope::Everywhere
+        }
+    }
+
+    /// What the gate has to know.
+    #[must_use]
+    pub fn situation(&self) -> Situation {
+        Situation {
+            now: self.now,
+            trustworthy: self.connection.trustworthy(),
+            operator: self.identity.as_ref().is_some_and(|identity| identity.operator),
+            frozen: self.frozen.is_some(),
+        }
+    }
+
+    /// Whether something on the screen counts seconds without a frame arriving.
+    #[must_use]
+    pub fn ticks(&self) -> bool {
+        // While frames or heartbeats arrive, each of them brings the time.
+        !self.connection.trustworthy()
+    }
+
+    /// Says something in the notice line.
+    pub fn tell(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            bad: false,
+        });
+    }
+
+    /// Complains in the notice line.
+    pub fn complain(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            bad: true,
+        });
+    }
+}

@@ -1,0 +1,251 @@
+//! The loop: one `select!`, no fixed tick. Events change the state, the state is drawn when the terminal has room.
+
+use crate::capabilities::Capabilities;
+use crate::error::ConsoleError;
+use crate::message::{Effect, Failure, Message, Reply, SourceEvent};
+use crate::model::Model;
+use crate::page::Page;
+use crate::safety::Decision;
+use crate::source::live::{Handle, Live};
+use crate::source::{Outbox, Source};
+use crate::terminal::signals::{Asked, Signals};
+use crate::terminal::{Event, Terminal};
+use crate::theme::Theme;
+use crate::ui;
+use crate::update::update;
+use aisoc_rpc::client::Client;
+use aisoc_rpc::error::RpcError;
+use aisoc_rpc::proto::resolve_request::Decision as RpcDecision;
+use jiff::Timestamp;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::future::Future;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Time for the control plane to answer a request; making a plan reads every fact anew.
+const ANSWER: Duration = Duration::from_secs(30);
+/// A resize is drawn when the size has rested this long: 40 in a second are one.
+const RESIZE_REST: Duration = Duration::from_millis(40);
+/// While seconds are counted on the screen.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Where to connect, and as whom.
+#[derive(Clone)]
+pub struct Options {
+    /// Addresses of control planes in the order they are tried, `http://host:port`.
+    pub endpoints: Vec<String>,
+    /// The bearer token.
+    pub token: String,
+}
+
+/// Shows the screen until a person leaves.
+///
+/// A signal ends the process here, after the terminal was given back: with 128 plus its number.
+///
+/// # Errors
+/// When there is no terminal that can show it, or it broke.
+pub async fn run(options: Options) -> Result<(), ConsoleError> {
+    let Some(endpoint) = options.endpoints.first().cloned() else {
+        return Err(ConsoleError::NoEndpoint);
+    };
+    let signals = Signals::listen()?;
+    let terminal = Terminal::take()?;
+    let theme = Theme::new(Capabilities::detect(|name| std::env::var(name).ok()));
+    let model = Model::new(&endpoint, Page::OVERVIEW, terminal.size(), Timestamp::now());
+    // The first frame is there before anything is connected.
+    let mut console = Console {
+        model,
+        theme,
+        terminal,
+        spare: None,
+        dirty: true,
+    };
+    console.draw();
+    let (source, handle) = Live::new(options.endpoints, options.token);
+    let (outbox, frames) = Outbox::new();
+    tokio::spawn(source.run(outbox));
+    console.go(signals, frames, handle).await
+}
+
+struct Console {
+    model: Model,
+    theme: Theme,
+    terminal: Terminal,
+    spare: Option<Buffer>,
+    dirty: bool,
+}
+
+impl Console {
+    async fn go(
+        &mut self,
+        mut signals: Signals,
+        mut frames: mpsc::Receiver<SourceEvent>,
+        handle: Handle,
+    ) -> Result<(), ConsoleError> {
+        let (replies, mut answers) = mpsc::channel::<Reply>(16);
+        let mut resize: Option<Instant> = None;
+        loop {
+            if self.dirty && resize.is_none() {
+                self.draw();
+            }
+            let tick = self.model.ticks();
+            let messages = tokio::select! {
+                biased;
+                asked = signals.next() => match asked {
+                    Asked::End(number) => self.end(number),
+                    Asked::Suspend => vec![self.suspend()?],
+                    Asked::Continue => {
+                        self.terminal.resume()?;
+                        vec![Message::Resumed(Timestamp::now())]
+                    }
+                    Asked::Resize => {
+                        resize = Some(Instant::now() + RESIZE_REST);
+                        Vec::new()
+                    }
+                },
+                event = self.terminal.event() => self.from_terminal(event)?,
+                Some(reply) = answers.recv() => vec![Message::Reply(reply, Timestamp::now())],
+                Some(event) = frames.recv() => vec![Message::Source(event, Timestamp::now())],
+                () = rest(resize), if resize.is_some() => {
+                    resize = None;
+                    self.terminal.forget();
+                    let (columns, rows) = self.terminal.size();
+                    vec![Message::Resize(columns, rows)]
+                }
+                () = tokio::time::sleep(TICK), if tick => vec![Message::Tick(Timestamp::now())],
+            };
+            for message in messages {
+                self.dirty = true;
+                for effect in update(&mut self.model, message) {
+                    match effect {
+                        Effect::Quit => {
+                            self.terminal.give_back();
+                            return Ok(());
+                        }
+                        Effect::Suspend => {
+                            self.suspend()?;
+                        }
+                        Effect::Redraw => self.terminal.forget(),
+                        Effect::Reconnect => handle.reconnect(),
+                        request => ask(request, handle.client(), replies.clone()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keys that wait are taken together: one frame for all of them.
+    fn from_terminal(&mut self, first: Event) -> Result<Vec<Message>, ConsoleError> {
+        let mut messages = Vec::new();
+        let mut next = Some(first);
+        while let Some(event) = next {
+            match event {
+                Event::Key(key) => messages.push(Message::Key(key, Timestamp::now())),
+                Event::Written => {}
+                Event::Gone(why) => {
+                    self.terminal.give_back();
+                    return Err(std::io::Error::other(why).into());
+                }
+            }
+            next = self.terminal.ready_event();
+        }
+        Ok(messages)
+    }
+
+    /// Draws the newest state if the terminal has room; otherwise when it has.
+    fn draw(&mut self) {
+        if self.terminal.busy() {
+            return;
+        }
+        self.dirty = false;
+        let (columns, rows) = self.model.size;
+        let mut buffer = self.spare.take().unwrap_or_default();
+        buffer.resize(Rect::new(0, 0, columns, rows));
+        ui::draw(&self.model, &self.theme, &mut buffer);
+        self.spare = self.terminal.show(buffer);
+    }
+
+    fn suspend(&mut self) -> Result<Message, ConsoleError> {
+        self.terminal.suspend()?;
+        self.dirty = true;
+        Ok(Message::Resumed(Timestamp::now()))
+    }
+
+    /// Ends at once: nothing that still waits may hold up a signal.
+    fn end(&self, signal: i32) -> ! {
+        self.terminal.give_back();
+        std::process::exit(128 + signal)
+    }
+}
+
+async fn rest(until: Option<Instant>) {
+    if let Some(until) = until {
+        tokio::time::sleep_until(until).await;
+    }
+}
+
+/// Sends a request to the control plane; what comes back is a message.
+fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
+    tokio::spawn(async move {
+        let reply = match effect {
+            Effect::Plan { ticket, request } => {
+                let call = answer(client, |mut client| async move { client.plan(&request).await });
+                Reply::Plan(ticket, call.await.map(Box::new))
+            }
+            Effect::Execute { ticket, authorised } => {
+                let call = answer(client, |mut client| async move {
+                    client.execute(authorised.plan(), authorised.confirmation()).await
+                });
+                Reply::Executed(ticket, call.await.map(Box::new))
+            }
+            Effect::Resolve(decided) => {
+                let decision = match decided.decision() {
+                    Decision::Retry => RpcDecision::Retry,
+                    Decision::Abort => RpcDecision::Abort,
+                };
+                let id = decided.operation().to_owned();
+                let about = id.clone();
+                let call = answer(client, |mut client| async move {
+                    client.resolve(&about, decision).await
+                });
+                let result = call.await.map(Box::new);
+                Reply::Resolved(id, result)
+            }
+            Effect::Acknowledge(key) => {
+                let about = key.clone();
+                let call = answer(
+                    client,
+                    |mut client| async move { client.acknowledge(&about).await },
+                );
+                let result = call.await;
+                Reply::Acknowledged(key, result)
+            }
+            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Reconnect => return,
+        };
+        let _ = replies.send(reply).await;
+    });
+}
+
+async fn answer<T, F>(client: Option<Client>, call: impl FnOnce(Client) -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, RpcError>>,
+{
+    let Some(client) = client else {
+        let text = "not connected: nothing was sent".to_owned();
+        return Err(Failure { text, unknown: false });
+    };
+    let result = match tokio::time::timeout(ANSWER, call(client)).await {
+        Ok(result) => result,
+        Err(_) => Err(RpcError::Unknown(format!(
+            "nothing within {} s",
+            ANSWER.as_secs()
+        ))),
+    };
+    result.map_err(|error| Failure {
+        // A connection that breaks during a request may have delivered it.
+        unknown: matches!(error, RpcError::Unknown(_) | RpcError::Unreachable { .. }),
+        text: error.to_string(),
+    })
+}

@@ -1,0 +1,289 @@
+//! Alerts: what fires, since when, who has seen it, and how long there is to respond.
+
+use super::PageView;
+use crate::facts;
+use crate::format;
+use crate::keys::{self, Command};
+use crate::model::Model;
+use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::widgets::hero::{self, Hero};
+use crate::ui::widgets::{panel, state, table};
+use aisoc_model::RegionId;
+use aisoc_model::alert::{Alert, AlertState, Severity};
+use aisoc_model::clock::millis_between;
+use aisoc_model::world::World;
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+/// The page.
+pub struct Alerts;
+
+impl PageView for Alerts {
+    fn title(&self) -> &'static str {
+        "Alerts"
+    }
+
+    fn table(&self, model: &Model) -> Table {
+        let Some(world) = model.shown() else {
+            return Table::default();
+        };
+        let now = model.shown_at();
+        let mut alerts: Vec<(&String, &Alert)> = world.alerts.iter().collect();
+        alerts.sort_by_key(|(_, alert)| (order(alert.state), alert.severity, alert.since));
+        let columns = vec![
+            Column::new("SEV", 3),
+            Column::new("STATE", 10),
+            Column::new("REGION", 14),
+            Column::new("SINCE", 7).right(),
+            Column::new("WHAT", 28).grow(1),
+            Column::new("RUNBOOK", 7).spare(3),
+            Column::new("RESPOND IN", 11).right().spare(1),
+            Column::new("SEEN BY", 12).spare(2),
+        ];
+        Table::new(
+            columns,
+            alerts
+                .into_iter()
+                .map(|(key, alert)| row(model, key, alert, now))
+                .collect(),
+        )
+    }
+
+    fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
+        let Some(world) = model.shown() else { return };
+        let mut rest = hero::draw(canvas, area, &headline(world));
+        let rows = model.table();
+        let selected = model.selected_on(model.page);
+        let chosen = rows
+            .selected(selected)
+            .and_then(|row| world.alerts.get(&row.key).map(|alert| (&row.key, alert)));
+        if let Some((key, alert)) = chosen
+            && rest.height >= 14
+        {
+            let height = 8;
+            let below = Rect {
+                y: rest.bottom() - height,
+                height,
+                ..rest
+            };
+            rest.height -= height + 1;
+            detail(canvas, below, model, key, alert);
+        }
+        table::draw(canvas, rest, &rows, selected.or(Some("")));
+    }
+
+    fn region(&self, model: &Model, key: &str) -> Option<RegionId> {
+        model
+            .shown()?
+            .alerts
+            .get(key)
+            .and_then(|alert| alert.region.clone())
+    }
+}
+
+fn order(state: AlertState) -> u8 {
+    match state {
+        AlertState::Firing => 0,
+        AlertState::Pending => 1,
+        AlertState::Resolved => 2,
+    }
+}
+
+fn row(model: &Model, key: &str, alert: &Alert, now: Timestamp) -> Row {
+    let firing = alert.state == AlertState::Firing;
+    let (severity, mut role) = state::severity(alert.severity);
+    let (word, state_role) = match alert.state {
+        AlertState::Firing => ("▲ firing", role),
+        AlertState::Pending => ("◌ pending", Role::Notice),
+        AlertState::Resolved => ("✓ resolved", Role::Good),
+    };
+    if !firing {
+        role = Role::Muted;
+    }
+    let region = alert.region.as_ref().map_or("all regions", RegionId::as_str);
+    let seen = alert.acknowledged.as_ref().map(|ack| ack.by.clone());
+    let text = if firing { Role::Text } else { Role::Muted };
+    let since = alert.fired_at.filter(|_| firing).unwrap_or(alert.since);
+    let cells = vec![
+        cell(severity, role),
+        cell(word, state_role),
+        cell(region.to_owned(), text),
+        cell(format::since(since, now), Role::Muted),
+        cell(alert.summary.clone(), text),
+        cell(
+            alert.runbook.clone().unwrap_or_else(|| "–".to_owned()),
+            Role::Muted,
+        ),
+        escalation(model, alert, now),
+        seen.clone().map_or_else(
+            || cell("–", Role::Faint),
+            |by| cell(format!("✓ {by}"), Role::Muted),
+        ),
+    ];
+    Row::new(key, cells)
+        .field("severity", Value::text(severity))
+        .field(
+            "state",
+            Value::text(word.trim_start_matches(|c: char| !c.is_ascii())),
+        )
+        .field("region", Value::text(region))
+        .field("rule", Value::text(alert.rule.clone()))
+        .field("summary", Value::text(alert.summary.clone()))
+        .field("seen", Value::text(seen.unwrap_or_default()))
+        .field(
+            "age",
+            Value::Number(Some(millis_between(alert.since, now) as f64 / 1_000.0)),
+        )
+}
+
+/// The escalation clock: how long there is to respond, until someone has.
+fn escalation(model: &Model, alert: &Alert, now: Timestamp) -> Vec<Piece> {
+    if alert.state != AlertState::Firing || alert.acknowledged.is_some() {
+        return cell("–", Role::Faint);
+    }
+    let limit = model.slo.as_ref().and_then(|slo| {
+        slo.escalation
+            .iter()
+            .find(|row| row.severity == alert.severity)
+            .and_then(|row| row.response_seconds)
+    });
+    let Some(limit) = limit else {
+        return cell("–", Role::Faint);
+    };
+    let limit = limit.saturating_mul(1_000);
+    let since = millis_between(alert.fired_at.unwrap_or(alert.since), now);
+    match limit.checked_sub(since) {
+        Some(left) => cell(
+            format::clock(left),
+            if left < limit / 3 { Role::Warn } else { Role::Text },
+        ),
+        None => cell(format!("over {}", format::age(since - limit)), Role::Bad),
+    }
+}
+
+fn headline(world: &World) -> Hero {
+    let firing = facts::firing(world);
+    let count = |severity| facts::count_firing(world, severity);
+    let unseen = firing
+        .iter()
+        .filter(|(_, alert)| alert.acknowledged.is_none())
+        .count();
+    let pending = world
+        .alerts
+        .values()
+        .filter(|a| a.state == AlertState::Pending)
+        .count();
+    let Some((_, worst)) = firing.first() else {
+        return Hero::new("0", "No alert is firing", Role::Good).note(format!("{pending} pending"));
+    };
+    let (_, role) = state::severity(worst.severity);
+    let place = worst
+        .region
+        .as_ref()
+        .map_or_else(String::new, |region| format!(" in {region}"));
+    let tally: Vec<Piece> = [Severity::P1, Severity::P2, Severity::P3, Severity::P4]
+        .into_iter()
+        .flat_map(|severity| {
+            let (label, role) = state::severity(severity);
+            let role = if count(severity) == 0 { Role::Faint } else { role };
+            [
+                piece(format!("{label} {}", count(severity)), role),
+                piece("   ", Role::Text),
+            ]
+        })
+        .chain([piece(
+            format!("{pending} pending · {unseen} not acknowledged"),
+            Role::Muted,
+        )])
+        .collect();
+    Hero::new(
+        firing.len().to_string(),
+        format!("firing; worst: {}{place}", worst.summary),
+        role,
+    )
+    .line(tally)
+}
+
+fn detail(canvas: &mut Canvas<'_>, area: Rect, model: &Model, key: &str, alert: &Alert) {
+    let now = model.shown_at();
+    let inner = panel::panel(canvas, area, &alert.rule, &[]);
+    let label = |text: &'static str| piece(format!("{text:<12}"), Role::Muted);
+    let number = |value: f64| {
+        format!("{value:.4}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
+    };
+    let value = alert.value.map_or_else(|| "not known".to_owned(), number);
+    let rule = model
+        .slo
+        .as_ref()
+        .and_then(|slo| slo.alerts.iter().find(|rule| rule.name == alert.rule));
+    let matrix = model
+        .slo
+        .as_ref()
+        .and_then(|slo| slo.escalation.iter().find(|row| row.severity == alert.severity));
+    let mut lines = vec![
+        vec![label("what"), piece(alert.summary.clone(), Role::Text)],
+        vec![
+            label("value"),
+            piece(value, Role::Strong),
+            piece(format!(" against {}", number(alert.bound)), Role::Muted),
+            piece(
+                rule.map_or_else(String::new, |r| {
+                    format!(", held for {}", format::seconds(r.for_seconds))
+                }),
+                Role::Muted,
+            ),
+        ],
+        vec![
+            label("since"),
+            piece(
+                format!(
+                    "{} UTC, {} ago",
+                    format::time_of_day(alert.since),
+                    format::since(alert.since, now)
+                ),
+                Role::Text,
+            ),
+        ],
+        vec![
+            label("runbook"),
+            piece(
+                alert.runbook.clone().unwrap_or_else(|| "none".to_owned()),
+                Role::Text,
+            ),
+        ],
+    ];
+    if let Some(row) = matrix {
+        let next = row
+            .escalate_to
+            .as_ref()
+            .map_or_else(String::new, |to| format!(", then {to}"));
+        lines.push(vec![
+            label("escalation"),
+            piece(format!("{}{next} ({})", row.first, row.response), Role::Text),
+        ]);
+    }
+    lines.push(match &alert.acknowledged {
+        Some(ack) => vec![
+            label("seen by"),
+            piece(
+                format!("{} {} ago", ack.by, format::since(ack.at, now)),
+                Role::Text,
+            ),
+        ],
+        None => vec![
+            label("seen by"),
+            piece("nobody yet; ", Role::Notice),
+            piece(keys::name(Command::Acknowledge), Role::Accent),
+            piece(" acknowledges it", Role::Muted),
+        ],
+    });
+    lines.push(vec![label("key"), piece(key.to_owned(), Role::Faint)]);
+    for (y, line) in (inner.top()..inner.bottom()).zip(lines) {
+        canvas.pieces(inner.x + 2, y, inner.width.saturating_sub(2), &line);
+    }
+}

@@ -1,0 +1,479 @@
+//! The map: regions in their places, what flows between them as arrows with the lag on them.
+//!
+//! The first region stands at the left over the whole height, the others one below the other at the right: every
+//! pair of neighbours is joined by straight lines. Places never change; arrows turn when roles do.
+
+use super::parts;
+use crate::facts;
+use crate::format::{self, cells};
+use crate::model::Model;
+use crate::table::{Piece, piece, width};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::widgets::{gauge, observed, panel, state};
+use aisoc_model::RegionId;
+use aisoc_model::lag::{LagLevel, Link, LinkKind};
+use aisoc_model::region::{PostgresRole, Region};
+use aisoc_model::world::World;
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+/// Lines between two regions at the right, for the arrows between them.
+const BETWEEN: u16 = 4;
+/// Lines below the map: indicators of all regions.
+const BELOW: u16 = 9;
+
+/// Whether there is room for a map, and the regions are few enough for straight lines.
+#[must_use]
+pub fn fits(world: &World, area: Rect) -> bool {
+    let right = cells(world.regions.len()).saturating_sub(1);
+    (1..=3).contains(&right) && area.width >= 100 && area.height >= right * 8 + (right - 1) * BETWEEN + BELOW
+}
+
+/// Draws it with the panels below.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
+    let regions = facts::regions(world);
+    let Some((first, others)) = regions.split_first() else {
+        return;
+    };
+    let count = cells(others.len());
+    let room = area.height.saturating_sub(BELOW + 1 + (count - 1) * BETWEEN);
+    let each = (room / count).min(11);
+    let map = Rect {
+        height: each * count + (count - 1) * BETWEEN,
+        ..area
+    };
+    let side = (area.width / 3).clamp(36, 60);
+    let left = Rect { width: side, ..map };
+    region(canvas, left, model, world, first);
+    let mut above: Option<(&Region, Rect)> = None;
+    for (index, other) in (0..).zip(others) {
+        let place = Rect {
+            x: map.right() - side,
+            y: map.y + index * (each + BETWEEN),
+            width: side,
+            height: each,
+        };
+        region(canvas, place, model, world, other);
+        let gap = Rect {
+            x: left.right(),
+            y: place.y + 1,
+            width: place.x - left.right(),
+            height: each - 2,
+        };
+        across(canvas, gap, model, world, (&first.id, &other.id));
+        if let Some((upper, upper_place)) = above {
+            let gap = Rect {
+                y: upper_place.bottom(),
+                height: BETWEEN,
+                ..place
+            };
+            down(canvas, gap, model, world, (&upper.id, &other.id));
+        }
+        above = Some((other, place));
+    }
+    let below = Rect {
+        y: map.bottom() + 1,
+        height: area.height.saturating_sub(map.height + 1),
+        ..area
+    };
+    panels(canvas, below, model, world);
+}
+
+fn panels(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
+    if area.width >= 180 {
+        if let [slis, links, alerts] = panel::columns(area, &[9, 5, 6]).as_slice() {
+            parts::sli_matrix(canvas, *slis, model, world);
+            parts::links(canvas, *links, model, world);
+            parts::alerts(canvas, *alerts, model, world);
+        }
+    } else if let [slis, alerts] = panel::columns(area, &[13, 9]).as_slice() {
+        parts::sli_matrix(canvas, *slis, model, world);
+        parts::alerts(canvas, *alerts, model, world);
+    }
+}
+
+/// A region's box.
+fn region(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World, region: &Region) {
+    let health = state::region(region, model.connection.trustworthy());
+    let table = model.table();
+    let selected = table
+        .selected(model.selected_on(model.page))
+        .is_some_and(|row| row.key == region.id.as_str());
+    let line = match health.role {
+        Role::Good if selected => Role::Accent,
+        Role::Good => Role::Faint,
+        role => role,
+    };
+    let mark = if selected {
+        piece("▶ ", Role::Accent)
+    } else {
+        piece("", Role::Text)
+    };
+    let title = [
+        mark,
+        piece(region.id.to_string(), Role::Strong),
+        piece(format!("  {} ", region.role.word()), Role::Muted),
+    ];
+    canvas.frame(area, &title, line);
+    let inner = Rect {
+        x: area.x + 2,
+        y: area.y + 1,
+        width: area.width - 4,
+        height: area.height - 2,
+    };
+    if facts::writes(region, model.shown_at()) {
+        canvas.pieces_right(
+            inner.x,
+            inner.y,
+            inner.width,
+            &[piece("WRITES GO HERE", Role::Strong)],
+        );
+    }
+    let half = inner.width.saturating_sub(16);
+    canvas.text(inner.x, inner.y, half, &health.text(), health.role);
+    for (y, line) in (inner.y + 1..inner.bottom()).zip(lines(model, world, region)) {
+        canvas.pieces(inner.x, y, inner.width, &line);
+    }
+}
+
+/// What a region's box says, the most important first.
+fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
+    let now = model.shown_at();
+    let label = |text: &'static str| piece(format!("{text:<9}"), Role::Muted);
+    let labelled = |text: &'static str, mut pieces: Vec<Piece>| {
+        pieces.insert(0, label(text));
+        pieces
+    };
+    let mut lines = Vec::new();
+    for reason in region.reasons.iter().take(2) {
+        lines.push(vec![piece(reason.clone(), Role::Text)]);
+    }
+    if let Some(drain) = &region.drain {
+        let ends = drain
+            .expires_at
+            .map_or_else(String::new, |at| format!(", ends in {}", format::since(now, at)));
+        lines.push(vec![piece(
+            format!(
+                "drained by {} {} ago{ends}",
+                drain.by,
+                format::since(drain.since, now)
+            ),
+            Role::Notice,
+        )]);
+    }
+    lines.push(labelled("traffic", traffic(region, now)));
+    lines.push(labelled("api", api(region, now)));
+    lines.push(labelled("postgres", postgres(region, now)));
+    lines.push(labelled("events", events(world, region, now)));
+    lines.push(labelled("redis", redis(region, now)));
+    lines.push(labelled("services", services(world, region)));
+    lines.push(labelled("release", release(world, region, now)));
+    lines.push(labelled(
+        "where",
+        vec![piece(region.location.clone(), Role::Muted)],
+    ));
+    if let Some(traffic) = region.traffic.fresh(now) {
+        for server in &traffic.servers {
+            let good = server.status.starts_with("UP");
+            let text = format!(
+                "{:<14} {:<6} weight {:<4}{}",
+                server.name, server.status, server.weight, server.check
+            );
+            lines.push(labelled(
+                "lb",
+                vec![piece(text, if good { Role::Muted } else { Role::Warn })],
+            ));
+        }
+    }
+    if let Some(bus) = region.bus.fresh(now) {
+        for group in &bus.groups {
+            let text = format!(
+                "{:<14} {} behind, oldest {}",
+                group.group,
+                format::count(group.records),
+                format::seconds(group.seconds)
+            );
+            lines.push(labelled("consumer", vec![piece(text, Role::Muted)]));
+        }
+        lines.push(labelled(
+            "bus",
+            vec![piece(
+                format!("{} on disk", format::bytes(bus.bytes)),
+                Role::Muted,
+            )],
+        ));
+    }
+    lines
+}
+
+fn traffic(region: &Region, now: Timestamp) -> Vec<Piece> {
+    let weight = observed::value(&region.traffic, now, |t| {
+        (
+            format!("{:>3} % ", t.weight_percent),
+            if t.weight_percent == 100 {
+                Role::Text
+            } else {
+                Role::Notice
+            },
+        )
+    });
+    let Some(t) = region.traffic.fresh(now) else {
+        return weight;
+    };
+    let mut line = weight;
+    line.extend(gauge::share(f64::from(t.weight_percent) / 100.0, 6, Role::Muted));
+    line.push(piece(
+        format!(
+            " {} req/s, {} open",
+            format::rate(t.requests_per_second),
+            t.sessions
+        ),
+        Role::Text,
+    ));
+    line
+}
+
+fn api(region: &Region, now: Timestamp) -> Vec<Piece> {
+    let mut line = Vec::new();
+    for probe in &region.api {
+        let zone = probe.zone.chars().last().unwrap_or(' ');
+        line.push(piece(format!("{zone} "), Role::Muted));
+        line.extend(observed::short(&probe.health, now, |health| {
+            let latency = format::seconds(health.p99_ms / 1_000.0);
+            if health.status == 200 {
+                (format!("● {latency}"), Role::Text)
+            } else {
+                (format!("✖ {}", health.status), Role::Bad)
+            }
+        }));
+        line.push(piece("  ", Role::Text));
+    }
+    if line.is_empty() {
+        line.push(piece("? no instance is known", Role::Unknown));
+    }
+    line
+}
+
+fn postgres(region: &Region, now: Timestamp) -> Vec<Piece> {
+    observed::value(&region.postgres, now, |member| {
+        let timeline = member
+            .timeline
+            .map_or_else(String::new, |t| format!(", timeline {t}"));
+        let tags = if member.nofailover { ", nofailover" } else { "" };
+        let paused = if member.paused { ", PAUSED" } else { "" };
+        match member.role {
+            PostgresRole::Writer => (format!("writer{timeline}{paused}"), Role::Text),
+            PostgresRole::Replica => {
+                let how = member.replication_state.as_deref().unwrap_or("not streaming");
+                let role = if how == "streaming" {
+                    Role::Text
+                } else {
+                    Role::Warn
+                };
+                (format!("replica, {how}{timeline}{tags}{paused}"), role)
+            }
+            PostgresRole::Neither => (format!("{}{timeline}{paused}", member.state), Role::Warn),
+        }
+    })
+}
+
+fn redis(region: &Region, now: Timestamp) -> Vec<Piece> {
+    observed::value(&region.redis, now, |member| {
+        if member.role == "master" {
+            return ("leader".to_owned(), Role::Text);
+        }
+        let link = member.link.as_deref().unwrap_or("unknown");
+        (
+            format!("replica, link {link}"),
+            if link == "up" { Role::Text } else { Role::Warn },
+        )
+    })
+}
+
+fn events(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
+    let mut line = observed::value(&region.bus, now, |bus| {
+        let role = if bus.spool_pending > 10_000 {
+            Role::Warn
+        } else {
+            Role::Text
+        };
+        (
+            format!(
+                "{} stored, {} in spool",
+                format::count(bus.stored_events),
+                format::count(bus.spool_pending)
+            ),
+            role,
+        )
+    });
+    let store = world
+        .links
+        .get(&Link::key(LinkKind::EventStore, &region.id, &region.id));
+    if let Some(link) = store.filter(|link| facts::level(link, now) > LagLevel::Ok) {
+        let level = state::lag(facts::level(link, now));
+        line.push(piece(format!(", {}", level.text()), level.role));
+    }
+    line
+}
+
+fn services(world: &World, region: &Region) -> Vec<Piece> {
+    let mine: Vec<_> = world
+        .processes
+        .values()
+        .filter(|p| p.region.as_ref() == Some(&region.id))
+        .collect();
+    let ready = mine.iter().filter(|process| facts::ready(process)).count();
+    if mine.is_empty() {
+        return vec![piece("? unknown", Role::Unknown)];
+    }
+    let role = if ready == mine.len() {
+        Role::Text
+    } else {
+        Role::Warn
+    };
+    vec![piece(format!("{ready} of {} ready", mine.len()), role)]
+}
+
+fn release(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
+    let Some(release) = facts::release(world, &region.id) else {
+        return vec![piece("? unknown", Role::Unknown)];
+    };
+    if let Some(rollout) = &release.rollout {
+        return vec![piece(format!("▶ {rollout}"), Role::Accent)];
+    }
+    match release.current() {
+        Some(current) => vec![piece(
+            format!("rev {}, {} ago", current.number, format::since(current.at, now)),
+            Role::Muted,
+        )],
+        None => vec![piece("✖ none deployed", Role::Bad)],
+    }
+}
+
+/// The links between two regions, those of each kind together, from `left` first.
+fn between<'a>(world: &'a World, left: &RegionId, right: &RegionId) -> Vec<(&'a Link, bool)> {
+    let mut found = Vec::new();
+    for kind in parts::KINDS {
+        for (from, to, forward) in [(left, right, true), (right, left, false)] {
+            if let Some(link) = world.links.get(&Link::key(kind, from, to)) {
+                found.push((link, forward));
+            }
+        }
+    }
+    found
+}
+
+fn short(kind: LinkKind) -> &'static str {
+    match kind {
+        LinkKind::Postgres => "postgres",
+        LinkKind::Redis => "redis",
+        LinkKind::Bus => "bus",
+        LinkKind::EventStore => "store",
+        LinkKind::ClickHouse => "clickhouse",
+        LinkKind::ObjectStorage => "objects",
+    }
+}
+
+/// What an arrow says, and how it looks.
+fn label(link: &Link, now: Timestamp, words: bool) -> (Vec<Piece>, Role) {
+    let level = facts::level(link, now);
+    let shown = state::lag(level);
+    let role = if level == LagLevel::Ok {
+        Role::Text
+    } else {
+        shown.role
+    };
+    let mut pieces = vec![piece(format!(" {} ", short(link.kind)), Role::Muted)];
+    pieces.extend(observed::short(&link.lag_seconds, now, |lag| {
+        (format::seconds(*lag), role)
+    }));
+    let state = if words {
+        format!(" {} ", shown.text())
+    } else {
+        format!(" {} ", shown.glyph)
+    };
+    pieces.push(piece(state, shown.role));
+    (
+        pieces,
+        if level == LagLevel::Ok {
+            Role::Faint
+        } else {
+            shown.role
+        },
+    )
+}
+
+/// Arrows across the gap between the left region and one at the right.
+fn across(
+    canvas: &mut Canvas<'_>,
+    gap: Rect,
+    model: &Model,
+    world: &World,
+    (left, right): (&RegionId, &RegionId),
+) {
+    let now = model.shown_at();
+    let links = between(world, left, right);
+    let spread = if cells(links.len()) * 2 <= gap.height + 1 {
+        2
+    } else {
+        1
+    };
+    let used = (cells(links.len()) * spread)
+        .saturating_sub(spread - 1)
+        .min(gap.height);
+    let top = gap.y + (gap.height - used) / 2;
+    for (index, (link, forward)) in (0..).zip(links) {
+        let y = top + index * spread;
+        if y >= gap.bottom() {
+            break;
+        }
+        let (text, line) = label(link, now, true);
+        let dash = if facts::level(link, now) == LagLevel::Unknown {
+            '┄'
+        } else {
+            '─'
+        };
+        let (start, length) = (gap.x + 1, gap.width.saturating_sub(2));
+        canvas.horizontal(start, y, length, dash, line);
+        if forward {
+            canvas.put(start + length - 1, y, '▶', line);
+        } else {
+            canvas.put(start, y, '◀', line);
+        }
+        let size = cells(width(&text)).min(length.saturating_sub(4));
+        canvas.pieces(start + (length - size) / 2, y, size, &text);
+    }
+}
+
+/// Arrows in the gap between two regions at the right.
+fn down(
+    canvas: &mut Canvas<'_>,
+    gap: Rect,
+    model: &Model,
+    world: &World,
+    (upper, lower): (&RegionId, &RegionId),
+) {
+    let now = model.shown_at();
+    let links = between(world, upper, lower);
+    let slot = (gap.width - 4) / cells(links.len().max(1)).max(1);
+    for (index, (link, downward)) in (0..).zip(links) {
+        let words = slot >= 24;
+        let (text, line) = label(link, now, words);
+        let x = gap.x + 3 + index * slot;
+        let dash = if facts::level(link, now) == LagLevel::Unknown {
+            '┆'
+        } else {
+            '│'
+        };
+        for y in gap.top()..gap.bottom() {
+            canvas.put(x, y, dash, line);
+        }
+        if downward {
+            canvas.put(x, gap.bottom() - 1, '▼', line);
+        } else {
+            canvas.put(x, gap.y, '▲', line);
+        }
+        canvas.pieces(x + 1, gap.y + 1 + index % 2, slot.saturating_sub(2), &text);
+    }
+}

@@ -1,0 +1,254 @@
+//! Overview: everything at a glance. A list on a small screen, a map on a large one.
+
+mod list;
+mod map;
+mod parts;
+
+use super::PageView;
+use crate::facts::{self, Writers};
+use crate::format;
+use crate::model::Model;
+use crate::page::Page;
+use crate::table::{Cell, Column, Piece, Row, Table, Value, cell, piece};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::widgets::hero::{self, Hero};
+use crate::ui::widgets::{observed, state};
+use aisoc_model::RegionId;
+use aisoc_model::alert::Severity;
+use aisoc_model::lag::LinkKind;
+use aisoc_model::region::{Health, PostgresRole, Region};
+use aisoc_model::world::World;
+use ratatui::layout::Rect;
+
+/// The page.
+pub struct Overview;
+
+impl PageView for Overview {
+    fn title(&self) -> &'static str {
+        "Overview"
+    }
+
+    fn table(&self, model: &Model) -> Table {
+        let Some(world) = model.shown() else {
+            return Table::default();
+        };
+        let columns = vec![
+            Column::new("REGION", 15),
+            Column::new("ROLE", 9).spare(2),
+            Column::new("HEALTH", 12),
+            Column::new("WEIGHT", 6).right(),
+            Column::new("REQ/S", 6).right().spare(1),
+            Column::new("DATABASE", 9),
+            Column::new("PG LAG", 8).right(),
+            Column::new("API P99", 8).right().spare(5),
+            Column::new("SHARE", 6).right().spare(4),
+            Column::new("WHY", 20).grow(1).spare(6),
+        ];
+        let rows = facts::regions(world)
+            .into_iter()
+            .map(|region| row(model, world, region))
+            .collect();
+        Table::new(columns, rows)
+    }
+
+    fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
+        let Some(world) = model.shown() else { return };
+        let rest = hero::draw(canvas, area, &verdict(model, world));
+        if map::fits(world, rest) {
+            map::draw(canvas, rest, model, world)
+        } else {
+            list::draw(canvas, rest, model, world)
+        }
+    }
+
+    fn region(&self, _model: &Model, key: &str) -> Option<RegionId> {
+        key.parse().ok()
+    }
+
+    /// A region opens as its processes.
+    fn open(&self, model: &mut Model, key: &str) {
+        if let Ok(services) = "services".parse::<Page>() {
+            crate::update::go(model, services);
+            model.filters.insert(services, format!("region={key}"));
+        }
+    }
+}
+
+fn row(model: &Model, world: &World, region: &Region) -> Row {
+    let now = model.shown_at();
+    let health = state::region(region, model.connection.trustworthy());
+    let traffic = &region.traffic;
+    let weight = traffic.fresh(now).map(|t| f64::from(t.weight_percent));
+    let cells = vec![
+        cell(region.id.to_string(), Role::Strong),
+        cell(region.role.word(), Role::Muted),
+        cell(health.text(), health.role),
+        observed::short(traffic, now, |t| weight_text(t.weight_percent)),
+        observed::short(traffic, now, |t| {
+            (format::rate(t.requests_per_second), Role::Text)
+        }),
+        database(region, now),
+        replica_lag(world, region, now),
+        api_p99(region, now),
+        observed::short(traffic, now, |t| {
+            (format!("{:.0} %", t.share_percent), Role::Muted)
+        }),
+        cell(region.reasons.join("; "), Role::Text),
+    ];
+    Row::new(region.id.as_str(), cells)
+        .field("region", Value::text(region.id.as_str()))
+        .field("role", Value::text(region.role.word()))
+        .field("health", Value::text(health.word))
+        .field("weight", Value::Number(weight))
+        .field("location", Value::text(region.location.clone()))
+}
+
+fn weight_text(percent: u8) -> (String, Role) {
+    (
+        format!("{percent} %"),
+        if percent == 100 { Role::Text } else { Role::Notice },
+    )
+}
+
+/// The database's part in a region: `WRITER` stands out, because there must be exactly one.
+fn database(region: &Region, now: jiff::Timestamp) -> Cell {
+    observed::short(&region.postgres, now, |member| match member.role {
+        PostgresRole::Writer => ("WRITER".to_owned(), Role::Strong),
+        PostgresRole::Replica => ("replica".to_owned(), Role::Muted),
+        PostgresRole::Neither => (member.state.clone(), Role::Warn),
+    })
+}
+
+/// The lag of the link that feeds this region's database; the writer has none.
+fn replica_lag(world: &World, region: &Region, now: jiff::Timestamp) -> Cell {
+    let link = world
+        .links
+        .values()
+        .find(|l| l.kind == LinkKind::Postgres && l.to == region.id);
+    match link {
+        _ if facts::writes(region, now) => cell("–", Role::Faint),
+        None => cell("?", Role::Unknown),
+        Some(link) => {
+            let level = state::lag(facts::level(link, now));
+            let role = if level.role == Role::Good {
+                Role::Text
+            } else {
+                level.role
+            };
+            observed::short(&link.lag_seconds, now, |lag| (format::seconds(*lag), role))
+        }
+    }
+}
+
+/// The slowest of a region's api instances, by the control plane's own probes.
+fn api_p99(region: &Region, now: jiff::Timestamp) -> Cell {
+    let slowest = region
+        .api
+        .iter()
+        .filter_map(|probe| probe.health.fresh(now))
+        .map(|health| health.p99_ms);
+    match slowest.fold(None, |worst: Option<f64>, p99| {
+        Some(worst.map_or(p99, |w| w.max(p99)))
+    }) {
+        Some(p99) => cell(format::seconds(p99 / 1_000.0), Role::Text),
+        None => cell("?", Role::Unknown),
+    }
+}
+
+/// The most important fact of all: do we serve, who writes, is something wrong.
+#[must_use]
+pub fn verdict(model: &Model, world: &World) -> Hero {
+    let now = model.shown_at();
+    let regions = facts::regions(world);
+    let healthy = regions.iter().filter(|r| r.health == Health::Healthy).count();
+    let figure = if regions.is_empty() {
+        "?".to_owned()
+    } else {
+        format!("{healthy}/{}", regions.len())
+    };
+    let writers = facts::writers(world, now);
+    let worst = regions.iter().max_by_key(|region| region.health);
+    let (title, role) = match (&writers, worst) {
+        (_, None) => ("No region is known".to_owned(), Role::Unknown),
+        (Writers::Many(ids), _) => (format!("MORE THAN ONE WRITER: {}", names(ids)), Role::Bad),
+        (Writers::None, _) => ("NO WRITER: nothing accepts writes".to_owned(), Role::Bad),
+        (_, Some(region)) => worst_region(region, &regions),
+    };
+    let hero = Hero::new(figure, title, role)
+        .line(writes_line(&writers))
+        .line(alerts_line(world));
+    if model.connection.trustworthy() {
+        hero
+    } else {
+        Hero {
+            title: format!("was: {}", hero.title),
+            role: Role::Unknown,
+            ..hero
+        }
+    }
+}
+
+fn worst_region(worst: &Region, regions: &[&Region]) -> (String, Role) {
+    let why = worst
+        .reasons
+        .first()
+        .map_or_else(String::new, |reason| format!(": {reason}"));
+    match worst.health {
+        Health::Down => (format!("{} is DOWN{why}", worst.id), Role::Bad),
+        Health::Unknown => (format!("{} is unknown{why}", worst.id), Role::Unknown),
+        Health::Degraded => (format!("{} is degraded{why}", worst.id), Role::Warn),
+        Health::Healthy => {
+            let drained: Vec<RegionId> = regions
+                .iter()
+                .filter(|r| r.drain.is_some())
+                .map(|r| r.id.clone())
+                .collect();
+            if drained.is_empty() {
+                ("All regions are healthy".to_owned(), Role::Good)
+            } else {
+                (
+                    format!("All regions are healthy; drained: {}", names(&drained)),
+                    Role::Notice,
+                )
+            }
+        }
+    }
+}
+
+fn names(ids: &[RegionId]) -> String {
+    ids.iter().map(RegionId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn writes_line(writers: &Writers) -> Vec<Piece> {
+    match writers {
+        Writers::One(id) => vec![
+            piece("writes go to ", Role::Muted),
+            piece(id.to_string(), Role::Strong),
+        ],
+        Writers::OneSeen(id) => vec![
+            piece("writes go to ", Role::Muted),
+            piece(id.to_string(), Role::Strong),
+            piece("; not every member could be seen", Role::Unknown),
+        ],
+        Writers::Many(ids) => vec![piece(format!("writes go to {} AT ONCE", names(ids)), Role::Bad)],
+        Writers::None => vec![piece("writes go nowhere", Role::Bad)],
+        Writers::Unknown => vec![piece("where writes go is unknown", Role::Unknown)],
+    }
+}
+
+fn alerts_line(world: &World) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for severity in [Severity::P1, Severity::P2, Severity::P3, Severity::P4] {
+        let count = facts::count_firing(world, severity);
+        if count > 0 {
+            let (label, role) = state::severity(severity);
+            pieces.push(piece(format!("{label} ×{count}  "), role));
+        }
+    }
+    if pieces.is_empty() {
+        return vec![piece("no alert is firing", Role::Muted)];
+    }
+    pieces.insert(0, piece("alerts firing: ", Role::Muted));
+    pieces
+}

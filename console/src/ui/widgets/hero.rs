@@ -1,0 +1,92 @@
+//! The most important fact of a page: a large figure with a sentence beside it.
+
+use super::big;
+use crate::table::{Piece, piece};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use ratatui::layout::Rect;
+
+/// The most important fact of a page.
+#[derive(Debug, Clone)]
+pub struct Hero {
+    /// The figure: digits and a short unit.
+    pub figure: String,
+    /// What it says.
+    pub title: String,
+    /// How both look.
+    pub role: Role,
+    /// Further lines, in order of importance.
+    pub lines: Vec<Vec<Piece>>,
+}
+
+impl Hero {
+    /// A fact.
+    pub fn new(figure: impl Into<String>, title: impl Into<String>, role: Role) -> Self {
+        Self {
+            figure: figure.into(),
+            title: title.into(),
+            role,
+            lines: Vec::new(),
+        }
+    }
+
+    /// With one more line.
+    #[must_use]
+    pub fn line(mut self, pieces: Vec<Piece>) -> Self {
+        self.lines.push(pieces);
+        self
+    }
+
+    /// With one more line of muted text.
+    #[must_use]
+    pub fn note(self, text: impl Into<String>) -> Self {
+        let text: String = text.into();
+        self.line(vec![piece(text, Role::Muted)])
+    }
+}
+
+/// Lines that a fact takes on a screen of so many rows.
+#[must_use]
+pub fn height(rows: u16) -> u16 {
+    if rows < 20 { 1 } else { big::HEIGHT + 1 }
+}
+
+/// Draws the fact and returns what is left of the area.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, hero: &Hero) -> Rect {
+    let height = height(canvas.area().height).min(area.height);
+    let rest = Rect {
+        y: area.y + height,
+        height: area.height - height,
+        ..area
+    };
+    // A calm figure is not green: only what is wrong gets a colour.
+    let role = if hero.role == Role::Good {
+        Role::Strong
+    } else {
+        hero.role
+    };
+    let title = if hero.role == Role::Text {
+        Role::Strong
+    } else {
+        role
+    };
+    if height <= 1 {
+        let mut line = vec![
+            piece(format!("{}  ", hero.figure), role),
+            piece(hero.title.clone(), title),
+        ];
+        if let Some(more) = hero.lines.first() {
+            line.push(piece("  ", Role::Text));
+            line.extend(more.iter().cloned());
+        }
+        canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(1), &line);
+        return rest;
+    }
+    let x = big::draw(canvas, area.x + 1, area.y, &hero.figure, role) + 3;
+    let room = area.right().saturating_sub(x);
+    canvas.text(x, area.y, room, &hero.title, title);
+    for (y, line) in (area.y + 1..area.y + big::HEIGHT).zip(&hero.lines) {
+        canvas.pieces(x, y, room, line);
+    }
+    rest
+}

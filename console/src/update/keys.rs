@@ -1,0 +1,149 @@
+//! Keys, where no text is typed: movement, pages, layers, and the wish to act.
+
+use super::{act, typing};
+use crate::keys::{self, Command, Key, Scope};
+use crate::message::Effect;
+use crate::model::{Layer, Model};
+use crate::page::Page;
+use crate::palette::Palette;
+use tui_input::Input;
+
+/// Pages that `[` leads back through.
+const TRAIL: usize = 50;
+
+/// A key was pressed.
+pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
+    // Interrupt and suspend work everywhere: a person must always get out.
+    match keys::command(key, Scope::Everywhere) {
+        Some(Command::Quit) if key.ctrl => return vec![Effect::Quit],
+        Some(Command::Suspend) => return vec![Effect::Suspend],
+        Some(Command::Redraw) => return vec![Effect::Redraw],
+        _ => {}
+    }
+    model.notice = None;
+    match model.layer {
+        Layer::Palette(_) | Layer::Filter(_) | Layer::Action(_) | Layer::Deciding(_) => {
+            typing::press(model, key)
+        }
+        Layer::None | Layer::Help | Layer::Progress(_) => {
+            let command = keys::command(key, model.scope());
+            command.map(|command| run(model, command)).unwrap_or_default()
+        }
+    }
+}
+
+/// Does what a command says.
+pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
+    match command {
+        Command::Quit => return vec![Effect::Quit],
+        Command::Suspend => return vec![Effect::Suspend],
+        Command::Redraw => return vec![Effect::Redraw],
+        Command::Reconnect => return vec![Effect::Reconnect],
+        Command::Help => toggle_help(model),
+        Command::Palette => model.layer = Layer::Palette(Palette::default()),
+        Command::Filter => {
+            let text = model.filters.get(&model.page).cloned().unwrap_or_default();
+            model.layer = Layer::Filter(Input::new(text));
+        }
+        Command::Close => close(model),
+        Command::Back => travel(model, true),
+        Command::Forward => travel(model, false),
+        Command::NextPage => go(model, model.page.step(true)),
+        Command::PreviousPage => go(model, model.page.step(false)),
+        Command::Page(number) => {
+            if let Some(page) = Page::numbered(number) {
+                go(model, page);
+            }
+        }
+        Command::Up => step(model, |at, _| at.saturating_sub(1)),
+        Command::Down => step(model, |at, _| at.saturating_add(1)),
+        Command::PageUp => step(model, |at, screen| at.saturating_sub(screen)),
+        Command::PageDown => step(model, usize::saturating_add),
+        Command::First => step(model, |_, _| 0),
+        Command::Last => step(model, |_, _| usize::MAX),
+        Command::Open => open(model),
+        Command::Freeze => {
+            model.frozen = if model.frozen.is_some() {
+                None
+            } else {
+                model.world.clone()
+            }
+        }
+        Command::Drain | Command::Restore | Command::Failover | Command::Rollback => {
+            return act::wish_for_selected(model, command);
+        }
+        Command::Acknowledge => return act::acknowledge_selected(model),
+        Command::Retry | Command::Abort => act::ask_decision(model, command),
+    }
+    Vec::new()
+}
+
+fn toggle_help(model: &mut Model) {
+    model.layer = if matches!(model.layer, Layer::Help) {
+        Layer::None
+    } else {
+        Layer::Help
+    };
+}
+
+/// What lies on top goes: a layer, then the filter, then the page.
+fn close(model: &mut Model) {
+    if !matches!(model.layer, Layer::None) {
+        model.layer = Layer::None;
+    } else if model.filters.remove(&model.page).is_none() {
+        travel(model, true);
+    }
+}
+
+/// Goes to a page; the present one is remembered.
+pub fn go(model: &mut Model, page: Page) {
+    model.layer = Layer::None;
+    if page == model.page {
+        return;
+    }
+    if model.back.len() >= TRAIL {
+        model.back.remove(0);
+    }
+    model.back.push(model.page);
+    model.forward.clear();
+    model.page = page;
+}
+
+fn travel(model: &mut Model, back: bool) {
+    let (from, to) = if back {
+        (&mut model.back, &mut model.forward)
+    } else {
+        (&mut model.forward, &mut model.back)
+    };
+    if let Some(page) = from.pop() {
+        to.push(model.page);
+        model.page = page;
+    }
+    model.layer = Layer::None;
+}
+
+/// Moves the selection; `to` gets the present position and the rows of a screen.
+fn step(model: &mut Model, to: impl Fn(usize, usize) -> usize) {
+    let table = model.table();
+    let present = table.position(model.selected_on(model.page)).unwrap_or(0);
+    let screen = usize::from(model.size.1).saturating_sub(8).max(1);
+    let wanted = to(present, screen).min(table.rows.len().saturating_sub(1));
+    if let Some(row) = table.rows.get(wanted) {
+        model.selected.insert(model.page, row.key.clone());
+    }
+}
+
+fn open(model: &mut Model) {
+    if !matches!(model.layer, Layer::None) {
+        return;
+    }
+    let table = model.table();
+    let Some(key) = table
+        .selected(model.selected_on(model.page))
+        .map(|row| row.key.clone())
+    else {
+        return;
+    };
+    model.selected.insert(model.page, key.clone());
+    model.page.view().open(model, &key);
+}
