@@ -24,13 +24,15 @@ pub(super) enum Request {
     },
     /// A region has everything below `next`.
     Acknowledge { region: RegionId, next: u64 },
+    /// Would records be taken?
+    Check { reply: oneshot::Sender<Result<()>> },
 }
 
 impl Request {
     fn weight(&self) -> u64 {
         match self {
             Self::Append { records, .. } => records.iter().map(|r| r.record.weight()).sum(),
-            Self::Acknowledge { .. } => 0,
+            Self::Acknowledge { .. } | Self::Check { .. } => 0,
         }
     }
 }
@@ -66,6 +68,7 @@ impl Engine {
         let mut accepted = Vec::new();
         for request in requests {
             match request {
+                Request::Check { reply } => drop(reply.send(refusal.clone().map_or(Ok(()), Err))),
                 Request::Acknowledge { region, next } => {
                     if let Some(cursor) = books.cursors.get_mut(&region) {
                         *cursor = next.max(*cursor);
@@ -126,8 +129,10 @@ impl Engine {
 
 fn refuse(requests: Vec<Request>, error: &BusError) {
     for request in requests {
-        if let Request::Append { reply, .. } = request {
-            drop(reply.send(Err(error.clone())));
+        match request {
+            Request::Append { reply, .. } => drop(reply.send(Err(error.clone()))),
+            Request::Check { reply } => drop(reply.send(Err(error.clone()))),
+            Request::Acknowledge { .. } => {}
         }
     }
 }

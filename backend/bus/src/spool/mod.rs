@@ -146,6 +146,16 @@ impl Spool {
         answer.await.map_err(|_| BusError::Closed)?
     }
 
+    /// Whether the spool would take records: it is open, and the disk has room. Opens it again when it failed.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn check(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.0.writer.send(Request::Check { reply }).await?;
+        answer.await.map_err(|_| BusError::Closed)?
+    }
+
     /// Identifies this spool's numbering: a new one after its files were deleted.
     #[must_use]
     pub fn incarnation(&self) -> String {
