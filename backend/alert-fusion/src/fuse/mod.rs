@@ -16,7 +16,7 @@ use aisoc_model::RegionId;
 use aisoc_model::event::{EventRecord, Incident, SecurityAlert};
 use aisoc_storage::fusion::MergedIncident;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Bounds and widths of correlation.
@@ -61,6 +61,8 @@ pub struct Changes {
     pub incidents: Vec<Incident>,
     /// Incidents that went up in others.
     pub merged: Vec<MergedIncident>,
+    /// Ids of the alerts that this state has never handed out before.
+    pub fresh: BTreeSet<String>,
     /// For each alert that an event has changed: when the latest of its events was accepted.
     pub accepted: Vec<Timestamp>,
 }
@@ -102,6 +104,22 @@ impl Fusion {
             .entry(alert.tenant.clone())
             .or_insert_with_key(|tenant| tenant::TenantState::new(tenant, limits.clone()))
             .restore(alert);
+    }
+
+    /// Says whether this region persists a tenant's alerts. What was restored is persisted already, therefore
+    /// this is said after restoring, without anything to hand out.
+    pub fn set_home(&mut self, tenant: &str, is_home: bool) {
+        if let Some(state) = self.tenants.get_mut(tenant) {
+            state.restored(is_home);
+        }
+    }
+
+    /// Hands out what changed lately once more with the next changes: persisting what is there changes nothing, and
+    /// what a failover has lost is there again.
+    pub fn hand_out_again(&mut self) {
+        for tenant in self.tenants.values_mut() {
+            tenant.hand_out_again();
+        }
     }
 
     /// Detects and correlates. Returns how many rules matched.

@@ -11,6 +11,9 @@ use aisoc_storage::fusion::MergedIncident;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// Alerts handed out again after a failover. What a replica may lack is the work of seconds; more would be a
+/// transaction that takes longer than the database is given.
+const LATELY: usize = 1_000;
 /// Ids of events that an alert keeps as evidence.
 const EVIDENCE: usize = 20;
 /// Status of a new incident; afterwards it belongs to people.
@@ -23,6 +26,8 @@ struct Held {
     cluster: ClusterId,
     /// Rises with every change of any alert; the lowest goes first when there are too many.
     touched: u64,
+    /// Never handed out to be persisted.
+    fresh: bool,
 }
 
 /// Correlation of one tenant.
@@ -59,15 +64,38 @@ impl TenantState {
         }
     }
 
-    /// Whether this region persists the tenant's alerts. When it begins to, all that is known is handed out
-    /// again: writing it twice changes nothing, leaving it out would lose what the former home had not written.
+    /// Whether this region persists the tenant's alerts. When it begins to, what changed lately is handed
+    /// out again: writing it twice changes nothing, leaving it out would lose what the former home had not written.
     pub fn set_home(&mut self, is_home: bool) {
-        if is_home && !self.is_home {
-            self.changed_alerts
-                .extend(self.alerts.keys().map(|id| (id.clone(), None)));
-            self.changed_clusters.extend(self.clusters.keys());
-        }
+        let begins = is_home && !self.is_home;
         self.is_home = is_home;
+        if begins {
+            self.hand_out_again();
+        }
+    }
+
+    /// Everything was restored, and is persisted therefore.
+    pub fn restored(&mut self, is_home: bool) {
+        self.is_home = is_home;
+    }
+
+    /// Treats what changed lately as changed again, if this region is the tenant's home.
+    pub fn hand_out_again(&mut self) {
+        if !self.is_home {
+            return;
+        }
+        let since = self.latest_changes(LATELY);
+        for (id, held) in self.alerts.iter().filter(|(_, held)| held.touched >= since) {
+            self.changed_alerts.entry(id.clone()).or_default();
+            self.changed_clusters.insert(held.cluster);
+        }
+    }
+
+    /// The count from which on there are at most `count` changed alerts.
+    fn latest_changes(&self, count: usize) -> u64 {
+        let mut touched: Vec<u64> = self.alerts.values().map(|held| held.touched).collect();
+        touched.sort_unstable_by(|a, b| b.cmp(a));
+        touched.get(count).map_or(0, |first_left_out| first_left_out + 1)
     }
 
     /// Alerts held.
@@ -103,6 +131,7 @@ impl TenantState {
                     entities,
                     cluster: 0,
                     touched,
+                    fresh: true,
                 },
             );
         }
@@ -228,6 +257,7 @@ impl TenantState {
             entities,
             cluster,
             touched: self.counter,
+            fresh: false,
             alert,
         };
         self.alerts.insert(held.alert.id.clone(), held);
@@ -271,8 +301,12 @@ impl TenantState {
                 }));
         }
         for (id, accepted) in std::mem::take(&mut self.changed_alerts) {
-            out.alerts
-                .extend(self.alerts.get(&id).map(|held| held.alert.clone()));
+            if let Some(held) = self.alerts.get_mut(&id) {
+                out.alerts.push(held.alert.clone());
+                if std::mem::take(&mut held.fresh) {
+                    out.fresh.insert(id);
+                }
+            }
             out.accepted.extend(accepted);
         }
     }
