@@ -115,6 +115,12 @@ pub enum Action {
     },
 }
 
+/// Seconds of a threshold as whole milliseconds; a negative or absurd one counts as none.
+pub(crate) fn milliseconds(seconds: f64) -> u64 {
+    let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// What a failed step leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
@@ -189,10 +195,11 @@ impl Action {
             Self::Watch { milliseconds, .. } => Duration::from_millis(milliseconds.saturating_add(10_000)),
             // Patroni gives up after max(10, loop_wait) * 2 s, and may still carry it out then.
             Self::Switchover { .. } => Duration::from_secs(75),
-            Self::FirstWrite { .. } | Self::SetCheck { .. } => Duration::from_secs(30),
-            Self::OldWriterRefused { .. } | Self::ApiHealth { .. } => Duration::from_secs(60),
-            Self::RollBack { .. } => Duration::from_secs(30),
-            Self::Rollout { .. } => Duration::from_secs(300),
+            Self::FirstWrite { .. } | Self::SetCheck { .. } | Self::RollBack { .. } => {
+                Duration::from_secs(30)
+            }
+            Self::OldWriterRefused { .. } | Self::ApiHealth { .. } => Duration::from_mins(1),
+            Self::Rollout { .. } => Duration::from_mins(5),
             Self::AwaitIdle { deadline_ms, .. }
             | Self::Redundancy { deadline_ms, .. }
             | Self::Recovered { deadline_ms, .. } => {

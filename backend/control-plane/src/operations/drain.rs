@@ -2,7 +2,7 @@
 
 use crate::drivers::Drivers;
 use crate::drivers::traffic::TrafficReading;
-use crate::operations::action::Action;
+use crate::operations::action::{Action, milliseconds};
 use crate::operations::gates::{self, Case};
 use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
@@ -117,7 +117,7 @@ fn watch(case: &Case<'_>, regions: &[RegionId], percent: u8) -> (Action, Planned
     let seconds = case.slo.region_removal.check_interval_seconds.clamp(1.0, 10.0);
     let action = Action::Watch {
         regions: regions.to_vec(),
-        milliseconds: (seconds * 1_000.0) as u64,
+        milliseconds: milliseconds(seconds),
     };
     let names: Vec<&str> = regions.iter().map(RegionId::as_str).collect();
     let title = format!(

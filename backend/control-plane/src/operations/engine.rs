@@ -208,7 +208,7 @@ impl Run {
         let (mut task, action, request) = {
             let record = self.record.lock().await;
             let Some(action) = record.actions.get(step) else {
-                return self.closing(record.operation.id.as_str());
+                return closing(&record.operation.id);
             };
             let planned = record.operation.plan.steps.get(step);
             let (action, request) = match direction {
@@ -216,7 +216,7 @@ impl Run {
                 Direction::Undo => (action.undo(), planned.and_then(|p| p.undo.clone())),
             };
             let Some(action) = action else {
-                return self.closing(record.operation.id.as_str());
+                return closing(&record.operation.id);
             };
             let task = Task {
                 operation: record.operation.id.clone(),
@@ -275,14 +275,6 @@ impl Run {
         } else {
             work.await
         }
-    }
-
-    fn closing(&self, operation: &str) -> bool {
-        tracing::error!(
-            operation,
-            "the record has no such step: the operation is left as it is"
-        );
-        false
     }
 
     async fn turned(&self) {
@@ -390,6 +382,14 @@ impl Run {
             None => true,
         }
     }
+}
+
+fn closing(operation: &str) -> bool {
+    tracing::error!(
+        operation,
+        "the record has no such step: the operation is left as it is"
+    );
+    false
 }
 
 enum Noted {

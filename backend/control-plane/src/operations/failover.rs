@@ -264,7 +264,9 @@ pub fn refused_sight(answer: &WriteAnswer, from: &RegionId, since: Timestamp, no
 /// The set check: every acknowledged canary has to be there, and no two writers may have acknowledged at once.
 ///
 /// `fork` is where the old timeline ended, if known: what the old writer acknowledged behind it is lost.
-#[must_use]
+///
+/// # Errors
+/// The report that says what is lost, or that two acknowledged.
 pub fn set_check(
     acknowledged: &Acknowledged,
     present: &[u64],

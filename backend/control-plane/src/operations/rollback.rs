@@ -1,7 +1,7 @@
 //! Rollback of a release: the plan, and how what is seen on the way is judged.
 
 use crate::drivers::Drivers;
-use crate::operations::action::Action;
+use crate::operations::action::{Action, milliseconds};
 use crate::operations::gates::{self, Case};
 use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
@@ -88,7 +88,7 @@ fn planned(
     };
     let (name, region) = (release.name.clone(), release.region.clone());
     // A whole window has to pass before the indicators can know of the new revision, and some more to settle.
-    let deadline_ms = ((case.slo.window_seconds * 1.5 + 15.0) * 1_000.0) as u64;
+    let deadline_ms = milliseconds(case.slo.window_seconds * 1.5 + 15.0);
     let roll_back = Action::RollBack {
         release: name.clone(),
         region: region.clone(),

@@ -189,12 +189,10 @@ impl PatroniDriver {
             Ok(SwitchoverAnswer::SwitchedInstead { to, instead_of }) => {
                 Answer::Unknown(format!("Patroni switched to {to} instead of {instead_of}"))
             }
-            Ok(SwitchoverAnswer::Refused { status, text }) => {
-                Answer::Refused(format!("Patroni at {ask} refused ({status}): {text}"))
-            }
             Ok(SwitchoverAnswer::Failed { text }) => Answer::Failed(text),
             Ok(SwitchoverAnswer::Unknown { text }) => Answer::Unknown(text),
-            Err(PatroniError::Refused { status, text, .. }) => {
+            Ok(SwitchoverAnswer::Refused { status, text })
+            | Err(PatroniError::Refused { status, text, .. }) => {
                 Answer::Refused(format!("Patroni at {ask} refused ({status}): {text}"))
             }
             // A connection that was never made carried no request; anything else may have.

@@ -2,6 +2,7 @@
 
 use super::Live;
 use crate::drivers::DriverError;
+use crate::operations::action::milliseconds;
 use crate::operations::hands::{Acted, Sight, Task};
 use crate::operations::rollback::{self, Wait};
 use aisoc_model::RegionId;
@@ -49,7 +50,7 @@ impl Live {
             since: task.since.unwrap_or(now),
             now,
             deadline_ms,
-            window_ms: (self.slo.window_seconds.max(0.0) * 1_000.0) as u64,
+            window_ms: milliseconds(self.slo.window_seconds),
         };
         rollback::recovered_sight(&world, region, &first, wait)
     }

@@ -1,1 +1,12 @@
+//! Tests of the operations: decisions as tables, the engine at every boundary of its journal, the service with
+//! drivers that count what they are made to do.
 
+mod boundaries;
+mod fakes;
+mod fixture;
+mod gates_database;
+mod gates_traffic;
+mod journal;
+mod releases;
+mod service;
+mod sights;

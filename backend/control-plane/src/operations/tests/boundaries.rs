@@ -1,0 +1,420 @@
+//! The engine killed at every boundary of its journal: before an entry is written and right after it, once and
+//! twice, for operations that go well, that are undone, and that are held. The end is always the same, and no
+//! effect happens twice.
+
+use super::fixture::{self, AP, EU, US, at, drain, facts, plan, region};
+use crate::operations::action::Action;
+use crate::operations::engine::{EventLog, LogError, Run};
+use crate::operations::event::{Direction, Event, Resolution};
+use crate::operations::hands::{Acted, Hands, Report, Sight, Task};
+use crate::operations::planner::Prepared;
+use crate::operations::record::{Next, Record};
+use aisoc_model::SystemClock;
+use aisoc_model::operation::{Operation, OperationState, StepState};
+use aisoc_model::plan::Target;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// A log that ends the process at a chosen entry.
+#[derive(Default)]
+struct Fused {
+    entries: Mutex<Vec<Event>>,
+    fuse: Mutex<Option<Fuse>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Fuse {
+    /// Entries that are still written.
+    left: usize,
+    /// Whether the one behind them is written too, and only its writer dies.
+    written: bool,
+}
+
+impl EventLog for Fused {
+    fn append<'a>(&'a self, _: &'a str, event: &'a Event) -> BoxFuture<'a, Result<Timestamp, LogError>> {
+        async move {
+            let mut fuse = self.fuse.lock().unwrap();
+            let mut entries = self.entries.lock().unwrap();
+            match fuse.as_mut() {
+                Some(fuse) if fuse.left == 0 => {
+                    if fuse.written {
+                        entries.push(event.clone());
+                        // Only once: a second writer would find the process dead.
+                        fuse.written = false;
+                    }
+                    return Err(LogError::Closed);
+                }
+                Some(fuse) => fuse.left -= 1,
+                None => {}
+            }
+            entries.push(event.clone());
+            Ok(at(i64::try_from(entries.len()).unwrap()))
+        }
+        .boxed()
+    }
+}
+
+/// A world that remembers every effect and refuses to be changed to what it is already.
+struct World {
+    weights: Mutex<BTreeMap<String, u8>>,
+    writer: Mutex<String>,
+    revision: Mutex<u32>,
+    effects: Mutex<Vec<String>>,
+    script: Script,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Good,
+    /// This step is refused whenever it is tried.
+    Refuse(&'static str),
+    /// This step fails until it has been tried twice.
+    FailOnce(&'static str),
+    /// Its answer is lost, though it happened.
+    AnswerLost(&'static str),
+}
+
+impl World {
+    fn new(script: Script) -> Arc<Self> {
+        Arc::new(Self {
+            weights: Mutex::new(BTreeMap::from([(US.to_owned(), 100)])),
+            writer: Mutex::new(US.to_owned()),
+            revision: Mutex::new(2),
+            effects: Mutex::default(),
+            script,
+        })
+    }
+
+    fn there(&self, action: &Action) -> Option<bool> {
+        match action {
+            Action::SetWeight { region, percent, .. } => {
+                Some(self.weights.lock().unwrap().get(region.as_str()) == Some(percent))
+            }
+            Action::Switchover { to, .. } | Action::FirstWrite { to } => {
+                Some(*self.writer.lock().unwrap() == to.region.as_str())
+            }
+            Action::RollBack { revision, .. } | Action::Rollout { revision, .. } => {
+                Some(*self.revision.lock().unwrap() == *revision)
+            }
+            _ => None,
+        }
+    }
+
+    fn effect(&self, action: &Action) {
+        assert_ne!(
+            self.there(action),
+            Some(true),
+            "{action:?} acted on what was there already"
+        );
+        match action {
+            Action::SetWeight { region, percent, .. } => {
+                self.weights.lock().unwrap().insert(region.to_string(), *percent);
+            }
+            Action::Switchover { to, .. } => *self.writer.lock().unwrap() = to.region.to_string(),
+            Action::RollBack { revision, .. } => *self.revision.lock().unwrap() = *revision,
+            _ => return,
+        }
+        self.effects.lock().unwrap().push(format!("{action:?}"));
+    }
+
+    fn tried(&self, key: &str) -> usize {
+        let mut effects = self.effects.lock().unwrap();
+        effects.push(format!("tried {key}"));
+        effects.iter().filter(|e| **e == format!("tried {key}")).count()
+    }
+}
+
+impl Hands for World {
+    fn observe<'a>(&'a self, _: &'a Task, action: &'a Action) -> BoxFuture<'a, Sight> {
+        async move {
+            match self.there(action) {
+                Some(true) => Sight::Done(Report::new("there")),
+                Some(false) | None => Sight::NotDone("not there".into()),
+            }
+        }
+        .boxed()
+    }
+
+    fn act<'a>(&'a self, task: &'a Task, action: &'a Action) -> BoxFuture<'a, Acted> {
+        async move {
+            let key = action.key();
+            if task.direction == Direction::Do {
+                match self.script {
+                    Script::Refuse(step) if step == key => return Acted::Refused("no".into()),
+                    Script::FailOnce(step) if step == key && self.tried(&key) == 1 => {
+                        return Acted::Failed(Report::new("not this time"));
+                    }
+                    Script::AnswerLost(step) if step == key => {
+                        self.effect(action);
+                        return Acted::Unknown("connection reset".into());
+                    }
+                    _ => {}
+                }
+            }
+            self.effect(action);
+            match self.there(action) {
+                Some(_) => Acted::Sent,
+                None => Acted::Done(Report::new("seen")),
+            }
+        }
+        .boxed()
+    }
+
+    fn ended(&self, _: &str) {}
+}
+
+fn record(entries: &[Event]) -> Record {
+    let mut record = Record::begin(at(0), &entries[0]).unwrap();
+    for (i, event) in entries.iter().enumerate().skip(1) {
+        record.apply(at(i64::try_from(i).unwrap()), event);
+    }
+    record
+}
+
+/// One life of the process: takes the operation up and goes on until it ends, dies, or waits for a person.
+async fn live(log: &Arc<Fused>, world: &Arc<World>) -> Option<Operation> {
+    let entries = log.entries.lock().unwrap().clone();
+    let run = Run::new(
+        record(&entries),
+        Arc::clone(log) as Arc<dyn EventLog>,
+        Arc::clone(world) as Arc<dyn Hands>,
+        Arc::new(SystemClock),
+        || {},
+    );
+    let mut seen = run.watch();
+    tokio::select! {
+        () = run.carry_out() => {}
+        // A person who always says "again".
+        () = async {
+            loop {
+                if seen.wait_for(|o| o.state == OperationState::Held).await.is_err()
+                    || run.resolve(Resolution::Retry, "op").await.is_err()
+                {
+                    std::future::pending::<()>().await;
+                }
+            }
+        } => {}
+        // A death in the middle of a person's decision leaves the engine waiting for the next one.
+        () = dead(log) => {}
+    }
+    let operation = record(&log.entries.lock().unwrap()).operation;
+    operation.state.ended().then_some(operation)
+}
+
+async fn dead(log: &Fused) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        if matches!(
+            *log.fuse.lock().unwrap(),
+            Some(Fuse {
+                left: 0,
+                written: false
+            })
+        ) {
+            // The engine itself stops at its next entry; give it the time to.
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            return;
+        }
+    }
+}
+
+fn started(prepared: &Prepared) -> Event {
+    Event::Started {
+        plan: Box::new(prepared.plan.clone()),
+        actions: prepared.actions.clone(),
+        by: "op".into(),
+        origin: "test".into(),
+    }
+}
+
+/// What has to be the same however often the process died.
+fn ending(operation: &Operation) -> (OperationState, Vec<StepState>) {
+    let step = |s: StepState| {
+        if s == StepState::AlreadyDone {
+            StepState::Done
+        } else {
+            s
+        }
+    };
+    (
+        operation.state,
+        operation.steps.iter().map(|s| step(s.state)).collect(),
+    )
+}
+
+async fn through(prepared: &Prepared, script: Script, deaths: &[Fuse]) -> (Operation, Vec<String>, usize) {
+    let log = Arc::new(Fused::default());
+    log.entries.lock().unwrap().push(started(prepared));
+    let world = World::new(script);
+    for death in deaths {
+        *log.fuse.lock().unwrap() = Some(*death);
+        if live(&log, &world).await.is_some() {
+            break;
+        }
+    }
+    *log.fuse.lock().unwrap() = None;
+    let operation = live(&log, &world).await.expect("it ends when nobody kills it");
+    let effects = world.effects.lock().unwrap().clone();
+    let effects = effects.into_iter().filter(|e| !e.starts_with("tried")).collect();
+    let written = log.entries.lock().unwrap().len();
+    (operation, effects, written)
+}
+
+async fn enumerate(prepared: &Prepared, script: Script, expected: OperationState) {
+    let (whole, effects, entries) = through(prepared, script, &[]).await;
+    assert_eq!(whole.state, expected, "{script:?}: {:?}", whole.outcome);
+    let fuses: Vec<Fuse> = (0..entries)
+        .flat_map(|left| [false, true].map(|written| Fuse { left, written }))
+        .collect();
+    for first in &fuses {
+        let (once, after, _) = through(prepared, script, &[*first]).await;
+        assert_eq!(ending(&once), ending(&whole), "{script:?} killed at {first:?}");
+        assert_eq!(after, effects, "{script:?} killed at {first:?}");
+        // A second death soon after: the process that takes it up dies at its first entries, too.
+        for second in fuses.iter().take(8) {
+            let (twice, after, _) = through(prepared, script, &[*first, *second]).await;
+            assert_eq!(
+                ending(&twice),
+                ending(&whole),
+                "{script:?} killed at {first:?}, {second:?}"
+            );
+            assert_eq!(after, effects, "{script:?} killed at {first:?}, {second:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_drain_killed_anywhere_ends_the_same() {
+    let prepared = plan(drain(US), &facts(at(0)));
+    enumerate(&prepared, Script::Good, OperationState::Done).await;
+    enumerate(&prepared, Script::AnswerLost("weight-10"), OperationState::Done).await;
+}
+
+#[tokio::test]
+async fn a_drain_that_is_undone_killed_anywhere_ends_the_same() {
+    let prepared = plan(drain(US), &facts(at(0)));
+    for step in ["weight-50", "watch", "weight-10", "weight-0", "await-idle"] {
+        enumerate(&prepared, Script::Refuse(step), OperationState::Failed).await;
+    }
+    let (operation, effects, _) = through(&prepared, Script::Refuse("weight-0"), &[]).await;
+    let last: Vec<&str> = operation
+        .steps
+        .iter()
+        .filter(|s| s.state == StepState::Undone)
+        .map(|s| s.id.as_str())
+        .collect();
+    assert_eq!(last, ["weight-50", "weight-10"]);
+    assert_eq!(effects.len(), 4, "down twice and up twice: {effects:?}");
+    assert!(operation.outcome.unwrap().contains("step weight-0 failed"));
+}
+
+#[tokio::test]
+async fn a_failover_killed_anywhere_ends_the_same() {
+    let prepared = plan(Target::Failover { to: region(EU) }, &facts(at(0)));
+    enumerate(&prepared, Script::Good, OperationState::Done).await;
+    enumerate(&prepared, Script::AnswerLost("switchover"), OperationState::Done).await;
+    // Refused before anything changed.
+    for step in ["prove", "switchover"] {
+        enumerate(&prepared, Script::Refuse(step), OperationState::Failed).await;
+        let (_, effects, _) = through(&prepared, Script::Refuse(step), &[]).await;
+        assert_eq!(effects, Vec::<String>::new());
+    }
+    // Behind the point of no return a failure is held, and a person retries.
+    enumerate(&prepared, Script::FailOnce("api-health"), OperationState::Done).await;
+    // Lost writes cannot be retried away: it goes on, and ends as failed.
+    enumerate(&prepared, Script::Refuse("set-check"), OperationState::Failed).await;
+}
+
+#[tokio::test]
+async fn a_rollback_killed_anywhere_ends_the_same() {
+    let target = Target::Rollback {
+        release: format!("aisoc-{US}"),
+        revision: None,
+    };
+    let prepared = plan(target, &facts(at(0)));
+    enumerate(&prepared, Script::Good, OperationState::Done).await;
+    enumerate(&prepared, Script::FailOnce("recovered"), OperationState::Done).await;
+}
+
+#[test]
+fn an_abort_undoes_before_the_point_of_no_return_and_ends_as_it_stands_behind_it() {
+    let abort = Event::Resolved {
+        decision: Resolution::Abort,
+        by: "op".into(),
+    };
+    let intent = |step| Event::Intent {
+        step,
+        direction: Direction::Do,
+        request: String::new(),
+    };
+    let mut draining = record(&[started(&plan(drain(US), &facts(at(0)))), intent(0)]);
+    assert!(!draining.past_no_return());
+    draining.apply(at(9), &abort);
+    assert_eq!(draining.operation.state, OperationState::Aborting);
+    assert_eq!(draining.next(), Next::Undo(0));
+
+    let failover = plan(Target::Failover { to: region(EU) }, &facts(at(0)));
+    let mut moving = record(&[started(&failover), intent(0), intent(1)]);
+    assert!(moving.past_no_return());
+    moving.apply(
+        at(9),
+        &Event::Held {
+            why: "unknown".into(),
+        },
+    );
+    assert_eq!(moving.next(), Next::Wait);
+    moving.apply(at(10), &abort);
+    let Next::End(state, why) = moving.next() else {
+        panic!("{:?}", moving.next())
+    };
+    assert_eq!(state, OperationState::Failed);
+    assert!(why.contains("past the point of no return"), "{why}");
+}
+
+#[test]
+fn an_undo_that_fails_is_retried_or_given_up_loudly() {
+    let events = [
+        started(&plan(drain(US), &facts(at(0)))),
+        Event::Intent {
+            step: 0,
+            direction: Direction::Do,
+            request: String::new(),
+        },
+        Event::Turned { because: "no".into() },
+        Event::Held {
+            why: "the undo failed".into(),
+        },
+    ];
+    let held = record(&events);
+    let resolved = |decision| {
+        let mut record = held.clone();
+        record.apply(
+            at(9),
+            &Event::Resolved {
+                decision,
+                by: "op".into(),
+            },
+        );
+        record.next()
+    };
+    assert_eq!(resolved(Resolution::Retry), Next::Undo(0));
+    assert!(
+        matches!(resolved(Resolution::Abort), Next::End(OperationState::Failed, why) if why.contains("by hand"))
+    );
+}
+
+#[test]
+fn steps_of_other_regions_are_not_in_a_plan() {
+    let prepared = plan(drain(US), &facts(at(0)));
+    let others = [region(EU), region(AP)];
+    let touches = |a: &Action| matches!(a, Action::SetWeight { region, .. } if others.contains(region));
+    assert!(!prepared.actions.iter().any(touches));
+    assert_eq!(
+        fixture::gate(&prepared, "one_operation").evidence,
+        Vec::<String>::new()
+    );
+}

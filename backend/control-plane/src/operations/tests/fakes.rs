@@ -1,0 +1,230 @@
+//! A world in memory that counts what is done to it, with drivers over it, and hands for the engine alone.
+
+use crate::drivers::database::probe::Probe;
+use crate::drivers::database::{Answer, DatabaseDriver, Evidence, Stance, StandbyRow, WriteAnswer};
+use crate::drivers::release::ReleaseDriver;
+use crate::drivers::traffic::{ServerReading, TrafficDriver, TrafficReading};
+use crate::drivers::{DriverError, Drivers};
+use crate::operations::WorldView;
+use crate::operations::tests::fixture::{self, US};
+use aisoc_model::inventory::{Release, RevisionStatus};
+use aisoc_model::world::World;
+use aisoc_model::{Clock, RegionId, SystemClock};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex};
+
+/// A world in memory.
+pub struct FakeWorld(pub Mutex<State>);
+
+pub struct State {
+    pub traffic: TrafficReading,
+    pub writer: RegionId,
+    pub releases: Vec<Release>,
+    /// Every effect, in order.
+    pub effects: Vec<String>,
+    /// What the load balancer answers instead of acting.
+    pub traffic_error: Option<DriverError>,
+    /// Requests that fail on every look at the load balancer.
+    pub failures_per_look: u64,
+    /// What Patroni answers instead of switching.
+    pub switchover: Option<Answer>,
+    pub spoil: Option<fn(&mut Evidence)>,
+}
+
+impl FakeWorld {
+    pub fn new() -> Arc<Self> {
+        let now = SystemClock.now();
+        let mut traffic = fixture::traffic(now);
+        for server in &mut traffic.servers {
+            server.sessions = 0;
+            server.rate = 0;
+        }
+        Arc::new(Self(Mutex::new(State {
+            traffic,
+            writer: fixture::region(US),
+            releases: fixture::releases(),
+            effects: vec![],
+            traffic_error: None,
+            failures_per_look: 0,
+            switchover: None,
+            spoil: None,
+        })))
+    }
+
+    pub fn drivers(self: &Arc<Self>) -> Drivers {
+        Drivers {
+            traffic: Arc::clone(self) as Arc<dyn TrafficDriver>,
+            database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
+            release: Some(Arc::clone(self) as Arc<dyn ReleaseDriver>),
+        }
+    }
+
+    pub fn effects(&self) -> Vec<String> {
+        self.0.lock().unwrap().effects.clone()
+    }
+
+    pub fn percent(&self, id: &str) -> Option<u8> {
+        self.0.lock().unwrap().traffic.percent(&fixture::region(id))
+    }
+}
+
+impl WorldView for FakeWorld {
+    fn world(&self) -> Arc<World> {
+        Arc::new(fixture::world(SystemClock.now()))
+    }
+}
+
+impl TrafficDriver for FakeWorld {
+    fn read(&self) -> BoxFuture<'_, Result<TrafficReading, DriverError>> {
+        async {
+            let mut state = self.0.lock().unwrap();
+            state.traffic.at = SystemClock.now();
+            let failures = state.failures_per_look;
+            for server in &mut state.traffic.servers {
+                server.requests += 50;
+                server.failures += failures;
+            }
+            Ok(state.traffic.clone())
+        }
+        .boxed()
+    }
+
+    fn set<'a>(&'a self, region: &'a RegionId, percent: u8) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            if let Some(error) = state.traffic_error.clone() {
+                return Err(error);
+            }
+            state.effects.push(format!("weight {region} {percent}"));
+            for server in state.traffic.servers.iter_mut().filter(|s| &s.region == region) {
+                server.weight = ServerReading::weight_at(server.full_weight, percent);
+                server.status = if percent == 0 { "DRAIN" } else { "UP" }.to_owned();
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn request(&self, region: &RegionId, percent: u8) -> String {
+        format!("set {region} {percent}")
+    }
+}
+
+impl DatabaseDriver for FakeWorld {
+    fn evidence<'a>(&'a self, _to: &'a RegionId) -> BoxFuture<'a, Evidence> {
+        async {
+            let state = self.0.lock().unwrap();
+            let mut evidence = fixture::evidence(SystemClock.now(), state.writer.as_str());
+            if let Some(spoil) = state.spoil {
+                spoil(&mut evidence);
+            }
+            evidence
+        }
+        .boxed()
+    }
+
+    fn switchover<'a>(&'a self, _ask: &'a RegionId, _from: &'a str, to: &'a str) -> BoxFuture<'a, Answer> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("switchover {to}"));
+            if let Some(answer) = state.switchover.clone() {
+                return answer;
+            }
+            state.writer = fixture::region(to);
+            Answer::Switched(to.to_owned())
+        }
+        .boxed()
+    }
+
+    fn request(&self, _ask: &RegionId, from: &str, to: &str) -> String {
+        format!("switchover {from} {to}")
+    }
+
+    fn stance<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Stance> {
+        async move {
+            let writes = self.0.lock().unwrap().writer == *region;
+            if writes { Stance::Writes } else { Stance::Follows }
+        }
+        .boxed()
+    }
+
+    fn write<'a>(&'a self, region: &'a RegionId, _operation: &'a str) -> BoxFuture<'a, WriteAnswer> {
+        async move {
+            let writes = self.0.lock().unwrap().writer == *region;
+            if writes {
+                WriteAnswer::Acknowledged
+            } else {
+                WriteAnswer::ReadOnly("read-only".into())
+            }
+        }
+        .boxed()
+    }
+
+    fn standbys<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<Vec<StandbyRow>, String>> {
+        async move {
+            fixture::evidence(SystemClock.now(), region.as_str())
+                .standbys
+                .what
+        }
+        .boxed()
+    }
+
+    fn canaries<'a>(&'a self, _: &'a RegionId, _: &'a str) -> BoxFuture<'a, Result<Vec<u64>, String>> {
+        async { Ok(vec![]) }.boxed()
+    }
+
+    fn forget<'a>(&'a self, _: &'a RegionId, _: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn fork<'a>(&'a self, _: &'a RegionId) -> BoxFuture<'a, Result<Option<u64>, String>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn prepare<'a>(&'a self, _: &'a RegionId) -> BoxFuture<'a, Result<(), String>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn probe(&self, _operation: &str) -> Arc<Probe> {
+        Arc::new(Probe::silent(&SystemClock))
+    }
+}
+
+impl ReleaseDriver for FakeWorld {
+    fn releases(&self) -> BoxFuture<'_, Result<Vec<Release>, DriverError>> {
+        async { Ok(self.0.lock().unwrap().releases.clone()) }.boxed()
+    }
+
+    fn roll_back<'a>(
+        &'a self,
+        release: &'a str,
+        revision: u32,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("rollback {release} {revision}"));
+            let release = state.releases.iter_mut().find(|r| r.name == release).unwrap();
+            let mut made = release
+                .history
+                .iter()
+                .find(|r| r.number == revision)
+                .unwrap()
+                .clone();
+            for old in &mut release.history {
+                old.status = RevisionStatus::Superseded;
+            }
+            made.number = release.history.last().unwrap().number + 1;
+            made.status = RevisionStatus::Deployed;
+            made.description = format!("rollback to {revision} (operation {operation})");
+            release.history.push(made);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn request(&self, release: &str, revision: u32) -> String {
+        format!("rollback {release} {revision}")
+    }
+}

@@ -1,0 +1,308 @@
+//! Facts as they are on a good day; each test spoils what it is about.
+
+use crate::drivers::Drivers;
+use crate::drivers::database::{
+    Canary, Evidence, Member, PatroniView, Receiver, Seen, ServerView, StandbyRow,
+};
+use crate::drivers::traffic::{ServerReading, TrafficReading};
+use crate::operations::facts::{Facts, Own};
+use crate::operations::gates::Case;
+use crate::operations::planner::{self, Prepared, Requester};
+use crate::operations::tests::fakes::FakeWorld;
+use aisoc_model::inventory::{Release, Revision, RevisionStatus};
+use aisoc_model::plan::{Decision, Gate, Override, PlanRequest, Target};
+use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::{EnvironmentKind, Topology};
+use aisoc_model::world::{Head, World};
+use aisoc_model::{Observed, RegionId};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+pub const US: &str = "us-east-1";
+pub const EU: &str = "eu-west-1";
+pub const AP: &str = "ap-southeast-1";
+
+pub fn region(id: &str) -> RegionId {
+    id.parse().unwrap()
+}
+
+pub fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_800_000_000_000 + ms).unwrap()
+}
+
+pub fn topology() -> Topology {
+    let mut text = r#"
+        [environment]
+        name = "test"
+        kind = "local"
+        speed_up = 10.0
+        [control_plane]
+        name = "cp"
+        listen = "127.0.0.1:1"
+        otlp_listen = "127.0.0.1:2"
+        data_dir = "/nonexistent"
+        tokens_file = "/nonexistent"
+        observe_interval_ms = 1000
+        [load_balancer]
+        haproxy_socket = "/nonexistent"
+        backend = "api"
+        full_weight = 100
+        url = "http://127.0.0.1:3"
+        [database]
+        scope = "aisoc"
+        database = "aisoc"
+        user = "u"
+        password = "p"
+        patroni_user = "u"
+        patroni_password = "p"
+    "#
+    .to_owned();
+    for (id, role, zones) in [
+        (US, "primary", "ab"),
+        (EU, "secondary", "ab"),
+        (AP, "dr-only", "a"),
+    ] {
+        write!(text, 
+            "[[regions]]\nid = \"{id}\"\nrole = \"{role}\"\nlocation = \"AWS\"\npatroni_url = \"http://127.0.0.1:4\"\n\
+             patroni_member = \"{id}\"\npostgres = \"127.0.0.1:5\"\nredis = \"127.0.0.1:6\"\n\
+             bus_url = \"http://127.0.0.1:7\"\nrelease = \"aisoc-{id}\"\napi = ["
+        )
+        .unwrap();
+        for zone in zones.chars() {
+            write!(text, 
+                "{{ instance = \"api-{zone}\", zone = \"{id}{zone}\", server = \"{id}{zone}\", url = \"http://127.0.0.1:8\" }},"
+            )
+            .unwrap();
+        }
+        text.push_str("]\n");
+    }
+    Topology::parse(&text).unwrap()
+}
+
+pub fn world(now: Timestamp) -> World {
+    let mut world = World::empty(Head {
+        seq: 1,
+        at: now,
+        environment: "test".into(),
+        environment_kind: EnvironmentKind::Local,
+        control_plane: "cp".into(),
+        version: "0".into(),
+        started_at: now,
+    });
+    for config in topology().regions {
+        let api = config
+            .api
+            .iter()
+            .map(|a| ApiProbe {
+                instance: a.instance.clone(),
+                zone: a.zone.clone(),
+                health: Observed::known(api_health(200), now, "probe", 3_000),
+            })
+            .collect();
+        let region = Region {
+            id: config.id.clone(),
+            role: config.role,
+            location: config.location,
+            health: Health::Healthy,
+            reasons: vec![],
+            api,
+            traffic: Observed::not_yet("t"),
+            postgres: Observed::not_yet("t"),
+            redis: Observed::not_yet("t"),
+            bus: Observed::not_yet("t"),
+            drain: None,
+        };
+        world.regions.insert(config.id, region);
+    }
+    world
+}
+
+pub fn api_health(status: u16) -> ApiHealth {
+    ApiHealth {
+        status,
+        latency_ms: 3.0,
+        p99_ms: 5.0,
+        consecutive_failures: 0,
+        consecutive_slow: 0,
+        reason: None,
+    }
+}
+
+pub fn traffic(now: Timestamp) -> TrafficReading {
+    let mut servers = Vec::new();
+    for config in topology().regions {
+        let weight = if config.role == RegionRole::DrOnly { 0 } else { 100 };
+        for api in config.api {
+            servers.push(ServerReading {
+                region: config.id.clone(),
+                name: api.server,
+                status: "UP".into(),
+                weight,
+                full_weight: 100,
+                sessions: 2,
+                rate: 10,
+                requests: 1_000,
+                failures: 0,
+            });
+        }
+    }
+    TrafficReading { at: now, servers }
+}
+
+pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
+    let seen = |what| Seen {
+        at: now,
+        what: Ok(what),
+    };
+    let mut members = BTreeMap::new();
+    for id in [US, EU, AP] {
+        let leads = id == writer;
+        let patroni = PatroniView {
+            primary: leads,
+            state: "running".into(),
+            replication_state: (!leads).then(|| "streaming".into()),
+            timeline: Some(3),
+            system_identifier: Some("77".into()),
+            nofailover: id == AP,
+            paused: false,
+            version: "4.1.5".into(),
+        };
+        let server = ServerView {
+            in_recovery: !leads,
+            lsn: if leads { 1_000 } else { 960 },
+            system_identifier: "77".into(),
+            receiver: (!leads).then(|| Receiver {
+                status: Some("streaming".into()),
+                timeline: Some(3),
+            }),
+        };
+        let member = Member {
+            name: id.to_owned(),
+            patroni: Seen {
+                at: now,
+                what: Ok(patroni),
+            },
+            server: Seen {
+                at: now,
+                what: Ok(server),
+            },
+        };
+        members.insert(region(id), member);
+    }
+    let row = |id: &&str| StandbyRow {
+        name: (*id).to_owned(),
+        state: "streaming".into(),
+        replay_lsn: Some(960),
+    };
+    Evidence {
+        members,
+        standbys: seen([US, EU, AP].iter().filter(|id| **id != writer).map(row).collect()),
+        canary: Seen {
+            at: now,
+            what: Ok(Canary {
+                lsn: 1_000,
+                replayed: 1_000,
+                after_ms: 4,
+            }),
+        },
+    }
+}
+
+pub fn revision(number: u32, latency: &str, status: RevisionStatus) -> Revision {
+    Revision {
+        number,
+        settings: BTreeMap::from([("api.inject_latency_ms".to_owned(), latency.to_owned())]),
+        status,
+        at: at(0),
+        description: format!("deploy {number}"),
+    }
+}
+
+pub fn releases() -> Vec<Release> {
+    [US, EU, AP]
+        .iter()
+        .map(|id| Release {
+            name: format!("aisoc-{id}"),
+            region: region(id),
+            history: vec![
+                revision(1, "0", RevisionStatus::Superseded),
+                revision(2, "800", RevisionStatus::Deployed),
+            ],
+            rollout: None,
+        })
+        .collect()
+}
+
+pub fn facts(now: Timestamp) -> Facts {
+    Facts {
+        now,
+        world: Arc::new(world(now)),
+        traffic: Some(Ok(traffic(now))),
+        database: Some(evidence(now, US)),
+        releases: Some(Ok(releases())),
+        own: Own {
+            drains: BTreeMap::new(),
+            running: None,
+            journal: Ok(0),
+        },
+    }
+}
+
+pub fn drain(id: &str) -> Target {
+    Target::Drain {
+        region: region(id),
+        deadline_seconds: 60,
+        expires_seconds: 0,
+    }
+}
+
+pub fn request(target: Target) -> PlanRequest {
+    PlanRequest {
+        target,
+        reason: "maintenance".into(),
+        overrides: vec![],
+    }
+}
+
+pub fn prepare(request: &PlanRequest, facts: &Facts) -> Result<Prepared, String> {
+    let drivers: Drivers = FakeWorld::new().drivers();
+    let slo = Slo::builtin().unwrap().sped_up(10.0);
+    let topology = topology();
+    let case = Case {
+        request,
+        facts,
+        topology: &topology,
+        slo: &slo,
+    };
+    let requester = Requester {
+        id: "plan",
+        who: "op",
+        drivers: &drivers,
+    };
+    planner::plan(&case, requester)
+}
+
+pub fn plan(target: Target, facts: &Facts) -> Prepared {
+    prepare(&request(target), facts).unwrap()
+}
+
+pub fn gate(prepared: &Prepared, name: &str) -> Gate {
+    let gate = prepared.plan.gates.iter().find(|g| g.name == name);
+    gate.unwrap_or_else(|| panic!("no gate {name}")).clone()
+}
+
+pub fn decisions(prepared: &Prepared) -> Vec<(String, Decision)> {
+    let refusals = prepared.plan.refusals();
+    refusals.map(|g| (g.name.clone(), g.decision)).collect()
+}
+
+pub fn overridden(mut request: PlanRequest, gate: &str) -> PlanRequest {
+    request.overrides.push(Override {
+        gate: gate.into(),
+        reason: "known".into(),
+    });
+    request
+}
