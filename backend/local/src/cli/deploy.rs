@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// Options of `deploy`.
 #[derive(Debug, Args)]
 pub(super) struct DeployArgs {
-    /// A setting that changes, for example api.inject_latency_ms=800; an empty value removes it.
+    /// A setting that changes, for example `api.inject_latency_ms=800`; an empty value removes it.
     #[arg(long = "set", value_name = "KEY=VALUE", required_unless_present = "release")]
     set: Vec<String>,
     /// A file (TOML or YAML) with all settings of the revision; it replaces those in force.
@@ -173,7 +173,7 @@ async fn finish(client: &Client, begun: &[Release], no_wait: bool) -> anyhow::Re
     if no_wait {
         return Ok(exit::OK);
     }
-    let deadline = Instant::now() + Duration::from_secs(600);
+    let deadline = Instant::now() + Duration::from_mins(10);
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
     loop {
         let releases: Vec<Release> = client
@@ -216,7 +216,7 @@ fn outcome(releases: &[Release], numbers: &BTreeMap<String, u32>) -> u8 {
             .find(|r| Some(&r.number) == numbers.get(&release.name));
         match revision {
             Some(r) if r.status != RevisionStatus::Failed => {
-                println!("{}: revision {} is in force", release.name, r.number)
+                println!("{}: revision {} is in force", release.name, r.number);
             }
             Some(r) => {
                 code = exit::FAILED;

@@ -14,6 +14,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -189,7 +190,7 @@ async fn follow(client: &Client, limit: Duration, begun: Instant) -> anyhow::Res
 fn explain(failed: &Failed) -> anyhow::Error {
     let mut what = format!("the world did not start: {}", sanitize(&failed.why, 500));
     if let Some(log) = &failed.log {
-        what.push_str(&format!("\n  the end of {}:", log.display()));
+        let _ = write!(what, "\n  the end of {}:", log.display());
         for line in start::evidence(failed, EVIDENCE) {
             what.push_str("\n    ");
             what.push_str(&line);

@@ -7,6 +7,7 @@ use crate::world::ports::Ports;
 use crate::world::regions::{REGIONS, RegionPlan};
 use aisoc_model::region::RegionRole;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub fn config(world: &World, ports: &Ports, region: &RegionPlan) -> String {
     );
     let leader = REGIONS.iter().find(|r| r.role == RegionRole::Primary);
     if let Some(leader) = leader.filter(|l| l.name != region.name) {
-        text.push_str(&format!("replicaof 127.0.0.1 {}\n", ports.of(leader, "redis")));
+        let _ = writeln!(text, "replicaof 127.0.0.1 {}", ports.of(leader, "redis"));
     }
     text
 }

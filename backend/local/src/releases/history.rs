@@ -17,7 +17,7 @@ const KEPT: usize = 100;
 pub struct Releases {
     path: PathBuf,
     clock: Arc<dyn Clock>,
-    releases: Vec<Release>,
+    all: Vec<Release>,
 }
 
 impl Releases {
@@ -59,32 +59,32 @@ impl Releases {
         let releases = Self {
             path,
             clock,
-            releases,
+            all: releases,
         };
         releases.save()?;
         Ok(releases)
     }
 
     fn save(&self) -> anyhow::Result<()> {
-        write_json(&self.path, &self.releases)
+        write_json(&self.path, &self.all)
     }
 
     /// All of them.
     #[must_use]
     pub fn all(&self) -> &[Release] {
-        &self.releases
+        &self.all
     }
 
     /// By name (`aisoc-us-east-1`).
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Release> {
-        self.releases.iter().find(|r| r.name == name)
+        self.all.iter().find(|r| r.name == name)
     }
 
     /// Revision and settings in force in each region.
     #[must_use]
     pub fn in_force(&self) -> BTreeMap<String, (u32, Settings)> {
-        self.releases
+        self.all
             .iter()
             .filter_map(|release| {
                 let current = release.current()?;
@@ -148,13 +148,13 @@ impl Releases {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn finish(&mut self, name: &str, number: u32, outcome: Result<(), String>) -> anyhow::Result<()> {
+    pub fn finish(&mut self, name: &str, number: u32, outcome: &Result<(), String>) -> anyhow::Result<()> {
         let release = self.find(name)?;
         release.rollout = None;
         let good = outcome.is_ok();
         for revision in &mut release.history {
             if revision.number == number {
-                match &outcome {
+                match outcome {
                     Ok(()) => revision.status = RevisionStatus::Deployed,
                     Err(why) => {
                         revision.status = RevisionStatus::Failed;
@@ -169,8 +169,8 @@ impl Releases {
     }
 
     fn find(&mut self, name: &str) -> anyhow::Result<&mut Release> {
-        let names: Vec<String> = self.releases.iter().map(|r| r.name.clone()).collect();
-        self.releases.iter_mut().find(|r| r.name == name).ok_or_else(|| {
+        let names: Vec<String> = self.all.iter().map(|r| r.name.clone()).collect();
+        self.all.iter_mut().find(|r| r.name == name).ok_or_else(|| {
             Failure::usage(
                 format!("there is no release '{}'", aisoc_model::text::sanitize(name, 80)),
                 format!("the releases are: {}", names.join(", ")),
@@ -225,13 +225,13 @@ mod tests {
             .begin(NAME, &latency("800"), PendingUpgrade, "bad".into())
             .unwrap();
         releases
-            .finish(NAME, number, Err("api-a was not ready within 20 s".into()))
+            .finish(NAME, number, &Err("api-a was not ready within 20 s".into()))
             .unwrap();
         assert_eq!(statuses(&releases), [Deployed, Failed]);
         let number = releases
             .begin(NAME, &latency("5"), PendingUpgrade, "good".into())
             .unwrap();
-        releases.finish(NAME, number, Ok(())).unwrap();
+        releases.finish(NAME, number, &Ok(())).unwrap();
         assert_eq!(statuses(&releases), [Superseded, Failed, Deployed]);
         assert_eq!(releases.in_force()["us-east-1"], (3, latency("5")));
     }
@@ -269,7 +269,7 @@ mod tests {
             let number = releases
                 .begin(NAME, &latency("1"), PendingUpgrade, "x".into())
                 .unwrap();
-            releases.finish(NAME, number, Err("no".into())).unwrap();
+            releases.finish(NAME, number, &Err("no".into())).unwrap();
         }
         let history = &releases.by_name(NAME).unwrap().history;
         assert_eq!(history.len(), KEPT);

@@ -1,15 +1,17 @@
 //! What a killed supervisor left running: found by marks that only our processes carry, and ended in order.
 //!
-//! A process is ours when it was started with our marks in its environment for this very state directory, or (the
-//! children of PostgreSQL, which overwrite their environment) works in one of our data directories. A number from
-//! the table alone is not enough: it must also still have the recorded start time.
+//! A process is ours when it was started with our marks in its environment for this very state directory. Some
+//! overwrite their environment with a title: PostgreSQL's processes are known by their name and by working in one
+//! of our data directories, the others by standing in the table with this very start time and still working below
+//! the state directory. A number from the table alone is never enough.
 
 use super::proc::{self, Identity};
 use super::table::Table;
 use crate::state::StateDir;
 use crate::world::regions::REGIONS;
 use rustix::process::Signal;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Marks in the environment of every process we start.
@@ -32,63 +34,51 @@ pub struct Leftover {
     pub name: String,
 }
 
-/// Everything of ours that runs and that `except` (a living supervisor) did not start itself just now.
+/// Everything of ours that runs.
 #[must_use]
 pub fn find(state: &StateDir) -> Vec<Leftover> {
     let recorded = Table::read(&state.at("processes.json")).unwrap_or_default();
+    let recorded: BTreeMap<Identity, String> =
+        recorded.of_this_boot().map(|(n, i)| (i, n.to_owned())).collect();
     let me = std::process::id();
-    let mut found = BTreeSet::new();
-    for pid in proc::all() {
-        if pid == me {
-            continue;
-        }
-        let Some(identity) = Identity::of(pid).filter(|i| i.alive()) else {
-            continue;
-        };
-        if let Some(name) = ours(state, pid) {
-            let postgres = proc::title(pid).contains("postgres")
-                && name.ends_with("/patroni")
-                && works_in_ours(state, pid);
-            let name = if postgres {
-                name.replace("/patroni", "/postgres")
-            } else {
-                name
-            };
-            found.insert(Leftover {
+    let found: BTreeSet<Leftover> = proc::all()
+        .into_iter()
+        .filter(|pid| *pid != me)
+        .filter_map(|pid| {
+            let identity = Identity::of(pid).filter(|i| i.alive())?;
+            let name = ours(state, identity, recorded.get(&identity))?;
+            Some(Leftover {
                 order: order(&name),
                 identity,
                 name,
-            });
-        }
-    }
-    // Marks are readable for our own processes; where the kernel hides them, table and start time must do.
-    for (name, identity) in recorded.processes {
-        if identity.alive()
-            && !found.iter().any(|l| l.identity == identity)
-            && proc::environment(identity.pid).is_none()
-        {
-            found.insert(Leftover {
-                order: order(&name),
-                identity,
-                name,
-            });
-        }
-    }
+            })
+        })
+        .collect();
     found.into_iter().collect()
 }
 
-fn ours(state: &StateDir, pid: u32) -> Option<String> {
-    let marked = proc::environment(pid).and_then(|environment| {
-        let root = environment.get(mark::STATE_DIR)?;
+/// The name of a process of ours.
+fn ours(state: &StateDir, process: Identity, recorded: Option<&String>) -> Option<String> {
+    let directory = proc::working_directory(process.pid);
+    let database = REGIONS
+        .iter()
+        .find(|r| directory.as_deref() == Some(&state.data(r.name).join("pg/data")));
+    if let Some(region) = database
+        && proc::name(process.pid) == "postgres"
+    {
+        return Some(format!("{}/postgres", region.name));
+    }
+    let marked = proc::environment(process.pid).and_then(|environment| {
         environment.get(mark::WORLD)?;
-        (root == state.root().to_str()?).then(|| environment.get(mark::PROCESS).cloned())?
+        let here = Path::new(environment.get(mark::STATE_DIR)?) == state.root();
+        environment.get(mark::PROCESS).filter(|_| here).cloned()
     });
-    marked.or_else(|| works_in_ours(state, pid).then(|| "postgres".to_owned()))
-}
-
-fn works_in_ours(state: &StateDir, pid: u32) -> bool {
-    proc::working_directory(pid)
-        .is_some_and(|dir| REGIONS.iter().any(|r| dir == state.data(r.name).join("pg/data")))
+    marked.or_else(|| {
+        // A directory that cannot be read belongs to somebody else's process.
+        recorded
+            .filter(|_| directory.is_some_and(|d| d.starts_with(state.root())))
+            .cloned()
+    })
 }
 
 /// Who goes first: traffic, services, load balancer, Patroni, PostgreSQL, then what they stood on.

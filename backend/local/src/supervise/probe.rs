@@ -12,6 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub type Look = Result<Option<String>, String>;
 
 /// Looks once.
+///
+/// # Errors
+/// Why it is not ready.
 pub async fn look(probe: &Probe, http: &reqwest::Client) -> Look {
     match tokio::time::timeout(PATIENCE, ask(probe, http)).await {
         Ok(look) => look,

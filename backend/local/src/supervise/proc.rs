@@ -136,6 +136,20 @@ pub fn environment(pid: u32) -> Option<BTreeMap<String, String>> {
     Some(variables.collect())
 }
 
+/// The name of its program, at most 15 bytes of it.
+#[must_use]
+pub fn name(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
+/// Which start of the machine this is; start times of processes count from it.
+#[must_use]
+pub fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim_end().to_owned()
+}
+
 /// Its command line, or the title it gave itself.
 #[must_use]
 pub fn title(pid: u32) -> String {

@@ -184,7 +184,7 @@ impl Runner {
         loop {
             if !self.wanted || self.held.is_some() {
                 let why = self.held.clone();
-                self.rests(ProcessState::Stopped, why);
+                self.rests(ProcessState::Stopped, why.as_deref());
                 match self.orders.recv().await {
                     Some(order) => self.at_rest(order),
                     None => return,
@@ -208,7 +208,7 @@ impl Runner {
                 Err(error) => {
                     self.rests(
                         ProcessState::BackingOff,
-                        Some(format!("cannot be started: {error:#}")),
+                        Some(&format!("cannot be started: {error:#}")),
                     );
                     if !self.back_off().await {
                         return;
@@ -222,7 +222,7 @@ impl Runner {
         self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn rests(&self, state: ProcessState, detail: Option<String>) {
+    fn rests(&self, state: ProcessState, detail: Option<&str>) {
         self.status.send_if_modified(|s| {
             // Before its first start a process waits for its turn; that is not "stopped on purpose".
             let waiting = state == ProcessState::Stopped && s.started_at.is_none() && detail.is_none();
@@ -231,7 +231,7 @@ impl Runner {
                 detail: if waiting {
                     s.detail.clone()
                 } else {
-                    detail.clone().or_else(|| s.detail.clone())
+                    detail.map(str::to_owned).or_else(|| s.detail.clone())
                 },
                 identity: None,
                 role: None,
@@ -354,7 +354,7 @@ impl Runner {
                     self.wanted = false;
                     terminate(&mut child, &spec).await;
                     self.table.set(&spec.name, None);
-                    self.rests(ProcessState::Stopped, Some("stopped".to_owned()));
+                    self.rests(ProcessState::Stopped, Some("stopped"));
                     let _ = done.send(());
                     return End::Ordered;
                 }
@@ -362,7 +362,7 @@ impl Runner {
                     terminate(&mut child, &spec).await;
                     self.table.set(&spec.name, None);
                     *self.spec.lock().unwrap_or_else(PoisonError::into_inner) = *next;
-                    self.rests(ProcessState::Starting, Some("replaced".to_owned()));
+                    self.rests(ProcessState::Starting, Some("replaced"));
                     let _ = done.send(());
                     return End::Ordered;
                 }

@@ -71,12 +71,7 @@ impl Supervisor {
         check_binaries(targets.iter().map(|(_, s)| s))?;
         let mut begun = Vec::new();
         for (plan, settings) in targets {
-            begun.push(self.begin(
-                plan,
-                settings,
-                RevisionStatus::PendingUpgrade,
-                description.to_owned(),
-            )?);
+            begun.push(self.begin(plan, settings, RevisionStatus::PendingUpgrade, description)?);
         }
         Ok(begun)
     }
@@ -116,7 +111,7 @@ impl Supervisor {
             plan,
             settings,
             RevisionStatus::PendingRollback,
-            format!("rollback to {revision}{by}"),
+            &format!("rollback to {revision}{by}"),
         )
     }
 
@@ -125,25 +120,24 @@ impl Supervisor {
         plan: &'static RegionPlan,
         settings: Settings,
         status: RevisionStatus,
-        description: String,
+        description: &str,
     ) -> anyhow::Result<Release> {
         let name = plan.release();
-        let description = aisoc_model::text::sanitize(&description, 300);
+        let description = aisoc_model::text::sanitize(description, 300);
         let before = self.releases().in_force().remove(plan.name);
         let number = self.releases().begin(&name, &settings, status, description)?;
         let supervisor = Arc::clone(self);
         let after = Target { number, settings };
-        let before = before
-            .map(|(number, settings)| Target { number, settings })
-            .unwrap_or(Target {
-                number: 0,
-                settings: Settings::default(),
-            });
+        let (number_before, settings_before) = before.unwrap_or_default();
+        let before = Target {
+            number: number_before,
+            settings: settings_before,
+        };
         let release = name.clone();
         tokio::spawn(async move {
             let outcome = supervisor.roll_out(plan, &before, &after).await;
             tracing::info!(release, number, ?outcome, "rollout ended");
-            if let Err(error) = supervisor.releases().finish(&release, number, outcome) {
+            if let Err(error) = supervisor.releases().finish(&release, number, &outcome) {
                 tracing::error!(
                     release,
                     error = format!("{error:#}"),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A part must be ready within this.
-const PART: Duration = Duration::from_secs(60);
+const PART: Duration = Duration::from_mins(1);
 /// The first start makes a database cluster, which takes longer on a slow disk.
 const WRITER: Duration = Duration::from_secs(90);
 /// When the node that had the writer last is not the writer again within this, the others may take it.

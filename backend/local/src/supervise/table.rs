@@ -1,6 +1,6 @@
 //! The process table on disk: what was started, so that a later supervisor finds it after this one was killed.
 
-use super::proc::Identity;
+use super::proc::{self, Identity};
 use crate::state::{read_json, write_json};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,8 +12,21 @@ use std::sync::{Mutex, PoisonError};
 pub struct Entries {
     /// Id of the start of the world.
     pub world_id: String,
+    /// The start of the machine on which they run; after another one the numbers mean nothing.
+    pub boot: String,
     /// Processes by name.
     pub processes: BTreeMap<String, Identity>,
+}
+
+impl Entries {
+    /// The processes, unless the machine was started anew since.
+    pub fn of_this_boot(&self) -> impl Iterator<Item = (&str, Identity)> {
+        let same = self.boot == proc::boot();
+        self.processes
+            .iter()
+            .filter(move |_| same)
+            .map(|(name, identity)| (name.as_str(), *identity))
+    }
 }
 
 /// The table of a running supervisor.
@@ -31,6 +44,7 @@ impl Table {
     pub fn create(path: PathBuf, world_id: &str) -> anyhow::Result<Self> {
         let entries = Entries {
             world_id: world_id.to_owned(),
+            boot: proc::boot(),
             processes: BTreeMap::new(),
         };
         write_json(&path, &entries)?;
@@ -82,6 +96,12 @@ mod tests {
         let entries = Table::read(&path).unwrap();
         assert_eq!(entries.world_id, "w1");
         assert_eq!(entries.processes, BTreeMap::from([("etcd".to_owned(), one)]));
+        assert_eq!(entries.of_this_boot().collect::<Vec<_>>(), [("etcd", one)]);
+        let earlier = Entries {
+            boot: "another".to_owned(),
+            ..entries
+        };
+        assert_eq!(earlier.of_this_boot().count(), 0);
         assert_eq!(Table::read(&dir.path().join("none")).unwrap(), Entries::default());
     }
 }

@@ -5,6 +5,7 @@ use crate::state::write_atomic;
 use anyhow::Context;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -253,7 +254,7 @@ pub fn commented_default() -> String {
         } else {
             name
         };
-        text.push_str(&format!("# {key} = {port}\n"));
+        let _ = writeln!(text, "# {key} = {port}");
     }
     text
 }
