@@ -34,6 +34,10 @@ fn main() -> ExitCode {
 
 async fn screen(args: &Args) -> Result<Exit, CliError> {
     let settings = Settings::find(args)?;
-    aisoc_console::run(aisoc_console::Options { endpoints: settings.endpoints, token: settings.token }).await?;
+    aisoc_console::run(aisoc_console::Options {
+        endpoints: settings.endpoints,
+        token: settings.token,
+    })
+    .await?;
     Ok(Exit::Ok)
 }

@@ -11,6 +11,7 @@ use aisoc_model::text::sanitize;
 use aisoc_rpc::client::Client;
 use aisoc_rpc::error::RpcError;
 use aisoc_rpc::proto::resolve_request::Decision as Resolution;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// Time between two looks at an operation that is waited for.
@@ -25,14 +26,22 @@ const MISSED_LOOKS: u32 = 120;
 pub async fn plan(settings: &Settings, format: &OutputFormat, target: PlanTarget) -> Result<Exit, CliError> {
     let plan = connect::client(settings).await?.plan(&target.into()).await?;
     print(format, &plan, || plan_text(&plan))?;
-    Ok(if plan.may_execute() { Exit::Ok } else { Exit::Refused })
+    Ok(if plan.may_execute() {
+        Exit::Ok
+    } else {
+        Exit::Refused
+    })
 }
 
 /// `drain`, `restore`, `failover`, `rollback`: plans, checks the confirmation, executes, and follows if wanted.
 ///
 /// # Errors
 /// See [`CliError`].
-pub async fn execute(settings: &Settings, format: &OutputFormat, confirmed: Confirmed) -> Result<Exit, CliError> {
+pub async fn execute(
+    settings: &Settings,
+    format: &OutputFormat,
+    confirmed: Confirmed,
+) -> Result<Exit, CliError> {
     check_reason(&confirmed.request)?;
     let mut client = connect::client(settings).await?;
     let plan = client.plan(&confirmed.request).await?;
@@ -43,7 +52,10 @@ pub async fn execute(settings: &Settings, format: &OutputFormat, confirmed: Conf
     let operation = client.execute(&plan, &confirmed.confirmation).await?;
     if !confirmed.wait {
         print(format, &operation, || {
-            format!("started {}; follow it with `aisoc-console operations show {}`\n", operation.id, operation.id)
+            format!(
+                "started {}; follow it with `aisoc-console operations show {}`\n",
+                operation.id, operation.id
+            )
         })?;
         return Ok(Exit::Ok);
     }
@@ -54,7 +66,9 @@ pub async fn execute(settings: &Settings, format: &OutputFormat, confirmed: Conf
 
 fn check_reason(request: &PlanRequest) -> Result<(), CliError> {
     if request.reason.trim().is_empty() {
-        return Err(CliError::Usage("--reason is empty: say why, it goes into the record".to_owned()));
+        return Err(CliError::Usage(
+            "--reason is empty: say why, it goes into the record".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -102,7 +116,11 @@ fn tell_steps(operation: &Operation, told: usize) -> Result<usize, CliError> {
     for (step, planned) in operation.steps.iter().zip(&operation.plan.steps).skip(told) {
         let Some(ended) = step.ended_at else { break };
         let detail = sanitize(step.detail.as_deref().unwrap_or_default(), 160);
-        out(&format!("{}  {}  {detail}\n", report::clock(ended), sanitize(&planned.title, 80)))?;
+        out(&format!(
+            "{}  {}  {detail}\n",
+            report::clock(ended),
+            sanitize(&planned.title, 80)
+        ))?;
         seen += 1;
     }
     Ok(seen)
@@ -166,12 +184,16 @@ fn list_text<'a>(operations: impl Iterator<Item = &'a Operation>) -> String {
 }
 
 fn plan_text(plan: &Plan) -> String {
-    let mut text = format!("{}\n  environment {}\n", sanitize(&plan.summary, 400), sanitize(&plan.environment, 60));
+    let mut text = format!(
+        "{}\n  environment {}\n",
+        sanitize(&plan.summary, 400),
+        sanitize(&plan.environment, 60)
+    );
     if let Some(outage) = plan.predicted_write_outage_ms {
-        text.push_str(&format!("  predicted write outage {:.1} s\n", outage as f64 / 1000.0));
+        let _ = write!(text, "  predicted write outage {:.1} s\n", outage as f64 / 1000.0);
     }
     for line in &plan.affected {
-        text.push_str(&format!("  affects: {}\n", sanitize(line, 200)));
+        let _ = write!(text, "  affects: {}\n", sanitize(line, 200));
     }
     text.push_str("\nGates\n");
     for gate in &plan.gates {
@@ -179,14 +201,33 @@ fn plan_text(plan: &Plan) -> String {
     }
     text.push_str("\nSteps\n");
     for (number, step) in plan.steps.iter().enumerate() {
-        let mark = if step.point_of_no_return { "  <- point of no return" } else { "" };
-        text.push_str(&format!("  {}. {}{mark}\n     {}\n", number + 1, sanitize(&step.title, 120), sanitize(&step.request, 200)));
+        let mark = if step.point_of_no_return {
+            "  <- point of no return"
+        } else {
+            ""
+        };
+        let _ = write!(
+            text,
+            "  {}. {}{mark}\n     {}\n",
+            number + 1,
+            sanitize(&step.title, 120),
+            sanitize(&step.request, 200)
+        );
         if let Some(undo) = &step.undo {
-            text.push_str(&format!("     undo: {}\n", sanitize(undo, 200)));
+            let _ = write!(text, "     undo: {}\n", sanitize(undo, 200));
         }
     }
-    let verdict = if plan.may_execute() { "may be executed" } else { "REFUSED by the gates above" };
-    text.push_str(&format!("\nPlan {} {verdict}; it expires at {}\n", plan.id, report::clock(plan.expires_at)));
+    let verdict = if plan.may_execute() {
+        "may be executed"
+    } else {
+        "REFUSED by the gates above"
+    };
+    let _ = write!(
+        text,
+        "\nPlan {} {verdict}; it expires at {}\n",
+        plan.id,
+        report::clock(plan.expires_at)
+    );
     text
 }
 
@@ -197,10 +238,14 @@ fn gate_text(gate: &Gate) -> String {
         Decision::NeedsOverride => "NEEDS OVERRIDE",
         Decision::Overridden => "OVERRIDDEN",
     };
-    let mut text = format!("  {word:<14}  {}: {}\n", sanitize(&gate.name, 40), sanitize(&gate.why, 300));
+    let mut text = format!(
+        "  {word:<14}  {}: {}\n",
+        sanitize(&gate.name, 40),
+        sanitize(&gate.why, 300)
+    );
     if gate.decision != Decision::Pass {
         for line in &gate.evidence {
-            text.push_str(&format!("                  {}\n", sanitize(line, 200)));
+            let _ = write!(text, "                  {}\n", sanitize(line, 200));
         }
     }
     text
@@ -214,22 +259,23 @@ fn operation_text(operation: &Operation) -> String {
         operation.state.word()
     );
     if let Some(outcome) = &operation.outcome {
-        text.push_str(&format!("  {}\n", sanitize(outcome, 400)));
+        let _ = write!(text, "  {}\n", sanitize(outcome, 400));
     }
     for (step, planned) in operation.steps.iter().zip(&operation.plan.steps) {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "  {:<12}  {}  {}\n",
             format!("{:?}", step.state).to_lowercase(),
             sanitize(&planned.title, 80),
             sanitize(step.detail.as_deref().unwrap_or_default(), 160)
-        ));
+        );
     }
     for (name, at) in &operation.times {
         let after = aisoc_model::clock::millis_between(operation.started_at, *at) as f64 / 1000.0;
-        text.push_str(&format!("  t_{:<20} +{after:.3} s\n", sanitize(name, 20)));
+        let _ = write!(text, "  t_{:<20} +{after:.3} s\n", sanitize(name, 20));
     }
     for (name, figure) in &operation.figures {
-        text.push_str(&format!("  {:<22} {figure}\n", sanitize(name, 22)));
+        let _ = write!(text, "  {:<22} {figure}\n", sanitize(name, 22));
     }
     text
 }

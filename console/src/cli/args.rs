@@ -2,7 +2,6 @@
 
 use super::exit;
 use aisoc_console::page::Page;
-use aisoc_console::snapshot::Style;
 use aisoc_model::RegionId;
 use aisoc_model::plan::{Override, PlanRequest, Target};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -38,6 +37,10 @@ pub enum OutputFormat {
     Text,
     /// For a script: the documents of the vocabulary.
     Json,
+    /// `snapshot` only: with colours.
+    Ansi,
+    /// `snapshot` only: a picture for a document.
+    Svg,
 }
 
 /// What to do.
@@ -68,9 +71,6 @@ pub enum Command {
         /// Columns x rows.
         #[arg(long, default_value = "120x40", value_parser = size)]
         size: (u16, u16),
-        /// How to draw it (with `--output json` the frame's data is printed instead).
-        #[arg(long, value_enum, default_value_t = Style::Text)]
-        style: Style,
         /// Draw a frame that `status --output json` printed, instead of the present one.
         #[arg(long)]
         world: Option<PathBuf>,
@@ -216,7 +216,11 @@ pub struct RollbackTarget {
 
 impl From<DrainTarget> for Target {
     fn from(t: DrainTarget) -> Self {
-        Self::Drain { region: t.region, deadline_seconds: t.deadline, expires_seconds: t.expires }
+        Self::Drain {
+            region: t.region,
+            deadline_seconds: t.deadline,
+            expires_seconds: t.expires,
+        }
     }
 }
 
@@ -234,20 +238,31 @@ impl From<FailoverTarget> for Target {
 
 impl From<RollbackTarget> for Target {
     fn from(t: RollbackTarget) -> Self {
-        Self::Rollback { release: t.release, revision: t.revision }
+        Self::Rollback {
+            release: t.release,
+            revision: t.revision,
+        }
     }
 }
 
 impl<T: clap::Args + Into<Target>> From<Planning<T>> for PlanRequest {
     fn from(p: Planning<T>) -> Self {
-        Self { target: p.target.into(), reason: p.reason, overrides: p.overrides }
+        Self {
+            target: p.target.into(),
+            reason: p.reason,
+            overrides: p.overrides,
+        }
     }
 }
 
 impl<T: clap::Args + Into<Target>> From<Acting<T>> for Confirmed {
     fn from(a: Acting<T>) -> Self {
         Self {
-            request: PlanRequest { target: a.target.into(), reason: a.reason, overrides: a.overrides },
+            request: PlanRequest {
+                target: a.target.into(),
+                reason: a.reason,
+                overrides: a.overrides,
+            },
             confirmation: a.confirm,
             wait: a.wait,
         }
@@ -268,17 +283,26 @@ impl From<PlanTarget> for PlanRequest {
 fn size(text: &str) -> Result<(u16, u16), String> {
     let wrong = || format!("'{text}' is not a size: give COLUMNSxROWS, for example 120x40, up to 1000x500");
     let (columns, rows) = text.split_once('x').ok_or_else(wrong)?;
-    let (columns, rows): (u16, u16) =
-        (columns.parse().map_err(|_| wrong())?, rows.parse().map_err(|_| wrong())?);
-    if (1..=1000).contains(&columns) && (1..=500).contains(&rows) { Ok((columns, rows)) } else { Err(wrong()) }
+    let (columns, rows): (u16, u16) = (
+        columns.parse().map_err(|_| wrong())?,
+        rows.parse().map_err(|_| wrong())?,
+    );
+    if (1..=1000).contains(&columns) && (1..=500).contains(&rows) {
+        Ok((columns, rows))
+    } else {
+        Err(wrong())
+    }
 }
 
 fn override_of(text: &str) -> Result<Override, String> {
     match text.split_once('=') {
-        Some((gate, reason)) if !gate.trim().is_empty() && !reason.trim().is_empty() => {
-            Ok(Override { gate: gate.trim().to_owned(), reason: reason.trim().to_owned() })
-        }
-        _ => Err(format!("'{text}' does not name a gate and a reason: give GATE=WHY")),
+        Some((gate, reason)) if !gate.trim().is_empty() && !reason.trim().is_empty() => Ok(Override {
+            gate: gate.trim().to_owned(),
+            reason: reason.trim().to_owned(),
+        }),
+        _ => Err(format!(
+            "'{text}' does not name a gate and a reason: give GATE=WHY"
+        )),
     }
 }
 
@@ -294,11 +318,24 @@ mod tests {
 
     #[test]
     fn acting_needs_confirmation_and_reason() {
-        for missing in [vec!["drain", "us-east-1"], vec!["drain", "us-east-1", "--confirm", "us-east-1"]] {
+        for missing in [
+            vec!["drain", "us-east-1"],
+            vec!["drain", "us-east-1", "--confirm", "us-east-1"],
+        ] {
             let line = std::iter::once("aisoc-console").chain(missing);
             assert!(Args::try_parse_from(line).is_err());
         }
-        let line = ["aisoc-console", "failover", "--to", "eu-west-1", "--confirm", "x", "--reason", "y", "--wait"];
+        let line = [
+            "aisoc-console",
+            "failover",
+            "--to",
+            "eu-west-1",
+            "--confirm",
+            "x",
+            "--reason",
+            "y",
+            "--wait",
+        ];
         assert!(Args::try_parse_from(line).is_ok());
     }
 

@@ -64,11 +64,17 @@ impl Settings {
 
 fn read_token(path: &Path) -> Result<String, CliError> {
     let text = std::fs::read_to_string(path).map_err(|e| {
-        CliError::Usage(format!("cannot read the token file {}: {e}; give another with --token-file", path.display()))
+        CliError::Usage(format!(
+            "cannot read the token file {}: {e}; give another with --token-file",
+            path.display()
+        ))
     })?;
     let token = text.split_whitespace().next().unwrap_or_default().to_owned();
     if token.is_empty() {
-        return Err(CliError::Usage(format!("the token file {} is empty", path.display())));
+        return Err(CliError::Usage(format!(
+            "the token file {} is empty",
+            path.display()
+        )));
     }
     Ok(token)
 }
@@ -83,9 +89,9 @@ fn local_world(state_dir: Option<&Path>) -> Result<Option<ConsoleFile>, CliError
         let path = dir.join("console.toml");
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                return toml::from_str(&text).map(Some).map_err(|e| {
-                    CliError::Usage(format!("{} cannot be used: {e}", path.display()))
-                });
+                return toml::from_str(&text)
+                    .map(Some)
+                    .map_err(|e| CliError::Usage(format!("{} cannot be used: {e}", path.display())));
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => {
@@ -104,7 +110,10 @@ fn usual_state_dirs() -> Vec<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))
         .map(|state| state.join("aisoc/local"));
-    of_user.into_iter().chain([PathBuf::from("/var/lib/aisoc/local")]).collect()
+    of_user
+        .into_iter()
+        .chain([PathBuf::from("/var/lib/aisoc/local")])
+        .collect()
 }
 
 /// A connection to the first control plane that answers.
@@ -119,7 +128,10 @@ pub async fn client(settings: &Settings) -> Result<Client, CliError> {
             Err(error) => last = Some(error),
         }
     }
-    Err(last.map_or_else(|| CliError::Usage("no control plane address".to_owned()), CliError::Rpc))
+    Err(last.map_or_else(
+        || CliError::Usage("no control plane address".to_owned()),
+        CliError::Rpc,
+    ))
 }
 
 /// The world as it is now.
@@ -135,7 +147,9 @@ pub async fn world(settings: &Settings) -> Result<World, CliError> {
                 return Ok(*world);
             }
         }
-        Err(RpcError::Unknown("the stream ended before the first frame".to_owned()))
+        Err(RpcError::Unknown(
+            "the stream ended before the first frame".to_owned(),
+        ))
     };
     tokio::time::timeout(FIRST_FRAME, first)
         .await
@@ -157,10 +171,15 @@ pub async fn watch(settings: &Settings, format: &OutputFormat) -> Result<Exit, C
             Update::Snapshot(world) => current = Some(*world),
             Update::Delta(delta, _) => {
                 if *format == OutputFormat::Json {
-                    out(&format!("{}\n", serde_json::to_string(&delta).unwrap_or_default()))?;
+                    out(&format!(
+                        "{}\n",
+                        serde_json::to_string(&delta).unwrap_or_default()
+                    ))?;
                 }
                 if let Some(world) = &mut current {
-                    world.apply(*delta).map_err(|e| RpcError::Unknown(e.to_string()))?;
+                    world
+                        .apply(*delta)
+                        .map_err(|e| RpcError::Unknown(e.to_string()))?;
                 }
                 if *format == OutputFormat::Json {
                     continue;
@@ -179,5 +198,7 @@ pub async fn watch(settings: &Settings, format: &OutputFormat) -> Result<Exit, C
             last_line = line;
         }
     }
-    Err(CliError::Rpc(RpcError::Unknown("the control plane ended the stream".to_owned())))
+    Err(CliError::Rpc(RpcError::Unknown(
+        "the control plane ended the stream".to_owned(),
+    )))
 }

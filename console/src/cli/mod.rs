@@ -7,7 +7,8 @@ pub mod exit;
 pub mod report;
 pub mod table;
 
-use aisoc_console::snapshot;
+use aisoc_console::page::Page;
+use aisoc_console::snapshot::{self, Style};
 use aisoc_model::world::World;
 use args::{Args, Command, OutputFormat};
 use connect::Settings;
@@ -18,13 +19,23 @@ use exit::{CliError, Exit};
 /// # Errors
 /// See [`CliError`]; its exit code is documented in `--help`.
 pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
-    if let Command::Snapshot { page, size, style, world: Some(file) } = &command {
-        let world = saved_world(file)?;
-        out(&snapshot::render(&world, *page, *size, *style))?;
+    if let Command::Snapshot { page, size, world } = command {
+        let world = match world {
+            Some(file) => saved_world(&file)?,
+            None => connect::world(&Settings::find(args)?).await?,
+        };
+        draw(&world, page, size, args.output)?;
         return Ok(Exit::Ok);
+    }
+    if matches!(args.output, OutputFormat::Ansi | OutputFormat::Svg) {
+        return Err(CliError::Usage(
+            "--output ansi and svg are for `snapshot`; give text or json".to_owned(),
+        ));
     }
     let settings = Settings::find(args)?;
     match command {
+        // Drawn above, because it may need no control plane.
+        Command::Snapshot { .. } => Ok(Exit::Ok),
         Command::Status => {
             let world = connect::world(&settings).await?;
             print(&args.output, &world, || report::status(&world))?;
@@ -56,15 +67,6 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             Ok(Exit::Ok)
         }
         Command::Watch => connect::watch(&settings, &args.output).await,
-        Command::Snapshot { page, size, style, world: _ } => {
-            let world = connect::world(&settings).await?;
-            if args.output == OutputFormat::Json {
-                out(&format!("{}\n", json(&world)?))?;
-            } else {
-                out(&snapshot::render(&world, page, size, style))?;
-            }
-            Ok(Exit::Ok)
-        }
         Command::Operations { command } => act::operations(&settings, &args.output, command).await,
         Command::Plan { target } => act::plan(&settings, &args.output, target).await,
         Command::Drain(acting) => act::execute(&settings, &args.output, acting.into()).await,
@@ -72,6 +74,17 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         Command::Failover(acting) => act::execute(&settings, &args.output, acting.into()).await,
         Command::Rollback(acting) => act::execute(&settings, &args.output, acting.into()).await,
     }
+}
+
+/// One page of a frame, as the screen would show it; or the frame itself.
+fn draw(world: &World, page: Page, size: (u16, u16), format: OutputFormat) -> Result<(), CliError> {
+    let style = match format {
+        OutputFormat::Json => return out(&format!("{}\n", json(world)?)),
+        OutputFormat::Text => Style::Text,
+        OutputFormat::Ansi => Style::Ansi,
+        OutputFormat::Svg => Style::Svg,
+    };
+    out(&snapshot::render(world, page, size, style))
 }
 
 /// A frame that `status --output json` printed.
@@ -94,7 +107,7 @@ fn print<T: serde::Serialize>(
 ) -> Result<(), CliError> {
     match format {
         OutputFormat::Json => out(&format!("{}\n", json(document)?)),
-        OutputFormat::Text => out(&text()),
+        _ => out(&text()),
     }
 }
 

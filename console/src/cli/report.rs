@@ -10,6 +10,7 @@ use aisoc_model::sli::{SliReading, SliUnit};
 use aisoc_model::text::sanitize;
 use aisoc_model::world::World;
 use jiff::Timestamp;
+use std::fmt::Write;
 
 /// Longest text from a server in a cell.
 const CELL: usize = 60;
@@ -40,16 +41,17 @@ pub fn status(world: &World) -> String {
         text.push_str(&alerts(world));
     }
     for fault in world.faults.values() {
-        text.push_str(&format!("fault injected: {:?}\n", fault.spec));
+        let _ = write!(text, "fault injected: {:?}\n", fault.spec);
     }
     if let Some(operation) = world.running_operation() {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n{} {}: {} ({})\n",
             operation.plan.request.target.kind().word(),
             operation.state.word(),
             sanitize(&operation.plan.summary, 200),
             operation.id
-        ));
+        );
     }
     text
 }
@@ -59,16 +61,32 @@ pub fn one_line(world: &World) -> String {
     let regions: Vec<String> = world
         .regions
         .values()
-        .map(|r| format!("{} {}{}", r.id, r.health.word(), r.drain.as_ref().map_or("", |_| " drained")))
+        .map(|r| {
+            format!(
+                "{} {}{}",
+                r.id,
+                r.health.word(),
+                r.drain.as_ref().map_or("", |_| " drained")
+            )
+        })
         .collect();
-    let alerts: Vec<String> =
-        firing(world).map(|(key, a)| format!("{:?} {}", a.severity, sanitize(key, CELL))).collect();
+    let alerts: Vec<String> = firing(world)
+        .map(|(key, a)| format!("{:?} {}", a.severity, sanitize(key, CELL)))
+        .collect();
     let operation = world
         .running_operation()
         .map(|o| format!("; {} {}", o.plan.request.target.kind().word(), o.state.word()))
         .unwrap_or_default();
-    let alerts = if alerts.is_empty() { "no alerts".to_owned() } else { alerts.join(", ") };
-    format!("{}; writer {}; {alerts}{operation}", regions.join(", "), writers(world))
+    let alerts = if alerts.is_empty() {
+        "no alerts".to_owned()
+    } else {
+        alerts.join(", ")
+    };
+    format!(
+        "{}; writer {}; {alerts}{operation}",
+        regions.join(", "),
+        writers(world)
+    )
 }
 
 fn kind(world: &World) -> &'static str {
@@ -85,10 +103,18 @@ fn writers(world: &World) -> String {
     let names: Vec<&str> = world
         .regions
         .values()
-        .filter(|r| r.postgres.fresh(now).is_some_and(|p| p.role == PostgresRole::Writer))
+        .filter(|r| {
+            r.postgres
+                .fresh(now)
+                .is_some_and(|p| p.role == PostgresRole::Writer)
+        })
         .map(|r| r.id.as_str())
         .collect();
-    if names.is_empty() { "none seen".to_owned() } else { names.join(" AND ") }
+    if names.is_empty() {
+        "none seen".to_owned()
+    } else {
+        names.join(" AND ")
+    }
 }
 
 fn firing(world: &World) -> impl Iterator<Item = (&String, &Alert)> {
@@ -99,7 +125,12 @@ fn firing(world: &World) -> impl Iterator<Item = (&String, &Alert)> {
 pub fn regions(world: &World) -> String {
     let now = world.head.at;
     let rows: Vec<[String; 8]> = world.regions.values().map(|r| region_row(r, now)).collect();
-    columns(["REGION", "ROLE", "HEALTH", "WEIGHT", "REQ/S", "SESSIONS", "POSTGRES", "WHY"], &rows)
+    columns(
+        [
+            "REGION", "ROLE", "HEALTH", "WEIGHT", "REQ/S", "SESSIONS", "POSTGRES", "WHY",
+        ],
+        &rows,
+    )
 }
 
 fn region_row(region: &Region, now: Timestamp) -> [String; 8] {
@@ -113,7 +144,10 @@ fn region_row(region: &Region, now: Timestamp) -> [String; 8] {
         cell(&region.traffic, now, |t| t.sessions.to_string()),
         cell(&region.postgres, now, |p| match p.role {
             PostgresRole::Writer => "writer".to_owned(),
-            PostgresRole::Replica => p.replication_state.clone().unwrap_or_else(|| "replica".to_owned()),
+            PostgresRole::Replica => p
+                .replication_state
+                .clone()
+                .unwrap_or_else(|| "replica".to_owned()),
             PostgresRole::Neither => p.state.clone(),
         }),
         sanitize(&region.reasons.join("; "), 100),
@@ -162,13 +196,19 @@ pub fn slis(world: &World) -> String {
                 s.sli.name().to_owned(),
                 cell(&s.value, now, |v| value(s, *v)),
                 value(s, s.objective.bound),
-                s.value.fresh(now).map_or("-", |v| if s.objective.met_by(*v) { "met" } else { "MISSED" }).to_owned(),
+                s.value
+                    .fresh(now)
+                    .map_or("-", |v| if s.objective.met_by(*v) { "met" } else { "MISSED" })
+                    .to_owned(),
                 s.burn_rate.map_or_else(|| "-".to_owned(), |b| format!("{b:.1}")),
                 format!("{} in {} s", s.samples, s.window_seconds),
             ]
         })
         .collect();
-    columns(["REGION", "INDICATOR", "VALUE", "OBJECTIVE", "", "BURN", "SAMPLES"], &rows)
+    columns(
+        ["REGION", "INDICATOR", "VALUE", "OBJECTIVE", "", "BURN", "SAMPLES"],
+        &rows,
+    )
 }
 
 fn value(reading: &SliReading, value: f64) -> String {
@@ -200,7 +240,9 @@ pub fn alerts(world: &World) -> String {
                 age(a.since, world.head.at),
                 sanitize(key, 80),
                 sanitize(&a.summary, 80),
-                a.acknowledged.as_ref().map_or_else(String::new, |k| format!("by {}", sanitize(&k.by, 20))),
+                a.acknowledged
+                    .as_ref()
+                    .map_or_else(String::new, |k| format!("by {}", sanitize(&k.by, 20))),
             ]
         })
         .collect();

@@ -32,7 +32,10 @@ fn line<const N: usize>(text: &mut String, cells: &[String; N], widths: &[usize;
 mod tests {
     #[test]
     fn columns_line_up() {
-        let rows = [["a".to_owned(), "bb".to_owned()], ["ccc".to_owned(), "d".to_owned()]];
+        let rows = [
+            ["a".to_owned(), "bb".to_owned()],
+            ["ccc".to_owned(), "d".to_owned()],
+        ];
         assert_eq!(super::columns(["X", "Y"], &rows), "X    Y\na    bb\nccc  d\n");
     }
 }
