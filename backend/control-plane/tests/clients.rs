@@ -6,7 +6,7 @@
     clippy::indexing_slicing
 )]
 
-mod support;
+mod servers;
 
 use aisoc_control_plane::clients::haproxy::{HaproxyClient, HaproxyError, ServerState, Stat, StatKind};
 use aisoc_control_plane::clients::patroni::{PatroniClient, PatroniError};
@@ -15,8 +15,8 @@ use aisoc_control_plane::clients::supervisor::{SupervisorClient, SupervisorError
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use servers::{Haproxy, Postgres, free_port, http};
 use std::time::{Duration, Instant};
-use support::{Haproxy, Postgres, free_port, http};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -6,7 +6,7 @@
     clippy::indexing_slicing
 )]
 
-mod support;
+mod servers;
 
 use aisoc_control_plane::alerts::Alerts;
 use aisoc_control_plane::operations::Operations;
