@@ -195,9 +195,11 @@ impl SliWindows {
             .iter()
             // Lag to a region is reported by the ingest of every region.
             .filter(|((of, _), _)| of == region || sli == SliId::EventIngestionLagP99)
-            .filter(|((_, from), _)| from == service)
+            .filter(|((_, from), _)| speaks_for(from, service))
             .map(|(_, at)| *at)
             .max();
+        // An indicator without an instrument is not waited for here.
+        let heard = heard.filter(|_| Source::of_sli(sli).is_some());
         match (heard, value) {
             (None, _) => Observed::absent(Absence::NotYet, source, self.stale_after_ms),
             (Some(at), Some(value)) => Observed::known(value, at, source, self.stale_after_ms),
@@ -228,6 +230,12 @@ impl SliWindows {
 
 fn positive(allowed: f64) -> Option<f64> {
     (allowed > 0.0).then_some(allowed)
+}
+
+/// Whether exports of `sender` are about `service`: a process may run all of them.
+fn speaks_for(sender: &str, service: &str) -> bool {
+    let sender = plain_service(sender);
+    service == "all" || sender == "all" || sender == service
 }
 
 /// `api` of `aisoc-api`, as thresholds name services.

@@ -3,7 +3,7 @@
 use super::otlp::{self, Point, Sender, Temporality};
 use super::stream::{self, Interval, Outcome, Streams};
 use super::window::{Requests, Window};
-use super::{SliWindows, Source, plain_service};
+use super::{SliWindows, Source, plain_service, speaks_for};
 use crate::metrics::attribute;
 use aisoc_model::RegionId;
 use jiff::Timestamp;
@@ -75,8 +75,8 @@ impl SliWindows {
         let wanted = self
             .targets
             .get(&source.sli())
-            .map(|target| target.service.as_str());
-        if wanted.is_some_and(|wanted| wanted != "all" && wanted != plain_service(sender.service)) {
+            .map_or("all", |target| target.service.as_str());
+        if !speaks_for(sender.service, wanted) {
             return;
         }
         let destination = otlp::text(point.attributes, attribute::DESTINATION);

@@ -228,6 +228,21 @@ fn other_services_do_not_count_as_api() {
 }
 
 #[test]
+fn one_process_may_run_all_services() {
+    let mut windows = windows();
+    let data = histogram(DELTA, vec![point(&[0.02], 0, 2, vec![])]);
+    windows.record_otlp(
+        &export("aisoc-all", "us-east-1", vec![(name::HTTP_REQUEST, data)]),
+        second(2),
+    );
+    let reading = read(&windows, SliId::HttpRequestDurationP99, 2);
+    assert_eq!(
+        (reading.samples, reading.value.freshness(second(2)).word()),
+        (1, "fresh")
+    );
+}
+
+#[test]
 fn repeated_and_late_exports() {
     let mut windows = windows();
     let first = http(200, &[0.02; 5], 0, 2);
