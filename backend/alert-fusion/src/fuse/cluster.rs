@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 pub struct Cluster {
     /// Ids of its alerts.
     pub alerts: BTreeSet<String>,
+    /// Alerts of the incident that are persisted but not held in memory any more.
+    forgotten: usize,
     /// Entities of its alerts.
     pub entities: BTreeSet<Entity>,
     /// Time it spans.
@@ -28,6 +30,7 @@ impl Cluster {
     pub fn new(alert: &str, span: Span, entities: &[Entity]) -> Self {
         Self {
             alerts: BTreeSet::from([alert.to_owned()]),
+            forgotten: 0,
             entities: entities.iter().cloned().collect(),
             span,
             root: (span.start, alert.to_owned()),
@@ -56,12 +59,28 @@ impl Cluster {
         self.root.clone()
     }
 
+    /// Alerts of the incident, held or not.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.alerts.len() + self.forgotten
+    }
+
+    /// The incident has so many alerts in all.
+    pub fn set_size(&mut self, size: usize) {
+        self.forgotten = size.saturating_sub(self.alerts.len());
+    }
+
+    /// No longer holds an alert.
+    pub fn forget(&mut self, alert: &str) {
+        self.forgotten += usize::from(self.alerts.remove(alert));
+    }
+
     /// Whether an alert still fits.
     #[must_use]
     pub fn has_room(&self, span: Span, entities: &[Entity], limits: &Limits) -> bool {
         let covered = self.span.cover(span);
         let new_entities = entities.iter().filter(|e| !self.entities.contains(e)).count();
-        self.alerts.len() < limits.incident_alerts
+        self.size() < limits.incident_alerts
             && self.entities.len() + new_entities <= limits.incident_entities
             && covered.end.duration_since(covered.start) <= limits.incident_span
     }
@@ -70,7 +89,7 @@ impl Cluster {
     #[must_use]
     pub fn can_merge(&self, other: &Self, limits: &Limits) -> bool {
         let covered = self.span.cover(other.span);
-        self.alerts.len() + other.alerts.len() <= limits.incident_alerts
+        self.size() + other.size() <= limits.incident_alerts
             && self.entities.union(&other.entities).count() <= limits.incident_entities
             && covered.end.duration_since(covered.start) <= limits.incident_span
     }
@@ -90,6 +109,7 @@ impl Cluster {
     /// Takes in all of another cluster. Returns the id that thereby goes out of use.
     pub fn absorb(&mut self, other: Self) -> Option<String> {
         self.alerts.extend(other.alerts);
+        self.forgotten += other.forgotten;
         self.entities.extend(other.entities);
         self.span = self.span.cover(other.span);
         if other.root < self.root {

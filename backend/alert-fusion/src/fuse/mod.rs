@@ -106,6 +106,13 @@ impl Fusion {
             .restore(alert);
     }
 
+    /// Takes back an incident that was persisted before, after its alerts: it may have more of them than came back.
+    pub fn restore_incident(&mut self, incident: &Incident) {
+        if let Some(state) = self.tenants.get_mut(&incident.tenant) {
+            state.restore_incident(incident);
+        }
+    }
+
     /// Says whether this region persists a tenant's alerts. What was restored is persisted already, therefore
     /// this is said after restoring, without anything to hand out.
     pub fn set_home(&mut self, tenant: &str, is_home: bool) {

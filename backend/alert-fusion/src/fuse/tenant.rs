@@ -263,6 +263,14 @@ impl TenantState {
         self.alerts.insert(held.alert.id.clone(), held);
     }
 
+    /// Takes back what is known about an incident beyond its restored alerts.
+    pub fn restore_incident(&mut self, incident: &Incident) {
+        let known = |cluster: &&mut Cluster| cluster.published.as_ref() == Some(&incident.id);
+        if let Some(cluster) = self.clusters.values_mut().find(known) {
+            cluster.set_size(usize::try_from(incident.alert_count).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Hands out what has changed, if this region is the tenant's home.
     pub fn take_changes(&mut self, out: &mut Changes) {
         let clusters = std::mem::take(&mut self.changed_clusters);
@@ -334,11 +342,11 @@ impl TenantState {
         Some(Incident {
             id: cluster.incident_id(),
             tenant: self.tenant.clone(),
-            title: title(worst, cluster.alerts.len(), risk.escalated()),
+            title: title(worst, cluster.size(), risk.escalated()),
             status: OPEN.to_owned(),
             score: risk.score,
             tactics: risk.tactics,
-            alert_count: u64::try_from(cluster.alerts.len()).unwrap_or(u64::MAX),
+            alert_count: u64::try_from(cluster.size()).unwrap_or(u64::MAX),
             first_seen: cluster.span.start,
             last_seen: cluster.span.end,
         })
@@ -361,7 +369,7 @@ impl TenantState {
             if let Some(held) = self.alerts.remove(&id)
                 && let Some(cluster) = self.clusters.get_mut(&held.cluster)
             {
-                cluster.alerts.remove(&id);
+                cluster.forget(&id);
             }
         }
         self.clusters.retain(|_, cluster| !cluster.alerts.is_empty());

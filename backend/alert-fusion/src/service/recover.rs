@@ -40,6 +40,9 @@ impl Service {
             for alert in alerts {
                 state.restore(alert);
             }
+            for incident in fusion::recent_incidents(&self.database, &tenant.id, since).await? {
+                state.restore_incident(&incident);
+            }
             state.set_home(&tenant.id, tenant.home_region == self.region);
         }
         let mut announcements = Announcements::default();
