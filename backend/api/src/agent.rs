@@ -177,7 +177,9 @@ mod tests {
     #[case::recovers(&[2.4, 2.4, 2.4, 2.4, 2.4, 0.1], "up\n")]
     fn five_in_a_row(#[case] checks: &[f64], #[case] answer: &str) {
         let mut rule = rule();
-        checks.iter().for_each(|p99| rule.check(Some(*p99)));
+        for p99 in checks {
+            rule.check(Some(*p99));
+        }
         assert_eq!(agent_answer(&rule, false), answer);
         assert!(agent_answer(&rule, true).starts_with("down#shutting"));
     }

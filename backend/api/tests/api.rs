@@ -487,7 +487,7 @@ async fn leaves_in_order() {
     let server = Postgres::start();
     seed(&dsn(&[&server])).await;
     let api = Api::start(dsn(&[&server]), |config| {
-        config.inject_latency = Duration::from_millis(1_500)
+        config.inject_latency = Duration::from_millis(1_500);
     });
     api.ready().await;
     let url = format!("http://{}", api.config.listen);
@@ -519,7 +519,7 @@ async fn leaves_in_order() {
 async fn bad_settings_end_in_words() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let api = Api::start("postgres://aisoc@h/d".into(), |config| {
-        config.listen = taken.local_addr().unwrap()
+        config.listen = taken.local_addr().unwrap();
     });
     let error = format!("{:#}", api.served.await.unwrap().unwrap_err());
     assert!(

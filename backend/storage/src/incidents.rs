@@ -96,7 +96,7 @@ pub async fn get(database: &Database, tenant: &str, id: &str) -> Result<Option<I
             alerts: rows.iter().map(alerts::alert).collect::<sqlx::Result<_>>()?,
         }))
     };
-    database.read_latest("read an incident", ask).await
+    database.read("read an incident", ask).await
 }
 
 /// A tenant's incidents that changed since `since`, oldest change first, at most `limit`.

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use support::{Redis, free_port};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 async fn load(cache: &Cache, key: &str, value: Option<&str>, loads: &AtomicU32) -> Option<String> {
     let source = || async {

@@ -192,7 +192,7 @@ async fn filters_and_surroundings() {
             "acme",
             &about,
             noon() + SignedDuration::from_mins(7),
-            Duration::from_secs(180),
+            Duration::from_mins(3),
             100,
         )
         .await
@@ -205,7 +205,7 @@ async fn filters_and_surroundings() {
     );
     let nobody = Entities::default();
     let none = store
-        .around_entity("acme", &nobody, noon(), Duration::from_secs(3600), 100)
+        .around_entity("acme", &nobody, noon(), Duration::from_hours(1), 100)
         .await
         .unwrap();
     assert!(none.is_empty(), "no entity, no neighbours");

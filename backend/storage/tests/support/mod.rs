@@ -191,7 +191,9 @@ impl Drop for Postgres {
             let backends = children_of(self.child.id());
             self.signal("KILL");
             // Frozen backends do not notice that their parent is gone.
-            backends.into_iter().for_each(|pid| signal(pid, "KILL"));
+            for pid in backends {
+                signal(pid, "KILL");
+            }
             let _ = self.child.wait();
         }
     }
