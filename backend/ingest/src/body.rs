@@ -1,13 +1,16 @@
 //! Reads a request's body within its bounds, also when it is compressed.
 
 use crate::answer::Refusal;
-use axum::body::Body;
+use axum::body::BodyDataStream;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures::StreamExt;
 use std::io::Read;
 use std::time::Duration;
+
+/// Bytes and time that the rest of a refused body may take.
+const DRAIN: (usize, Duration) = (64 << 20, Duration::from_secs(5));
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +78,8 @@ pub fn announced(headers: &HeaderMap, limit: usize) -> Result<Option<usize>, Ref
 ///
 /// # Errors
 /// 413 over the limit, 408 when it does not arrive within `time`, 400 when the connection breaks.
-pub async fn read(body: Body, limit: usize, time: Duration) -> Result<Bytes, Refusal> {
+pub async fn read(stream: &mut BodyDataStream, limit: usize, time: Duration) -> Result<Bytes, Refusal> {
     let collect = async {
-        let mut stream = body.into_data_stream();
         let mut whole = BytesMut::new();
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|error| {
@@ -103,6 +105,22 @@ pub async fn read(body: Body, limit: usize, time: Duration) -> Result<Bytes, Ref
             "send smaller batches",
         ))
     })
+}
+
+/// Takes the rest of a refused body off the connection, within bounds. A client that is still sending when
+/// the connection closes sees a broken pipe instead of the answer that says what is wrong.
+pub async fn drain(stream: &mut BodyDataStream) {
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(chunk)) = stream.next().await {
+            bytes += chunk.len();
+            if bytes > DRAIN.0 {
+                return;
+            }
+        }
+    };
+    // What is longer or slower than this has to live with the broken connection.
+    let _ = tokio::time::timeout(DRAIN.1, rest).await;
 }
 
 /// Undoes the compression; a small body that unpacks to a huge one is refused like a huge one.
@@ -135,6 +153,7 @@ pub fn decode(body: Bytes, encoding: Encoding, limit: usize) -> Result<Bytes, Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use std::io::Write;
@@ -156,16 +175,22 @@ mod tests {
         assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     }
 
+    fn stream(body: impl Into<Body>) -> BodyDataStream {
+        body.into().into_data_stream()
+    }
+
     #[tokio::test]
-    async fn a_body_over_the_limit_is_refused() {
-        let refused = read(Body::from(vec![0; 11]), 10, Duration::from_secs(1))
-            .await
-            .unwrap_err();
+    async fn a_body_over_the_limit_is_refused_and_drained() {
+        let chunks =
+            futures::stream::iter((0..9).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"xxx"))));
+        let mut body = stream(Body::from_stream(chunks));
+        let refused = read(&mut body, 10, Duration::from_secs(1)).await.unwrap_err();
         assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+        drain(&mut body).await;
+        assert!(body.next().await.is_none());
+        let mut exact = stream("0123456789");
         assert_eq!(
-            read(Body::from("0123456789"), 10, Duration::from_secs(1))
-                .await
-                .unwrap(),
+            read(&mut exact, 10, Duration::from_secs(1)).await.unwrap(),
             "0123456789"
         );
     }
@@ -173,7 +198,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_never_comes_is_given_up() {
         let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
-        let refused = read(never, 10, Duration::from_millis(10)).await.unwrap_err();
+        let refused = read(&mut stream(never), 10, Duration::from_millis(10))
+            .await
+            .unwrap_err();
         assert_eq!(refused.status, StatusCode::REQUEST_TIMEOUT);
     }
 }

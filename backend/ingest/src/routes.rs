@@ -12,7 +12,7 @@ use aisoc_model::text::sanitize;
 use aisoc_telemetry::probe::{self, Readiness};
 use aisoc_telemetry::{metrics, propagation};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -140,12 +140,14 @@ async fn ingest(
     let span = tracing::info_span!("ingest", %request_id, tenant = tracing::field::Empty);
     propagation::set_parent(&span, headers.get("traceparent").and_then(|v| v.to_str().ok()));
     let named = named.map(|Query(source)| source).unwrap_or_default();
-    let outcome = take(&context, named, &headers, body, request_id.clone())
+    let mut body = body.into_data_stream();
+    let outcome = take(&context, named, &headers, &mut body, request_id.clone())
         .instrument(span.clone())
         .await;
     let mut response = match outcome {
         Ok(answer) => answer.into_response(),
         Err(refusal) => {
+            body::drain(&mut body).await;
             span.in_scope(|| {
                 let (status, code, message) = (refusal.status.as_u16(), refusal.code, &refusal.message);
                 tracing::warn!(status, code, message, "a request was refused");
@@ -163,7 +165,7 @@ async fn take(
     context: &Context,
     named: Source,
     headers: &HeaderMap,
-    body: Body,
+    stream: &mut BodyDataStream,
     request_id: String,
 ) -> Result<Answer, Refusal> {
     if !context.inject_latency.is_zero() {
@@ -175,7 +177,7 @@ async fn take(
     let (layout, encoding) = (Layout::of(headers)?, Encoding::of(headers)?);
     let announced = body::announced(headers, limits.body_bytes)?;
     let _room = context.room(announced, encoding).await?;
-    let body = body::read(body, limits.body_bytes, limits.body_time).await?;
+    let body = body::read(stream, limits.body_bytes, limits.body_time).await?;
     let parse = move || -> Result<(Source, Vec<Item>), Refusal> {
         let plain = body::decode(body, encoding, limits.body_bytes)?;
         envelope::parse(&plain, layout, named, limits.events)
