@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Tries at a batch whose ingest does not answer or answers that it is broken.
@@ -94,6 +95,8 @@ pub(super) struct Sender {
     url: Url,
     token: String,
     connector: String,
+    /// Whether it ever answered: one that never did is a wrong address, not worth waiting for.
+    reached: AtomicBool,
 }
 
 impl Sender {
@@ -117,6 +120,7 @@ impl Sender {
             url: parsed.join("/v1/ingest").context("the ingest's URL")?,
             token: token.to_owned(),
             connector: connector.to_owned(),
+            reached: AtomicBool::new(false),
         })
     }
 
@@ -164,12 +168,18 @@ impl Sender {
             .body(body)
             .send()
             .await;
+        if sent.is_ok() {
+            self.reached.store(true, Ordering::Relaxed);
+        }
         match sent {
             Ok(response) if response.status().is_success() => match response.json().await {
                 Ok(receipt) => Next::Done(receipt),
                 Err(error) => Next::Again(Fault::Unknown(chain(&error))),
             },
             Ok(response) => answered(response).await,
+            Err(error) if error.is_connect() && !self.reached.load(Ordering::Relaxed) => {
+                Next::Stop(Fault::Unreachable(chain(&error)))
+            }
             Err(error) if error.is_connect() => Next::Again(Fault::Unreachable(chain(&error))),
             Err(error) => Next::Again(Fault::Unknown(chain(&error))),
         }

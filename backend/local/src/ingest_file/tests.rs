@@ -155,6 +155,21 @@ async fn a_wrong_token_is_said_to_be_one() {
 }
 
 #[tokio::test]
+async fn an_address_where_nothing_listens_is_given_up_at_once() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let dir = tempfile::tempdir().unwrap();
+    let began = std::time::Instant::now();
+    let totals = send_file(args(dir.path(), b"{}\n", &url, "right")).await.unwrap();
+    assert_eq!(
+        (totals.outcome, totals.outcome.exit_code()),
+        (Outcome::Unreachable, 3)
+    );
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
 async fn what_cannot_work_is_said_before_anything_is_sent() {
     let dir = tempfile::tempdir().unwrap();
     let good = args(dir.path(), b"{}\n", "http://127.0.0.1:1", "right");
