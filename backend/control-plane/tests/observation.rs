@@ -24,7 +24,7 @@ use servers::{Haproxy, Postgres, Server, directory, free_port, http, redis, writ
 use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -42,12 +42,20 @@ async fn api() -> (u16, Arc<AtomicU16>) {
     (http(Router::new().route("/api/health", health)).await, status)
 }
 
-async fn patroni(role: &'static str) -> u16 {
-    let body = format!(
-        r#"{{"state":"running","role":"{role}","timeline":1,"server_version":150018,
+/// A Patroni that tells of a running server until it is told that the server is gone.
+async fn patroni(role: &'static str, gone: Arc<AtomicBool>) -> u16 {
+    let status = get(move || async move {
+        let state = if gone.load(Ordering::Relaxed) {
+            "stopped"
+        } else {
+            "running"
+        };
+        format!(
+            r#"{{"state":"{state}","role":"{role}","timeline":1,"server_version":150018,
             "patroni":{{"version":"3.0.2","scope":"aisoc"}}}}"#
-    );
-    http(Router::new().route("/patroni", get(move || async move { body }))).await
+        )
+    });
+    http(Router::new().route("/patroni", status)).await
 }
 
 async fn supervisor() -> u16 {
@@ -90,6 +98,7 @@ struct Lab {
     redis: Vec<(u16, Server, TempDir)>,
     haproxy: Haproxy,
     api: Vec<Arc<AtomicU16>>,
+    postgres_gone: Arc<AtomicBool>,
     consoles: u16,
     probes: u16,
     shutdown: CancellationToken,
@@ -111,6 +120,7 @@ async fn lab() -> Lab {
         .map(|(r, a)| (format!("{r}a"), a.0))
         .collect();
     let haproxy = Haproxy::start(&servers).await;
+    let postgres_gone = Arc::new(AtomicBool::new(false));
     let (consoles, otlp, probes) = (free_port(), free_port(), free_port());
     let tokens = write(&dir.path().join("tokens"), "op operator ann\n");
     let internal = write(&dir.path().join("internal"), "internal\n");
@@ -158,7 +168,7 @@ async fn lab() -> Lab {
             bus_url = "http://127.0.0.1:{bus}"
             release = "r-{id}"
             "#,
-            patroni = patroni(patroni_role).await,
+            patroni = patroni(patroni_role, postgres_gone.clone()).await,
             address = postgres.address(),
         )
         .unwrap();
@@ -176,6 +186,7 @@ async fn lab() -> Lab {
         replica,
         redis: vec![leader, follower],
         haproxy,
+        postgres_gone,
         api: apis.into_iter().map(|(_, status)| status).collect(),
         consoles,
         probes,
@@ -217,7 +228,8 @@ impl Console {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(25);
         while !wanted(&self.world) {
             let Ok(update) = tokio::time::timeout_at(deadline, self.stream.next()).await else {
-                panic!("never seen: {what}; the last frame: {:#?}", self.world);
+                let frame = serde_json::to_string(&self.world).unwrap();
+                panic!("never seen: {what}; the last frame: {frame}");
             };
             match update.unwrap().unwrap() {
                 Update::Snapshot(world) => self.world = *world,
@@ -372,6 +384,7 @@ async fn a_control_plane_sees_what_is() {
             role(w, 1) == Some(PostgresRole::Writer) && fires(w, "AiSOCTwoWriters")
         })
         .await;
+    lab.postgres_gone.store(true, Ordering::Relaxed);
     lab.writer.server.kill();
     lab.replica.server.kill();
     console.until("no writer", |w| fires(w, "AiSOCNoWriter")).await;

@@ -172,12 +172,17 @@ fn database(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
     if member.paused {
         findings.push((Health::Degraded, "Patroni is in maintenance mode".to_owned()));
     }
-    let link = facts.links.iter().find(|l| l.kind == LinkKind::Postgres);
-    if let Some(link) = link
-        && let Some(state) = link.state.fresh(now)
-        && state != "streaming"
-    {
-        findings.push((Health::Degraded, format!("PostgreSQL replica {state}")));
+    // The writer's own region has no such link.
+    let Some(link) = facts.links.iter().find(|l| l.kind == LinkKind::Postgres) else {
+        return;
+    };
+    match link.state.fresh(now) {
+        Some(state) if state != "streaming" => {
+            findings.push((Health::Degraded, format!("PostgreSQL replica {state}")));
+        }
+        _ => {
+            part("PostgreSQL lag", &link.lag_seconds, now, findings);
+        }
     }
 }
 
@@ -188,7 +193,7 @@ fn part<T>(name: &str, observed: &Observed<T>, now: Timestamp, findings: &mut Fi
         Freshness::Fresh(_) => return true,
         Freshness::NotConfigured | Freshness::NoTraffic => {}
         Freshness::Lost(_, _, why) => {
-            findings.push((Health::Degraded, format!("{name} does not answer: {why}")));
+            findings.push((Health::Degraded, format!("{name} is lost: {why}")));
         }
         Freshness::Stale(_, age) => {
             findings.push((Health::Unknown, format!("{name} last seen {} s ago", age / 1_000)));

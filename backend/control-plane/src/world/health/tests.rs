@@ -44,7 +44,7 @@ fn set_api(region: &mut Region, health: [Option<(u16, u32, u32)>; 2]) {
 #[case::never_looked_at_the_balancer(|r: &mut Region| r.traffic = Observed::not_yet("haproxy"),
     Health::Unknown, &["load balancer: not observed yet"])]
 #[case::redis_refuses(|r: &mut Region| r.redis.fail("connection refused"),
-    Health::Degraded, &["Redis does not answer: connection refused"])]
+    Health::Degraded, &["Redis is lost: connection refused"])]
 #[case::redis_never_answered(|r: &mut Region| { r.redis = Observed::not_yet("redis"); r.redis.fail("refused") },
     Health::Unknown, &["Redis: refused"])]
 #[case::bus_stale(|r: &mut Region| r.bus.observed_at = Some(example::before(60)),
