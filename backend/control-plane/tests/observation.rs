@@ -264,11 +264,8 @@ fn fires(world: &World, rule: &str) -> bool {
         .any(|a| a.rule == rule && a.state == aisoc_model::alert::AlertState::Firing)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_control_plane_sees_what_is() {
-    let mut lab = lab().await;
-    let mut console = Console::open(lab.consoles).await;
-
+/// Everything is there, healthy, and idle is no lag.
+async fn well(lab: &Lab, console: &mut Console) {
     console
         .until("two healthy regions", |w| {
             (0..2).all(|at| region(w, at).is_some_and(|r| r.health == Health::Healthy))
@@ -305,7 +302,10 @@ async fn a_control_plane_sees_what_is() {
         link(&console.world, LinkKind::Postgres).unwrap().lag_amount.value,
         Some(0)
     );
+}
 
+/// A replica that stops replaying is late.
+async fn lag(lab: &Lab, console: &mut Console) {
     // A replica that stops replaying is late, and its lag grows with time and bytes.
     lab.replica.sql("SELECT pg_wal_replay_pause()");
     lab.writer
@@ -323,7 +323,10 @@ async fn a_control_plane_sees_what_is() {
             link(w, LinkKind::Postgres).is_some_and(|l| l.lag_seconds.value == Some(0.0))
         })
         .await;
+}
 
+/// A frozen server delays nobody.
+async fn frozen(lab: &Lab, console: &mut Console) {
     // A frozen server delays nobody else: the other sources stay fresh all the while.
     lab.replica.server.freeze();
     console
@@ -348,7 +351,10 @@ async fn a_control_plane_sees_what_is() {
             region(w, 1).is_some_and(|r| r.health == Health::Healthy)
         })
         .await;
+}
 
+/// The spec's rule, the alert, and the load balancer's own check.
+async fn removal(lab: &Lab, console: &mut Console) {
     // The spec's rule takes a region out after three failed checks, and the alert says so.
     lab.api[1].store(503, Ordering::Relaxed);
     console
@@ -368,7 +374,10 @@ async fn a_control_plane_sees_what_is() {
         .await;
     lab.api[1].store(200, Ordering::Relaxed);
     console.until("resolved", |w| !fires(w, "AiSOCRegionDown")).await;
+}
 
+/// Redis, the writers, the load balancer go.
+async fn losses(lab: &mut Lab, console: &mut Console) {
     // A broken Redis replica.
     lab.redis[0].1.kill();
     console
@@ -396,6 +405,17 @@ async fn a_control_plane_sees_what_is() {
             region(w, 0).is_some_and(|r| r.traffic.fresh(w.head.at).is_none())
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_control_plane_sees_what_is() {
+    let mut lab = lab().await;
+    let mut console = Console::open(lab.consoles).await;
+    well(&lab, &mut console).await;
+    lag(&lab, &mut console).await;
+    frozen(&lab, &mut console).await;
+    removal(&lab, &mut console).await;
+    losses(&mut lab, &mut console).await;
 
     lab.shutdown.cancel();
     let end = tokio::time::timeout(Duration::from_secs(8), async {

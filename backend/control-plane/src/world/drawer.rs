@@ -177,7 +177,7 @@ mod tests {
         drawer.draw();
         assert_eq!(frames.latest().head.seq, 1);
         // Time alone makes everything stale, and that is a change.
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         drawer.draw();
         assert_eq!(frames.latest().head.seq, 2);
         assert!(frames.latest().regions.values().all(|r| !r.reasons.is_empty()));

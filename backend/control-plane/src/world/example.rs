@@ -15,6 +15,7 @@ use aisoc_model::topology::{EnvironmentKind, Topology};
 use aisoc_model::world::{Head, World};
 use jiff::{Timestamp, ToSpan};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 pub(crate) fn now() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
@@ -69,7 +70,8 @@ pub(crate) fn topology() -> Topology {
         ("eu-west-1", "secondary"),
         ("ap-southeast-1", "dr-only"),
     ] {
-        text.push_str(&format!(
+        write!(
+            text,
             r#"
         [[regions]]
         id = "{id}"
@@ -86,7 +88,8 @@ pub(crate) fn topology() -> Topology {
             {{ instance = "api-b", zone = "{id}b", server = "{id}b", url = "http://127.0.0.1:1" }},
         ]
         "#
-        ));
+        )
+        .unwrap();
     }
     Topology::parse(&text).unwrap()
 }

@@ -150,10 +150,9 @@ mod tests {
         let mut seen = example::seen(&topology, now).regions.remove(&region.id).unwrap();
         let mut status = example::patroni("master", "running", 100);
         match patroni {
-            See::Writer => {}
+            See::Writer | See::Silent => {}
             See::Replica => status = example::patroni("replica", "running", 100),
             See::Starting => status = example::patroni("replica", "starting", 100),
-            See::Silent => {}
         }
         if matches!(patroni, See::Starting) {
             status.xlog = None;

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+use std::fmt::Write;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -277,7 +278,7 @@ impl Haproxy {
             socket.display()
         );
         for (name, port) in servers {
-            config.push_str(&format!(" server {name} 127.0.0.1:{port} weight 100 check\n"));
+            writeln!(config, " server {name} 127.0.0.1:{port} weight 100 check").unwrap();
         }
         let file = dir.path().join("haproxy.cfg");
         std::fs::write(&file, config).unwrap();
