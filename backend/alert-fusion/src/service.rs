@@ -14,35 +14,33 @@
 //! answer to a commit may have been lost.
 
 mod announce;
+mod position;
 mod recover;
 
 use crate::detect::Detector;
 use crate::fuse::{Changes, Fusion, Limits};
 use crate::retry::until_done;
-use aisoc_bus::{Bus, BusError, Fetched, Record};
+use aisoc_bus::{Bus, BusError, Fetched};
 use aisoc_model::clock::millis_between;
 use aisoc_model::event::{EventRecord, topic};
 use aisoc_model::{Clock, RegionId};
 use aisoc_storage::Database;
+use aisoc_storage::database::Connection;
 use aisoc_storage::fusion::{self, FusionBatch};
 use aisoc_telemetry::metrics::{self, name};
 use aisoc_telemetry::probe::Readiness;
 use aisoc_telemetry::propagation;
 use announce::Announcements;
+use position::Position;
+use recover::Recovered;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The consumer group.
 pub const GROUP: &str = "alert-fusion";
 const BATCH: usize = 1_000;
-/// An idle service asks twice a minute.
-const LONG_POLL: Duration = Duration::from_secs(30);
-/// The offset is stored with every alert; without alerts so often, while there are events. A crash repeats that
-/// much detection, which changes nothing.
-const OFFSET_INTERVAL: Duration = Duration::from_secs(1);
 const BUS: &str = "bus";
 const DATABASE: &str = "database";
 
@@ -66,76 +64,49 @@ pub struct Service {
     pub inject_latency: Duration,
 }
 
-/// Where the service is in the log.
-struct Position {
-    /// Next record to read.
-    next: u64,
-    /// What PostgreSQL knows.
-    stored: u64,
-    /// When it got to know.
-    stored_at: Instant,
-    /// What the bus knows.
-    committed: u64,
-}
-
-impl Position {
-    /// How long a fetch may wait: until the offset wants to be stored, else long.
-    fn patience(&self) -> Duration {
-        if self.next > self.stored {
-            OFFSET_INTERVAL.saturating_sub(self.stored_at.elapsed())
-        } else {
-            LONG_POLL
-        }
-    }
-}
-
 impl Service {
     /// Works until `shutdown`; a batch that was begun is finished.
     pub async fn run(&self, shutdown: &CancellationToken) {
         self.readiness
             .set(DATABASE, Some("starting: reading recent alerts".to_owned()));
-        let Some((mut state, next, announcements)) = self.recover(shutdown).await else {
+        let Some(Recovered {
+            mut state,
+            next,
+            mut announcements,
+        }) = self.recover(shutdown).await
+        else {
             return;
         };
-        let mut announcements = announcements;
-        let mut at = Position {
-            next,
-            stored: next,
-            stored_at: Instant::now(),
-            committed: 0,
-        };
+        let mut at = Position::new(next);
         tracing::info!(next, alerts = state.held(), "correlating");
         while !shutdown.is_cancelled() {
-            let wait = at.patience();
+            let (wait, tell) = (at.patience(), at.wants_telling());
             // Announcements and the bus's copy of the offset go beside the fetch, off the way of the next events.
-            let (_, (), fetched) = tokio::join!(
+            let (_, told, fetched) = tokio::join!(
                 announcements.send(self, shutdown),
-                self.commit_on_bus(&mut at.committed, at.stored),
+                self.tell_bus(tell, at.stored),
                 self.fetch(at.next, wait, shutdown)
             );
-            let outcome = match fetched {
-                Some(Ok(fetched)) if fetched.records.is_empty() => self.store_offset(&mut at, shutdown).await,
+            if tell {
+                at.told(told);
+            }
+            let done = match fetched {
                 Some(Ok(fetched)) => {
                     self.work(&mut state, &mut announcements, &mut at, fetched, shutdown)
                         .await
                 }
-                Some(Err(end)) => {
-                    tracing::warn!(next = at.next, end, "the bus begins anew: reading from its start");
-                    at.next = 0;
-                    Some(())
-                }
-                None => None,
+                Some(Err(end)) => self.begin_anew(&mut at, end, shutdown).await,
+                None => break,
             };
-            if outcome.is_none() {
-                break;
+            if done.is_none() {
+                // The position is past what could not be persisted, so it must not be stored; a start repeats it.
+                return;
             }
         }
         // What cannot be done now, because a neighbour is away, the next start does.
         announcements.send(self, shutdown).await;
-        if at.next > at.stored {
-            self.store_offset(&mut at, shutdown).await;
-        }
-        self.commit_on_bus(&mut at.committed, at.stored).await;
+        self.store_offset(&mut at, shutdown).await;
+        self.tell_bus(at.stored > at.told, at.stored).await;
     }
 
     /// The next records; `Err` with the topic's end when the offset is of another bus.
@@ -181,13 +152,13 @@ impl Service {
             }
         }
         let changes = state.take_changes();
-        if changes.is_empty() {
-            if at.stored_at.elapsed() >= OFFSET_INTERVAL {
-                self.store_offset(at, shutdown).await?;
-            }
-            return Some(());
+        if !changes.is_empty() {
+            return self.persist(state, announcements, at, changes, shutdown).await;
         }
-        self.persist(state, announcements, at, changes, shutdown).await
+        if at.wants_storing() {
+            self.store_offset(at, shutdown).await?;
+        }
+        Some(())
     }
 
     async fn persist(
@@ -230,11 +201,11 @@ impl Service {
                 .into_iter()
                 .filter(|alert| fresh.contains(&alert.id) || persisted.new_alert_ids.contains(&alert.id)),
         );
-        at.stored = at.next;
-        at.stored_at = Instant::now();
+        at.stored();
         if failed.into_inner() {
             // The writer was away. A replica that took over may lack what the old writer had acknowledged.
             state.hand_out_again();
+            at.hurry();
         }
         Some(())
     }
@@ -250,21 +221,42 @@ impl Service {
             };
             let store = || fusion::persist(&self.database, &batch);
             until_done(DATABASE, &self.readiness, shutdown, store).await?;
-            at.stored = at.next;
+            at.stored();
         }
-        at.stored_at = Instant::now();
         Some(())
     }
 
-    async fn commit_on_bus(&self, committed: &mut u64, stored: u64) {
-        if *committed < stored {
-            match self.bus.commit(GROUP, topic::ENRICHED_EVENTS, stored).await {
-                Ok(()) => *committed = stored,
-                // The next one commits more, and nothing is lost by committing late.
-                Err(error) => tracing::warn!(%error, stored, "the bus does not know the offset yet"),
-            }
+    /// Tells the bus the stored offset. One that it does not get is covered by the next.
+    async fn tell_bus(&self, due: bool, stored: u64) -> bool {
+        if !due {
+            return false;
         }
+        let told = self.bus.commit(GROUP, topic::ENRICHED_EVENTS, stored).await;
+        told.inspect_err(|error| tracing::warn!(%error, stored, "the bus does not know the offset yet"))
+            .is_ok()
     }
+
+    /// The bus has less than was read: it is another one. The stored offset means nothing on it.
+    async fn begin_anew(&self, at: &mut Position, end: u64, shutdown: &CancellationToken) -> Option<()> {
+        tracing::warn!(next = at.next, end, "the bus begins anew: reading from its start");
+        let forget = || forget_offset(&self.database, self.region.as_str());
+        until_done(DATABASE, &self.readiness, shutdown, forget).await?;
+        *at = Position::new(0);
+        Some(())
+    }
+}
+
+async fn forget_offset(database: &Database, region: &str) -> aisoc_storage::Result<()> {
+    let forget = async |mut connection: Connection| {
+        sqlx::query("DELETE FROM consumer_offsets WHERE group_name = $1 AND region = $2 AND topic = $3")
+            .bind(GROUP)
+            .bind(region)
+            .bind(topic::ENRICHED_EVENTS)
+            .execute(&mut *connection)
+            .await
+    };
+    database.write("forget the offset of another bus", forget).await?;
+    Ok(())
 }
 
 /// Spans from here to the commit, for alerts of sampled traces; the agents continue below them.
@@ -286,26 +278,4 @@ fn continue_traces(changes: &mut Changes) -> Vec<tracing::Span> {
         spans.push(span);
     }
     spans
-}
-
-/// A record of the alerts topic.
-fn announcement(alert: &aisoc_model::event::SecurityAlert, at: jiff::Timestamp) -> Option<Record> {
-    let entity = [&alert.entities.host, &alert.entities.user, &alert.entities.ip]
-        .into_iter()
-        .flatten()
-        .next()
-        .map_or("-", String::as_str);
-    // The key only groups; a host name of any length must not make a record that the bus refuses.
-    let key: String = format!("{}|{entity}", alert.tenant).chars().take(100).collect();
-    match serde_json::to_vec(alert) {
-        Ok(payload) => Some(Record {
-            key,
-            payload: payload.into(),
-            at,
-        }),
-        Err(error) => {
-            tracing::error!(alert = %alert.id, %error, "an alert cannot be written as JSON: not announced");
-            None
-        }
-    }
 }

@@ -155,7 +155,7 @@ async fn offset(database: &Database, region: &str) -> u64 {
 async fn run_until(service: &Service, region: &str, end: u64) {
     let shutdown = CancellationToken::new();
     let watch = async {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         while offset(&service.database, region).await < end {
             assert!(
                 tokio::time::Instant::now() < deadline,
@@ -238,6 +238,52 @@ async fn with_the_database_away_it_waits_and_then_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ended_while_the_database_is_away_it_does_not_skip_what_it_could_not_persist() {
+    const EVENTS: usize = 900;
+    let mut server = Postgres::start();
+    let database = database(&server).await;
+    let dir = tempfile::tempdir().unwrap();
+    let bus = bus(dir.path());
+    let first = service(HOME, &bus, &database);
+    let shutdown = CancellationToken::new();
+    let story = async {
+        wait_for("it is ready", || async { first.readiness.is_ready() }).await;
+        server.kill();
+        append(&bus, events(EVENTS)).await;
+        wait_for("it says what is wrong", || async { !first.readiness.is_ready() }).await;
+        shutdown.cancel();
+        server.restart(None);
+    };
+    tokio::join!(first.run(&shutdown), story);
+    run_until(&service(HOME, &bus, &database), HOME, EVENTS as u64).await;
+    assert_complete(&persisted(&database).await, &announced(&bus).await, EVENTS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bus_that_was_lost_is_read_from_its_start() {
+    let server = Postgres::start();
+    let database = database(&server).await;
+    let dir = tempfile::tempdir().unwrap();
+    let old = bus(&dir.path().join("old"));
+    append(&old, events(900)).await;
+    run_until(&service(HOME, &old, &database), HOME, 900).await;
+    let new = bus(&dir.path().join("new"));
+    append(&new, events(300)).await;
+    let shutdown = CancellationToken::new();
+    let service = service(HOME, &new, &database);
+    let watch = async {
+        wait_for("the new bus is read", || async {
+            offset(&database, HOME).await == 300
+        })
+        .await;
+        shutdown.cancel();
+    };
+    tokio::join!(service.run(&shutdown), watch);
+    // The events of both were the same ones: the alerts know them.
+    assert_complete(&persisted(&database).await, &announced(&old).await, 900);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_region_correlates_and_only_the_home_region_persists() {
     const EVENTS: usize = 900;
     let server = Postgres::start();
@@ -264,7 +310,7 @@ async fn every_region_correlates_and_only_the_home_region_persists() {
 }
 
 async fn wait_for<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     while !condition().await {
         assert!(
             tokio::time::Instant::now() < deadline,
@@ -272,4 +318,60 @@ async fn wait_for<F: Future<Output = bool>>(what: &str, mut condition: impl FnMu
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Measures acceptance -> begin of the committing transaction, of this service alone: `cargo test -p aisoc-alert-fusion --test persistence -- \
+/// --ignored --nocapture measure`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn measure() {
+    let server = Postgres::start();
+    let database = database(&server).await;
+    for rate in [100usize, 1_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let bus = bus(dir.path());
+        let region = format!("measure-{rate}");
+        let mut service = service(HOME, &bus, &database);
+        service.region = region.parse().unwrap();
+        let shutdown = CancellationToken::new();
+        let count = rate * 10;
+        let send = async {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1) / u32::try_from(rate).unwrap());
+            for mut record in events(count) {
+                ticks.tick().await;
+                let mut event: EventRecord = serde_json::from_slice(&record.payload).unwrap();
+                event.received_at = Timestamp::now();
+                event.home_region = region.parse().unwrap();
+                record.payload = serde_json::to_vec(&event).unwrap().into();
+                bus.append(topic::ENRICHED_EVENTS, vec![record], None)
+                    .await
+                    .unwrap();
+            }
+            wait_for("all is read", || async {
+                offset(&database, &region).await >= count as u64
+            })
+            .await;
+            shutdown.cancel();
+        };
+        let busy = cpu_seconds();
+        tokio::join!(service.run(&shutdown), send);
+        println!(
+            "{rate} ev/s: {:.0} us CPU an event (sender, bus and service)",
+            (cpu_seconds() - busy) * 1e6 / count as f64
+        );
+        let server_side = server.sql(
+            "aisoc",
+            "SELECT count(*), round(1000 * percentile_cont(0.5) WITHIN GROUP (ORDER BY l)), \
+             round(1000 * percentile_cont(0.99) WITHIN GROUP (ORDER BY l)) FROM (SELECT \
+             extract(epoch FROM created_at - received_at) AS l FROM alerts WHERE received_at > now() - interval '1 hour') x",
+        );
+        println!("alerts, p50 ms, p99 ms: {server_side}");
+        server.sql("aisoc", "DELETE FROM alerts");
+    }
+}
+
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
 }

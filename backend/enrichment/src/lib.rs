@@ -87,3 +87,15 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let (served, ()) = tokio::join!(probes.into_future(), service.run(&shutdown));
     served.context("the probe server failed")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The binary runs every service as a task of its own.
+    #[test]
+    fn can_be_spawned() {
+        fn spawnable<F: Future + Send + 'static>(_: impl Fn(Config, CancellationToken) -> F) {}
+        spawnable(run);
+    }
+}

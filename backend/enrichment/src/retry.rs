@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Repeats `op` with growing pauses until it succeeds, and tells `readiness` meanwhile what is wrong. `None` when
 /// `shutdown` came first.
-pub(crate) async fn until_done<T, E: Display>(
+pub(crate) async fn until_done<T, E: Display, F: Future<Output = Result<T, E>>>(
     part: &'static str,
     readiness: &Readiness,
     shutdown: &CancellationToken,
-    mut op: impl AsyncFnMut() -> Result<T, E>,
+    mut op: impl FnMut() -> F,
 ) -> Option<T> {
     let mut pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
@@ -53,10 +53,10 @@ mod tests {
     #[tokio::test]
     async fn repeats_until_it_works_and_says_so() {
         let (readiness, shutdown) = (Readiness::new(), CancellationToken::new());
-        let mut left = 3;
-        let done = until_done("bus", &readiness, &shutdown, async || {
-            left -= 1;
-            if left > 0 { Err("away") } else { Ok(7) }
+        let left = std::cell::Cell::new(3);
+        let done = until_done("bus", &readiness, &shutdown, || async {
+            left.set(left.get() - 1);
+            if left.get() > 0 { Err("away") } else { Ok(7) }
         });
         assert_eq!(done.await, Some(7));
         assert!(readiness.is_ready());
@@ -66,7 +66,7 @@ mod tests {
     async fn ends_at_shutdown_and_stays_unready() {
         let (readiness, shutdown) = (Readiness::new(), CancellationToken::new());
         shutdown.cancel();
-        let done = until_done("bus", &readiness, &shutdown, async || Err::<(), _>("away"));
+        let done = until_done("bus", &readiness, &shutdown, || async { Err::<(), _>("away") });
         assert_eq!(done.await, None);
         assert_eq!(readiness.problems(), [("bus", "away".to_owned())]);
     }

@@ -14,6 +14,7 @@ use aisoc_telemetry::metrics::{self, name};
 use aisoc_telemetry::probe::Readiness;
 use aisoc_telemetry::propagation;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The consumer group, and the origin of what it appends.
@@ -21,6 +22,8 @@ pub const GROUP: &str = "enrichment";
 const BATCH: usize = 500;
 /// An idle service asks twice a minute.
 const LONG_POLL: Duration = Duration::from_secs(30);
+/// A commit costs the bus a write to its disk. A crash repeats that much work, of which nothing is doubled.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
 const BUS: &str = "bus";
 const STORE: &str = "event store";
 
@@ -54,7 +57,7 @@ impl Service {
     /// Works until `shutdown`; a batch that was begun is finished.
     pub async fn run(&self, shutdown: &CancellationToken) {
         self.readiness.set(BUS, Some("starting".to_owned()));
-        let committed = until_done(BUS, &self.readiness, shutdown, async || {
+        let committed = until_done(BUS, &self.readiness, shutdown, || async {
             self.bus.committed(GROUP, topic::RAW_EVENTS).await
         });
         let Some(committed) = committed.await else {
@@ -62,12 +65,18 @@ impl Service {
         };
         let mut next = committed.unwrap_or(0);
         let mut to_commit = None;
+        let mut committed_at = Instant::now();
         tracing::info!(next, "reading raw events");
         while !shutdown.is_cancelled() {
-            // The commit of the batch before runs beside the next fetch, off the way of the events.
-            let commit = self.commit(&mut to_commit);
-            let fetch = self.fetch(next, shutdown);
-            let ((), fetched) = tokio::join!(commit, fetch);
+            if to_commit.is_some() && committed_at.elapsed() >= COMMIT_INTERVAL {
+                self.commit(&mut to_commit).await;
+                committed_at = Instant::now();
+            }
+            let wait = match to_commit {
+                Some(_) => COMMIT_INTERVAL.saturating_sub(committed_at.elapsed()),
+                None => LONG_POLL,
+            };
+            let fetched = self.fetch(next, wait, shutdown).await;
             match fetched {
                 Some(Ok(fetched)) if fetched.records.is_empty() => {}
                 Some(Ok(fetched)) => {
@@ -93,9 +102,14 @@ impl Service {
     }
 
     /// The next records; `Err` with the topic's end when the offset is of another bus.
-    async fn fetch(&self, next: u64, shutdown: &CancellationToken) -> Option<Result<Fetched, u64>> {
-        let fetch = until_done(BUS, &self.readiness, shutdown, async || {
-            match self.bus.fetch(topic::RAW_EVENTS, next, BATCH, LONG_POLL).await {
+    async fn fetch(
+        &self,
+        next: u64,
+        wait: Duration,
+        shutdown: &CancellationToken,
+    ) -> Option<Result<Fetched, u64>> {
+        let fetch = until_done(BUS, &self.readiness, shutdown, || async {
+            match self.bus.fetch(topic::RAW_EVENTS, next, BATCH, wait).await {
                 Err(BusError::BeyondEnd { end, .. }) => Ok(Err(end)),
                 other => other.map(Ok),
             }
@@ -168,7 +182,7 @@ impl Service {
             if own.is_empty() {
                 return Some(());
             }
-            let insert = async || self.store.insert(&own).await;
+            let insert = || self.store.insert(&own);
             let stored = until_done(STORE, &self.readiness, shutdown, insert).await?;
             metrics::count(name::EVENTS_STORED, stored);
             Some(())
@@ -199,7 +213,7 @@ impl Service {
         if records.is_empty() {
             return Some(());
         }
-        let append = async || {
+        let append = || async {
             let numbering = Sequenced {
                 origin: GROUP.to_owned(),
                 sequences: sequences.clone(),

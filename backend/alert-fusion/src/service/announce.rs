@@ -1,9 +1,10 @@
 //! Alerts on their way to the agents.
 
-use super::{BUS, Service, announcement};
+use super::{BUS, Service};
 use crate::retry::until_done;
 use aisoc_bus::Record;
 use aisoc_model::event::{SecurityAlert, topic};
+use jiff::Timestamp;
 use std::collections::VecDeque;
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +31,34 @@ impl Announcements {
                 .waiting
                 .iter()
                 .take(CHUNK)
-                .filter_map(|alert| announcement(alert, now))
+                .filter_map(|alert| record(alert, now))
                 .collect();
             let append = || service.bus.append(topic::ALERTS, chunk.clone(), None);
             until_done(BUS, &service.readiness, shutdown, append).await?;
             self.waiting.drain(..CHUNK.min(self.waiting.len()));
         }
         Some(())
+    }
+}
+
+fn record(alert: &SecurityAlert, at: Timestamp) -> Option<Record> {
+    let entities = &alert.entities;
+    let entity = entities
+        .host
+        .as_ref()
+        .or(entities.user.as_ref())
+        .or(entities.ip.as_ref());
+    let key = format!("{}|{}", alert.tenant, entity.map_or("-", String::as_str));
+    match serde_json::to_vec(alert) {
+        Ok(payload) => Some(Record {
+            // The key only groups; a host name of any length must not make a record that the bus refuses.
+            key: key.chars().take(100).collect(),
+            payload: payload.into(),
+            at,
+        }),
+        Err(error) => {
+            tracing::error!(alert = %alert.id, %error, "an alert cannot be written as JSON: not announced");
+            None
+        }
     }
 }

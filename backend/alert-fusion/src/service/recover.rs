@@ -15,25 +15,66 @@ const HORIZON: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// and then their records are still on the bus.
 const REANNOUNCED: u32 = 2_000;
 
+/// Tries to read offset and alerts of the same moment, while another instance of a rollout writes.
+const TRIES: usize = 20;
+
+/// The state at a start.
+pub(super) struct Recovered {
+    /// Alerts and incidents.
+    pub(super) state: Fusion,
+    /// Next record to read.
+    pub(super) next: u64,
+    /// Alerts that may not have been announced.
+    pub(super) announcements: Announcements,
+}
+
 impl Service {
-    /// Reads back alerts, offset, and the alerts that may not have been announced.
-    pub(super) async fn recover(&self, shutdown: &CancellationToken) -> Option<(Fusion, u64, Announcements)> {
+    /// Reads it back, waiting for the database if need be.
+    pub(super) async fn recover(&self, shutdown: &CancellationToken) -> Option<Recovered> {
         let read = || self.read_back();
         until_done(DATABASE, &self.readiness, shutdown, read).await
     }
 
-    async fn read_back(&self) -> aisoc_storage::Result<(Fusion, u64, Announcements)> {
+    async fn read_back(&self) -> aisoc_storage::Result<Recovered> {
+        let mut next = self.stored_offset().await?;
+        let mut state = self.read_alerts().await?;
+        // Alerts that are newer than the offset would count the events between the two again.
+        for _ in 0..TRIES {
+            let later = self.stored_offset().await?;
+            if later == next {
+                break;
+            }
+            next = later;
+            state = self.read_alerts().await?;
+        }
         let now = self.clock.now();
-        // The offset first: alerts that another instance adds meanwhile are then repeated, not left out.
-        let next = fusion::next_offset(
+        let silent = alerts::without_investigation(&self.database, &self.region, now, REANNOUNCED).await?;
+        if !silent.is_empty() {
+            tracing::info!(alerts = silent.len(), "without investigation: announced again");
+        }
+        let mut announcements = Announcements::default();
+        announcements.add(silent.into_iter());
+        Ok(Recovered {
+            state,
+            next: next.unwrap_or(0),
+            announcements,
+        })
+    }
+
+    async fn stored_offset(&self) -> aisoc_storage::Result<Option<u64>> {
+        fusion::next_offset(
             &self.database,
             GROUP,
             self.region.as_str(),
             topic::ENRICHED_EVENTS,
         )
-        .await?;
-        let mut state = Fusion::new(self.region.clone(), self.detector.clone(), self.limits.clone());
+        .await
+    }
+
+    async fn read_alerts(&self) -> aisoc_storage::Result<Fusion> {
+        let now = self.clock.now();
         let since = now.saturating_sub(HORIZON).unwrap_or(now);
+        let mut state = Fusion::new(self.region.clone(), self.detector.clone(), self.limits.clone());
         for tenant in tenants::list(&self.database).await? {
             let mut alerts = fusion::recent_alerts(&self.database, &tenant.id, since).await?;
             alerts.sort_by(|a, b| (a.first_seen, &a.id).cmp(&(b.first_seen, &b.id)));
@@ -45,12 +86,6 @@ impl Service {
             }
             state.set_home(&tenant.id, tenant.home_region == self.region);
         }
-        let mut announcements = Announcements::default();
-        let silent = alerts::without_investigation(&self.database, &self.region, now, REANNOUNCED).await?;
-        if !silent.is_empty() {
-            tracing::info!(alerts = silent.len(), "without investigation: announced again");
-        }
-        announcements.add(silent.into_iter());
-        Ok((state, next.unwrap_or(0), announcements))
+        Ok(state)
     }
 }

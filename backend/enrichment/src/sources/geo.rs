@@ -157,9 +157,9 @@ mod tests {
         let mut out = Vec::new();
         let length = u8::try_from(value.len()).unwrap();
         if length < 29 {
-            out.push(2 << 5 | length);
+            out.push((2 << 5) + length);
         } else {
-            out.extend([2 << 5 | 29, length - 29]);
+            out.extend([(2 << 5) + 29, length - 29]);
         }
         out.extend(value.as_bytes());
         out
@@ -168,13 +168,13 @@ mod tests {
     fn number(kind: u8, value: u32) -> Vec<u8> {
         let bytes = value.to_be_bytes();
         let bytes = if kind == 5 { &bytes[2..] } else { &bytes[..] };
-        let mut out = vec![kind << 5 | u8::try_from(bytes.len()).unwrap()];
+        let mut out = vec![(kind << 5) + u8::try_from(bytes.len()).unwrap()];
         out.extend(bytes);
         out
     }
 
     fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
-        let mut out = vec![7 << 5 | u8::try_from(entries.len()).unwrap()];
+        let mut out = vec![(7 << 5) + u8::try_from(entries.len()).unwrap()];
         for (key, value) in entries {
             out.extend(text(key));
             out.extend(value);

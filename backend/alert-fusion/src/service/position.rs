@@ -1,0 +1,99 @@
+//! Where the service is in the log, and who has to be told.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An idle service asks twice a minute.
+const LONG_POLL: Duration = Duration::from_secs(30);
+/// The offset is stored with every alert; without alerts so often, while there are events. The bus is told so often.
+/// A crash repeats that much detection, which changes nothing.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where the service is in the log.
+pub(super) struct Position {
+    /// Next record to read.
+    pub(super) next: u64,
+    /// What PostgreSQL knows.
+    pub(super) stored: u64,
+    /// What the bus knows.
+    pub(super) told: u64,
+    stored_at: Instant,
+    told_at: Instant,
+    hurry: bool,
+}
+
+impl Position {
+    pub(super) fn new(next: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            next,
+            stored: next,
+            told: 0,
+            stored_at: now,
+            told_at: now,
+            hurry: false,
+        }
+    }
+
+    /// How long a fetch may wait: until something is to be done, else long.
+    pub(super) fn patience(&mut self) -> Duration {
+        let due = |at: Instant| INTERVAL.saturating_sub(at.elapsed());
+        if std::mem::take(&mut self.hurry) {
+            Duration::ZERO
+        } else if self.next > self.stored {
+            due(self.stored_at)
+        } else if self.stored > self.told {
+            due(self.told_at)
+        } else {
+            LONG_POLL
+        }
+    }
+
+    /// Something is to be persisted although no event may come.
+    pub(super) fn hurry(&mut self) {
+        self.hurry = true;
+    }
+
+    pub(super) fn wants_storing(&self) -> bool {
+        self.next > self.stored && self.stored_at.elapsed() >= INTERVAL
+    }
+
+    pub(super) fn wants_telling(&self) -> bool {
+        self.stored > self.told && self.told_at.elapsed() >= INTERVAL
+    }
+
+    /// PostgreSQL knows how far it is read.
+    pub(super) fn stored(&mut self) {
+        self.stored = self.next;
+        self.stored_at = Instant::now();
+    }
+
+    /// The bus was told what is stored, and heard it or not.
+    pub(super) fn told(&mut self, heard: bool) {
+        if heard {
+            self.told = self.stored;
+        }
+        self.told_at = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_long_only_when_everybody_knows() {
+        let mut at = Position::new(7);
+        assert!(at.patience() <= INTERVAL, "the bus does not know yet");
+        at.told(false);
+        assert!(at.patience() <= INTERVAL);
+        at.told(true);
+        assert_eq!(at.patience(), LONG_POLL);
+        at.next = 8;
+        assert!(at.patience() <= INTERVAL);
+        at.stored();
+        at.told(true);
+        at.hurry();
+        assert_eq!((at.patience(), at.patience()), (Duration::ZERO, LONG_POLL));
+    }
+}
