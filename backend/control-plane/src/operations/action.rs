@@ -170,14 +170,13 @@ impl Action {
             | Self::AwaitIdle { .. }
             | Self::Prove { .. }
             | Self::Switchover { .. } => OnFailure::Undo,
-            Self::SetCheck { .. } => OnFailure::GoOn,
+            // The change itself has happened and stands; a person needs the next operation, not a held one.
+            Self::SetCheck { .. } | Self::ApiHealth { .. } | Self::Recovered { .. } => OnFailure::GoOn,
             Self::FirstWrite { .. }
             | Self::OldWriterRefused { .. }
-            | Self::ApiHealth { .. }
             | Self::Redundancy { .. }
             | Self::RollBack { .. }
-            | Self::Rollout { .. }
-            | Self::Recovered { .. } => OnFailure::Hold,
+            | Self::Rollout { .. } => OnFailure::Hold,
         }
     }
 

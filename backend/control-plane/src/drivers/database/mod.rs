@@ -2,6 +2,7 @@
 
 pub mod patroni;
 pub mod probe;
+mod sql;
 
 use aisoc_model::RegionId;
 use futures::future::BoxFuture;

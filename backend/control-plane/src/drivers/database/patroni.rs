@@ -3,40 +3,35 @@
 
 use crate::clients::patroni::{MemberStatus, PatroniClient, PatroniError, SwitchoverAnswer};
 use crate::clients::postgres::{MemberDatabase, PostgresError};
-use crate::drivers::database::probe::{Probe, TABLE};
+use crate::drivers::database::probe::Probe;
+use crate::drivers::database::sql;
 use crate::drivers::database::{
-    Answer, Canary, DatabaseDriver, Evidence, Member, PatroniView, Receiver, Seen, ServerView, Stance,
-    StandbyRow, WriteAnswer,
+    Answer, Canary, DatabaseDriver, Evidence, Member, PatroniView, Seen, ServerView, Stance, StandbyRow,
+    WriteAnswer,
 };
 use aisoc_model::topology::Topology;
 use aisoc_model::{Clock, RegionId};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join, join_all};
-use sqlx::Row;
-use sqlx::postgres::PgRow;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A refusal has to come within a second: a frozen member takes half of it, a lost canary the other half.
 const SQL_TIMEOUT: Duration = Duration::from_millis(500);
-const CANARY_PATIENCE: Duration = Duration::from_millis(450);
 const REST_TIMEOUT: Duration = Duration::from_millis(900);
 /// Table creation waits for a disk.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 
-const VIEW: &str = "SELECT s.recovering, \
-    (CASE WHEN s.recovering THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn)::bigint, \
-    c.system_identifier::text, r.pid IS NOT NULL, r.status, r.received_tli \
-    FROM (SELECT pg_is_in_recovery() AS recovering) s CROSS JOIN pg_control_system() c \
-    LEFT JOIN pg_stat_wal_receiver r ON true";
-/// Transactional, so that the commit flushes it: a canary must be as durable as an acknowledged write.
-const EMIT: &str = "SELECT pg_logical_emit_message(true, 'aisoc', 'evidence')::text";
-const POSITION: &str = "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint";
-const TABLE_EXISTS: &str = "SELECT to_regclass('aisoc_operations.canaries') IS NOT NULL";
-const CREATE: &str = "CREATE SCHEMA IF NOT EXISTS aisoc_operations; \
-    CREATE TABLE IF NOT EXISTS aisoc_operations.canaries \
-    (operation text NOT NULL, n bigint NOT NULL, PRIMARY KEY (operation, n))";
+/// When the leader is woken after a request that another member has taken: early for a quick store, again for a
+/// slow one.
+const NUDGES: [Duration; 4] = [
+    Duration::from_millis(40),
+    Duration::from_millis(120),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+];
 
 /// The members of one Patroni cluster, one for each region.
 pub struct PatroniDriver {
@@ -87,7 +82,7 @@ impl PatroniDriver {
     }
 
     async fn view(&self, seat: &Seat) -> Seen<ServerView> {
-        self.seen(view(&seat.server).await.map_err(|e| e.to_string()))
+        self.seen(sql::view(&seat.server).await.map_err(|e| e.to_string()))
     }
 
     async fn rest_view(&self, seat: &Seat) -> Seen<PatroniView> {
@@ -156,7 +151,7 @@ impl PatroniDriver {
             return (self.seen(Err(why.clone())), self.seen(Err(why)));
         };
         let standbys = async {
-            let rows = standbys(&writer.server).await;
+            let rows = sql::standbys(&writer.server).await;
             self.seen(rows)
         };
         let canary = async {
@@ -164,7 +159,7 @@ impl PatroniDriver {
                 .get(to)
                 .is_some_and(|s| matches!(&s.what, Ok(v) if v.in_recovery));
             let canary = if follows {
-                canary(&writer.patient, &candidate.server).await
+                sql::canary(&writer.patient, &candidate.server).await
             } else {
                 Err("not sent: the candidate's server does not answer as a replica".to_owned())
             };
@@ -179,12 +174,23 @@ impl PatroniDriver {
             .ok_or_else(|| format!("region {region} has no database member"))
     }
 
+    /// Asks one member. Only observation tells what came of it.
     async fn ask_switchover(&self, ask: &RegionId, from: &str, to: &str) -> Answer {
         let seat = match self.seat(ask) {
             Ok(seat) => seat,
             Err(why) => return Answer::NotAsked(why),
         };
-        match seat.rest.switchover(from, to).await {
+        // A member that survives takes the request; it does not tell the leader, which else looks for it once in
+        // `loop_wait` (10 s) only.
+        let leader = self
+            .seats
+            .values()
+            .find(|s| s.member == from && s.member != seat.member);
+        let answer = tokio::select! {
+            answer = seat.rest.switchover(from, to) => answer,
+            never = nudge(leader) => match never {},
+        };
+        match answer {
             Ok(SwitchoverAnswer::Switched { to }) => Answer::Switched(to),
             Ok(SwitchoverAnswer::SwitchedInstead { to, instead_of }) => {
                 Answer::Unknown(format!("Patroni switched to {to} instead of {instead_of}"))
@@ -224,7 +230,7 @@ impl DatabaseDriver for PatroniDriver {
                 Ok(seat) => seat,
                 Err(why) => return Stance::Unknown(why),
             };
-            match view(&seat.server).await {
+            match sql::view(&seat.server).await {
                 Ok(view) if view.in_recovery => Stance::Follows,
                 Ok(_) => Stance::Writes,
                 Err(e @ PostgresError::Unreachable { .. }) => Stance::Away(e.to_string()),
@@ -242,7 +248,7 @@ impl DatabaseDriver for PatroniDriver {
             };
             // Negative numbers are outside the probe's: they are never looked for.
             let n = self.clock.now().as_microsecond().saturating_neg();
-            match write(&seat.server, operation, n).await {
+            match sql::write(&seat.server, operation, n).await {
                 Ok(()) => WriteAnswer::Acknowledged,
                 Err(PostgresError::ReadOnly { why, .. }) => WriteAnswer::ReadOnly(why),
                 Err(e @ PostgresError::Unreachable { .. }) => WriteAnswer::Away(e.to_string()),
@@ -253,7 +259,7 @@ impl DatabaseDriver for PatroniDriver {
     }
 
     fn standbys<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<Vec<StandbyRow>, String>> {
-        async move { standbys(&self.seat(region)?.server).await }.boxed()
+        async move { sql::standbys(&self.seat(region)?.server).await }.boxed()
     }
 
     fn canaries<'a>(
@@ -261,41 +267,11 @@ impl DatabaseDriver for PatroniDriver {
         region: &'a RegionId,
         operation: &'a str,
     ) -> BoxFuture<'a, Result<Vec<u64>, String>> {
-        async move {
-            let server = &self.seat(region)?.patient;
-            let operation = operation.to_owned();
-            let rows = server.with("reading the canaries", move |connection| {
-                Box::pin(async move {
-                    sqlx::query_scalar::<_, i64>(
-                        "SELECT n FROM aisoc_operations.canaries WHERE operation = $1 AND n > 0",
-                    )
-                    .bind(operation)
-                    .fetch_all(connection)
-                    .await
-                })
-            });
-            let rows = rows.await.map_err(|e| e.to_string())?;
-            Ok(rows.into_iter().map(i64::unsigned_abs).collect())
-        }
-        .boxed()
+        async move { sql::canaries(&self.seat(region)?.patient, operation).await }.boxed()
     }
 
     fn forget<'a>(&'a self, region: &'a RegionId, operation: &'a str) -> BoxFuture<'a, Result<(), String>> {
-        async move {
-            let server = &self.seat(region)?.patient;
-            let operation = operation.to_owned();
-            let removed = server.with("removing the canaries", move |connection| {
-                Box::pin(async move {
-                    sqlx::query("DELETE FROM aisoc_operations.canaries WHERE operation = $1")
-                        .bind(operation)
-                        .execute(connection)
-                        .await
-                        .map(|_| ())
-                })
-            });
-            removed.await.map_err(|e| e.to_string())
-        }
-        .boxed()
+        async move { sql::forget(&self.seat(region)?.patient, operation).await }.boxed()
     }
 
     fn fork<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<Option<u64>, String>> {
@@ -312,26 +288,7 @@ impl DatabaseDriver for PatroniDriver {
     }
 
     fn prepare<'a>(&'a self, writer: &'a RegionId) -> BoxFuture<'a, Result<(), String>> {
-        async move {
-            let server = &self.seat(writer)?.patient;
-            let prepared = server.with("creating the table of canaries", |connection| {
-                Box::pin(async move {
-                    if !sqlx::query_scalar::<_, bool>(TABLE_EXISTS)
-                        .fetch_one(&mut *connection)
-                        .await?
-                    {
-                        sqlx::raw_sql(CREATE).execute(connection).await?;
-                    }
-                    Ok(())
-                })
-            });
-            prepared.await.map_err(|e| {
-                format!(
-                    "{e}; the control plane's database user needs {TABLE}: grant it CREATE on the database"
-                )
-            })
-        }
-        .boxed()
+        async move { sql::prepare(&self.seat(writer)?.patient).await }.boxed()
     }
 
     fn probe(&self, operation: &str) -> Arc<Probe> {
@@ -341,30 +298,6 @@ impl DatabaseDriver for PatroniDriver {
         });
         Arc::new(Probe::start(operation, servers.collect(), self.clock.as_ref()))
     }
-}
-
-async fn view(server: &MemberDatabase) -> Result<ServerView, PostgresError> {
-    server
-        .with("reading its role and position", |connection| {
-            Box::pin(async move { server_view(&sqlx::query(VIEW).fetch_one(connection).await?) })
-        })
-        .await
-}
-
-fn server_view(row: &PgRow) -> Result<ServerView, sqlx::Error> {
-    let receiving: bool = row.try_get(3)?;
-    let receiver = Receiver {
-        status: row.try_get(4)?,
-        timeline: row
-            .try_get::<Option<i32>, _>(5)?
-            .map(|t| u64::from(t.unsigned_abs())),
-    };
-    Ok(ServerView {
-        in_recovery: row.try_get(0)?,
-        lsn: row.try_get::<Option<i64>, _>(1)?.unwrap_or(0).unsigned_abs(),
-        system_identifier: row.try_get(2)?,
-        receiver: receiving.then_some(receiver),
-    })
 }
 
 fn patroni_view(status: MemberStatus) -> PatroniView {
@@ -380,53 +313,16 @@ fn patroni_view(status: MemberStatus) -> PatroniView {
     }
 }
 
-async fn standbys(server: &MemberDatabase) -> Result<Vec<StandbyRow>, String> {
-    let rows = server.standbys().await.map_err(|e| e.to_string())?;
-    let row = |s: crate::clients::postgres::Standby| StandbyRow {
-        name: s.application_name,
-        state: s.state,
-        replay_lsn: s.replay_lsn,
-    };
-    Ok(rows.into_iter().map(row).collect())
-}
-
-/// Writes a mark and waits until the candidate has replayed it.
-async fn canary(writer: &MemberDatabase, candidate: &MemberDatabase) -> Result<Canary, String> {
-    let began = Instant::now();
-    let lsn = writer.with("writing a canary", |connection| {
-        Box::pin(async move {
-            sqlx::query(EMIT).execute(&mut *connection).await?;
-            sqlx::query_scalar::<_, i64>(POSITION).fetch_one(connection).await
-        })
-    });
-    let lsn = lsn.await.map_err(|e| e.to_string())?.unsigned_abs();
-    let mut replayed;
-    loop {
-        replayed = view(candidate).await.map_err(|e| e.to_string())?.lsn;
-        if replayed >= lsn || began.elapsed() > CANARY_PATIENCE {
-            break;
+/// Wakes a Patroni without changing anything: removing a key that is not there.
+async fn nudge(leader: Option<&Seat>) -> Infallible {
+    if let Some(leader) = leader {
+        for pause in NUDGES {
+            tokio::time::sleep(pause).await;
+            let nothing = serde_json::json!({ "aisoc_wake_up": null });
+            if let Err(e) = leader.rest.patch_config(&nothing).await {
+                tracing::debug!(error = %e, "the leader could not be woken");
+            }
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    Ok(Canary {
-        lsn,
-        replayed,
-        after_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-    })
-}
-
-async fn write(server: &MemberDatabase, operation: &str, n: i64) -> Result<(), PostgresError> {
-    let operation = operation.to_owned();
-    server
-        .with("writing a canary row", move |connection| {
-            Box::pin(async move {
-                sqlx::query("INSERT INTO aisoc_operations.canaries (operation, n) VALUES ($1, $2)")
-                    .bind(operation)
-                    .bind(n)
-                    .execute(connection)
-                    .await
-                    .map(|_| ())
-            })
-        })
-        .await
+    std::future::pending().await
 }

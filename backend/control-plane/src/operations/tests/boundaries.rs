@@ -324,7 +324,12 @@ async fn a_failover_killed_anywhere_ends_the_same() {
         assert_eq!(effects, Vec::<String>::new());
     }
     // Behind the point of no return a failure is held, and a person retries.
-    enumerate(&prepared, Script::FailOnce("api-health"), OperationState::Done).await;
+    enumerate(
+        &prepared,
+        Script::FailOnce("old-writer-refused"),
+        OperationState::Done,
+    )
+    .await;
     // Lost writes cannot be retried away: it goes on, and ends as failed.
     enumerate(&prepared, Script::Refuse("set-check"), OperationState::Failed).await;
 }
@@ -337,7 +342,7 @@ async fn a_rollback_killed_anywhere_ends_the_same() {
     };
     let prepared = plan(target, &facts(at(0)));
     enumerate(&prepared, Script::Good, OperationState::Done).await;
-    enumerate(&prepared, Script::FailOnce("recovered"), OperationState::Done).await;
+    enumerate(&prepared, Script::FailOnce("roll-back"), OperationState::Done).await;
 }
 
 #[test]

@@ -65,14 +65,16 @@ pub fn topology() -> Topology {
         (EU, "secondary", "ab"),
         (AP, "dr-only", "a"),
     ] {
-        write!(text, 
+        write!(
+            text,
             "[[regions]]\nid = \"{id}\"\nrole = \"{role}\"\nlocation = \"AWS\"\npatroni_url = \"http://127.0.0.1:4\"\n\
              patroni_member = \"{id}\"\npostgres = \"127.0.0.1:5\"\nredis = \"127.0.0.1:6\"\n\
              bus_url = \"http://127.0.0.1:7\"\nrelease = \"aisoc-{id}\"\napi = ["
         )
         .unwrap();
         for zone in zones.chars() {
-            write!(text, 
+            write!(
+            text,
                 "{{ instance = \"api-{zone}\", zone = \"{id}{zone}\", server = \"{id}{zone}\", url = \"http://127.0.0.1:8\" }},"
             )
             .unwrap();

@@ -1,0 +1,266 @@
+//! Failover of the writer on a real cluster: three PostgreSQL under Patroni with etcd, an application that goes
+//! on writing, and the set check of what it was acknowledged.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod lab;
+
+use aisoc_control_plane::operations::{OperationError, Operations};
+use aisoc_model::operation::OperationState;
+use aisoc_model::plan::{Decision, Plan, Target};
+use lab::patroni::Cluster;
+use lab::world::{AP, EU, US, carry_out, ended, operations, plan, region, topology};
+use lab::{eventually, signal};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+fn to(id: &str) -> Target {
+    Target::Failover { to: region(id) }
+}
+
+/// An application that writes one row after the other to whoever accepts it, and remembers what was acknowledged.
+struct Application {
+    stop: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<BTreeSet<i64>>,
+}
+
+impl Application {
+    fn start(cluster: &Cluster) -> Self {
+        let hosts: Vec<PgConnectOptions> = cluster
+            .nodes
+            .values()
+            .map(|n| n.options("aisoc", "postgres", "super"))
+            .collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let end = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            // Every application of this test has ids of its own.
+            let mut next = jiff::Timestamp::now().as_microsecond();
+            let (mut acknowledged, mut at) = (BTreeSet::new(), 0);
+            let mut connection: Option<PgConnection> = None;
+            while !end.load(Ordering::Relaxed) {
+                next += 1;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if connection.is_none() {
+                    at = (at + 1) % hosts.len();
+                    connection = hosts[at].connect().await.ok();
+                }
+                let Some(open) = connection.as_mut() else { continue };
+                let written = sqlx::query("INSERT INTO app (id) VALUES ($1)")
+                    .bind(next)
+                    .execute(open)
+                    .await;
+                match written {
+                    Ok(_) => {
+                        acknowledged.insert(next);
+                    }
+                    Err(_) => connection = None,
+                }
+            }
+            acknowledged
+        });
+        Self { stop, task }
+    }
+
+    async fn end(self) -> BTreeSet<i64> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await.unwrap()
+    }
+}
+
+async fn rows(cluster: &Cluster, writer: &str) -> BTreeSet<i64> {
+    let options = cluster.nodes[writer].options("aisoc", "postgres", "super");
+    let mut connection = options.connect().await.unwrap();
+    let rows = connection.fetch_all("SELECT id FROM app").await.unwrap();
+    connection.close().await.unwrap();
+    rows.iter().map(|r| r.get(0)).collect()
+}
+
+fn refusals(plan: &Plan) -> Vec<&str> {
+    plan.refusals().map(|g| g.name.as_str()).collect()
+}
+
+/// One healthy failover, timed, with the set check of the application's rows.
+async fn healthy(cluster: &Cluster, operations: &Operations, writer: &str) {
+    let application = Application::start(cluster);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let moved = carry_out(operations, to(writer)).await;
+    let acknowledged = application.end().await;
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    let lost: Vec<i64> = acknowledged
+        .difference(&rows(cluster, writer).await)
+        .copied()
+        .collect();
+    assert_eq!(lost, Vec::<i64>::new(), "acknowledged rows are lost");
+    assert_eq!(moved.figures["lost_canaries"], 0.0);
+    assert!(
+        moved.figures.get("rpo_bytes").is_none_or(|b| *b == 0.0),
+        "{:?}",
+        moved.figures
+    );
+    assert!(moved.figures["write_outage_ms"] < 15_000.0);
+    for moment in [
+        "decide",
+        "proven",
+        "promote",
+        "first_write",
+        "old_writer_refused",
+        "redundancy",
+    ] {
+        assert!(
+            moved.times.contains_key(moment),
+            "no time of {moment}: {:?}",
+            moved.times
+        );
+    }
+    println!(
+        "failover to {writer}: {} rows acknowledged, 0 lost, figures {:?}",
+        acknowledged.len(),
+        moved.figures
+    );
+    cluster.settled(writer).await;
+}
+
+/// What is refused at once leaves the writer writing.
+async fn refused_plan(operations: &Operations, candidate: &str, gate: &str) {
+    let begun = Instant::now();
+    let plan = plan(operations, to(candidate)).await;
+    let took = begun.elapsed();
+    assert!(refusals(&plan).contains(&gate), "{:#?}", plan.gates);
+    assert!(took < Duration::from_millis(1_500), "the refusal took {took:?}");
+    let result = operations
+        .execute(&plan.id, &plan.hash, candidate, "tester", "test")
+        .await;
+    assert!(matches!(result, Err(OperationError::Refused(_))), "{result:?}");
+    println!("refused by {gate} in {took:?}");
+}
+
+/// The process id of a node's walreceiver.
+async fn walreceiver(cluster: &Cluster, id: &str) -> u32 {
+    let mut connection = cluster.nodes[id].connect().await.unwrap();
+    let row = connection
+        .fetch_one("SELECT pid FROM pg_stat_wal_receiver")
+        .await
+        .unwrap();
+    row.get::<i32, _>(0).unsigned_abs()
+}
+
+/// A candidate whose walreceiver stands still: `/cluster` and `pg_stat_replication` still say streaming.
+async fn stalled(cluster: &Cluster, operations: &Operations) {
+    let shown = plan(operations, to(EU)).await;
+    assert!(shown.may_execute(), "{:#?}", shown.gates);
+    let pid = walreceiver(cluster, EU).await;
+    signal(pid, "STOP");
+    // A plan that was good when it was shown.
+    let begun = Instant::now();
+    let result = operations
+        .execute(&shown.id, &shown.hash, EU, "tester", "test")
+        .await;
+    println!("stalled candidate refused in {:?}: {result:?}", begun.elapsed());
+    assert!(
+        matches!(&result, Err(OperationError::Refused(why)) if why.contains("rpo")),
+        "{result:?}"
+    );
+    refused_plan(operations, EU, "rpo").await;
+    signal(pid, "CONT");
+    eventually(
+        "the candidate has caught up",
+        Duration::from_secs(30),
+        async || plan(operations, to(EU)).await.may_execute(),
+    )
+    .await;
+}
+
+/// A candidate whose replication is cut.
+async fn cut(cluster: &Cluster, operations: &Operations) {
+    let mut candidate = cluster.nodes[EU].connect().await.unwrap();
+    let nowhere = "ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1 user=replicator application_name=eu-west-1'";
+    candidate.execute(nowhere).await.unwrap();
+    candidate.execute("SELECT pg_reload_conf()").await.unwrap();
+    eventually("the candidate is cut", Duration::from_secs(10), async || {
+        let row = candidate
+            .fetch_optional("SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'")
+            .await;
+        row.unwrap().is_none()
+    })
+    .await;
+    refused_plan(operations, EU, "rpo").await;
+    candidate
+        .execute("ALTER SYSTEM RESET primary_conninfo")
+        .await
+        .unwrap();
+    candidate.execute("SELECT pg_reload_conf()").await.unwrap();
+    cluster.settled(US).await;
+}
+
+/// The control plane is killed right after it has asked for the switchover: the next one finds out.
+async fn killed(
+    cluster: &Cluster,
+    operations: Operations,
+    topology: &aisoc_model::topology::Topology,
+) -> Operations {
+    let application = Application::start(cluster);
+    let plan = plan(&operations, to(EU)).await;
+    assert!(plan.may_execute(), "{:#?}", plan.gates);
+    let begun = operations
+        .execute(&plan.id, &plan.hash, EU, "tester", "test")
+        .await
+        .unwrap();
+    let mut changed = operations.changed();
+    while operations.get(&begun.id).unwrap().steps[1].started_at.is_none() {
+        changed.changed().await.unwrap();
+    }
+    operations.close();
+    let after = lab::world::operations(topology).await;
+    let moved = ended(&after, &begun.id).await;
+    let acknowledged = application.end().await;
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    assert!(
+        acknowledged.is_subset(&rows(cluster, EU).await),
+        "acknowledged rows are lost"
+    );
+    println!("taken up after a kill: {:?}", moved.outcome);
+    cluster.settled(EU).await;
+    after
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_writer_moves_without_loss_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(dir.path()).await;
+    let mut writer = cluster.nodes[US]
+        .options("aisoc", "postgres", "super")
+        .connect()
+        .await
+        .unwrap();
+    writer
+        .execute("CREATE TABLE app (id bigint PRIMARY KEY)")
+        .await
+        .unwrap();
+    writer.close().await.unwrap();
+    let mut topology = topology(dir.path());
+    cluster.fill(&mut topology);
+    let mine = operations(&topology).await;
+
+    let good = plan(&mine, to(EU)).await;
+    assert_eq!(refusals(&good), Vec::<&str>::new(), "{:#?}", good.gates);
+    assert!(good.gates.iter().all(|g| g.decision == Decision::Pass));
+    refused_plan(&mine, AP, "candidate_nofailover").await;
+    refused_plan(&mine, US, "candidate_role").await;
+    stalled(&cluster, &mine).await;
+    cut(&cluster, &mine).await;
+    healthy(&cluster, &mine, EU).await;
+    // Failback is a failover to the region it came from.
+    healthy(&cluster, &mine, US).await;
+    let after = killed(&cluster, mine, &topology).await;
+    assert_eq!(after.list().len(), 3);
+}

@@ -1,0 +1,237 @@
+//! Three PostgreSQL nodes under Patroni, with etcd: one for each region.
+
+use super::world::{AP, REGIONS, US};
+use super::{Process, Unprivileged, eventually, free_ports, signal};
+use aisoc_model::topology::Topology;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Executor, Row};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const PG_BIN: &str = "/usr/lib/postgresql/15/bin";
+/// The first start initialises a database and copies it twice.
+const START: Duration = Duration::from_secs(90);
+
+/// A running cluster.
+pub struct Cluster {
+    pub nodes: BTreeMap<String, Node>,
+    dir: PathBuf,
+    _etcd: Process,
+}
+
+/// One node.
+pub struct Node {
+    pub postgres: u16,
+    pub rest: u16,
+    data: PathBuf,
+    patroni: Process,
+}
+
+impl Node {
+    /// The process id of its postmaster.
+    pub fn postmaster(&self) -> Option<u32> {
+        let text = std::fs::read_to_string(self.data.join("postmaster.pid")).ok()?;
+        text.lines().next()?.parse().ok()
+    }
+
+    /// The process id of its Patroni.
+    pub fn patroni(&self) -> u32 {
+        self.patroni.pid()
+    }
+
+    /// A connection of the superuser.
+    pub async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        self.options("postgres", "postgres", "super").connect().await
+    }
+
+    pub fn options(&self, database: &str, user: &str, password: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(self.postgres)
+            .database(database)
+            .username(user)
+            .password(password)
+            .ssl_mode(PgSslMode::Disable)
+    }
+}
+
+impl Cluster {
+    /// Starts the cluster: us-east-1 writes, ap-southeast-1 is `nofailover`.
+    pub async fn start(dir: &Path) -> Self {
+        let user = Unprivileged::find();
+        let dir = dir.to_owned();
+        open(&dir);
+        user.own(&dir);
+        let ports = free_ports(2 + REGIONS.len() * 2);
+        let etcd = etcd(&user, &dir, ports[0], ports[1]);
+        let mut cluster = Self {
+            nodes: BTreeMap::new(),
+            dir,
+            _etcd: etcd,
+        };
+        for (i, (id, ..)) in REGIONS.iter().enumerate() {
+            let (rest, postgres) = (ports[2 + i * 2], ports[3 + i * 2]);
+            let node = node(&user, &cluster.dir, id, rest, postgres, ports[0]);
+            cluster.nodes.insert((*id).to_owned(), node);
+            if *id == US {
+                let writer = &cluster.nodes[US];
+                eventually("the first node writes", START, async || writes(writer).await).await;
+                prepare(writer).await;
+            }
+        }
+        cluster.settled(US).await;
+        cluster
+    }
+
+    /// Waits until one node writes and the others stream from it by name.
+    pub async fn settled(&self, writer: &str) {
+        let node = &self.nodes[writer];
+        eventually("the replicas stream", START, async || {
+            streaming(node).await.len() == REGIONS.len() - 1
+        })
+        .await;
+    }
+
+    /// The ends of the logs, for a test that has failed.
+    fn show_logs(&self) {
+        for id in self.nodes.keys() {
+            let log = std::fs::read_to_string(self.dir.join(id).join("patroni.log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            println!("==> {id}");
+            for line in lines.iter().skip(lines.len().saturating_sub(25)) {
+                println!("{line}");
+            }
+        }
+    }
+
+    /// Writes the cluster's addresses into a topology.
+    pub fn fill(&self, topology: &mut Topology) {
+        for region in &mut topology.regions {
+            let node = &self.nodes[region.id.as_str()];
+            region.patroni_url = format!("http://127.0.0.1:{}", node.rest);
+            region.postgres = format!("127.0.0.1:{}", node.postgres);
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show_logs();
+        }
+        for node in self.nodes.values() {
+            // Patroni first, or it would start its postgres again.
+            signal(node.patroni(), "KILL");
+            if let Some(postmaster) = node.postmaster() {
+                signal(postmaster, "CONT");
+                signal(postmaster, "QUIT");
+            }
+        }
+    }
+}
+
+/// Whether a node accepts writes.
+pub async fn writes(node: &Node) -> bool {
+    let Ok(mut connection) = node.connect().await else {
+        return false;
+    };
+    let row = connection.fetch_one("SELECT pg_is_in_recovery()").await;
+    row.is_ok_and(|row| !row.get::<bool, _>(0))
+}
+
+/// The members that stream from a node.
+pub async fn streaming(node: &Node) -> Vec<String> {
+    let Ok(mut connection) = node.connect().await else {
+        return vec![];
+    };
+    let sql = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'";
+    let rows = connection.fetch_all(sql).await.unwrap_or_default();
+    let names = rows.iter().map(|row| row.get::<String, _>(0));
+    names.filter(|n| REGIONS.iter().any(|(id, ..)| id == n)).collect()
+}
+
+/// The control plane's role, with no more than it needs.
+async fn prepare(writer: &Node) {
+    let mut connection = writer.connect().await.unwrap();
+    for sql in [
+        "CREATE ROLE aisoc_control LOGIN PASSWORD 'control'",
+        "GRANT pg_monitor TO aisoc_control",
+        "CREATE DATABASE aisoc",
+        "GRANT CREATE ON DATABASE aisoc TO aisoc_control",
+    ] {
+        connection.execute(sql).await.unwrap();
+    }
+}
+
+fn open(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn etcd(user: &Unprivileged, dir: &Path, client: u16, peer: u16) -> Process {
+    let mut command = user.command("/usr/bin/etcd");
+    let (client, peer) = (
+        format!("http://127.0.0.1:{client}"),
+        format!("http://127.0.0.1:{peer}"),
+    );
+    command
+        .current_dir(dir)
+        .arg("--data-dir")
+        .arg(dir.join("etcd"))
+        .args(["--name", "one", "--unsafe-no-fsync", "--logger", "zap"])
+        .args([
+            "--listen-client-urls",
+            &client,
+            "--advertise-client-urls",
+            &client,
+        ])
+        .args([
+            "--listen-peer-urls",
+            &peer,
+            "--initial-advertise-peer-urls",
+            &peer,
+        ])
+        .args(["--initial-cluster", &format!("one={peer}")]);
+    Process::start(command, &dir.join("etcd.log"))
+}
+
+fn node(user: &Unprivileged, dir: &Path, id: &str, rest: u16, postgres: u16, etcd: u16) -> Node {
+    let home = dir.join(id);
+    std::fs::create_dir(&home).unwrap();
+    user.own(&home);
+    let data = home.join("data");
+    let nofailover = id == AP;
+    let home_text = home.display();
+    let config = format!(
+        "scope: aisoc\nname: {id}\n\
+         restapi:\n  listen: 127.0.0.1:{rest}\n  connect_address: 127.0.0.1:{rest}\n\
+         \x20 authentication: {{username: patroni, password: patroni}}\n\
+         etcd3:\n  host: 127.0.0.1:{etcd}\n\
+         bootstrap:\n  dcs:\n    ttl: 30\n    loop_wait: 10\n    retry_timeout: 10\n    maximum_lag_on_failover: 1048576\n\
+         \x20   postgresql:\n      use_pg_rewind: true\n      use_slots: true\n\
+         \x20     parameters: {{max_connections: 50, wal_level: replica, hot_standby: 'on'}}\n\
+         \x20 initdb: [{{encoding: UTF8}}, {{locale: C}}, no-sync]\n\
+         \x20 pg_hba:\n  - host replication replicator 127.0.0.1/32 md5\n  - host all all 127.0.0.1/32 md5\n\
+         postgresql:\n  listen: 127.0.0.1:{postgres}\n  connect_address: 127.0.0.1:{postgres}\n\
+         \x20 data_dir: {}\n  bin_dir: {PG_BIN}\n  pgpass: {home_text}/pgpass\n\
+         \x20 authentication:\n    superuser: {{username: postgres, password: super}}\n\
+         \x20   replication: {{username: replicator, password: replicate}}\n\
+         \x20   rewind: {{username: rewind, password: rewind}}\n\
+         \x20 parameters: {{unix_socket_directories: {home_text}, shared_buffers: 16MB}}\n\
+         \x20 basebackup: [{{checkpoint: fast}}]\n\
+         tags: {{nofailover: {nofailover}}}\n",
+        data.display()
+    );
+    let file = home.join("patroni.yml");
+    std::fs::write(&file, config).unwrap();
+    let mut command: Command = user.command("/usr/bin/patroni");
+    command.arg(&file).current_dir(&home).env("HOME", &home);
+    Node {
+        postgres,
+        rest,
+        data,
+        patroni: Process::start(command, &home.join("patroni.log")),
+    }
+}

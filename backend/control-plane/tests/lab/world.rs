@@ -1,0 +1,187 @@
+//! A topology and a world in which everything that is not under test is well.
+
+use aisoc_control_plane::operations::{Operations, WorldView};
+use aisoc_model::operation::Operation;
+use aisoc_model::plan::{Plan, PlanRequest, Target};
+use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::{
+    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, LoadBalancer, RegionConfig,
+    Topology,
+};
+use aisoc_model::world::{Head, World};
+use aisoc_model::{Clock, Observed, RegionId, SystemClock};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const US: &str = "us-east-1";
+pub const EU: &str = "eu-west-1";
+pub const AP: &str = "ap-southeast-1";
+pub const REGIONS: [(&str, RegionRole, &str); 3] = [
+    (US, RegionRole::Primary, "ab"),
+    (EU, RegionRole::Secondary, "ab"),
+    (AP, RegionRole::DrOnly, "a"),
+];
+
+pub fn region(id: &str) -> RegionId {
+    id.parse().unwrap()
+}
+
+/// A topology whose parts answer nowhere until a test fills them in.
+pub fn topology(data_dir: &Path) -> Topology {
+    let nowhere = || "127.0.0.1:1".to_owned();
+    Topology {
+        environment: Environment {
+            name: "test".into(),
+            kind: EnvironmentKind::Local,
+            speed_up: 10.0,
+        },
+        control_plane: ControlPlane {
+            name: "test".into(),
+            listen: nowhere(),
+            otlp_listen: nowhere(),
+            data_dir: data_dir.display().to_string(),
+            tokens_file: String::new(),
+            observe_interval_ms: 1_000,
+            slo_file: None,
+        },
+        load_balancer: LoadBalancer {
+            haproxy_socket: "/nonexistent".into(),
+            backend: "api".into(),
+            full_weight: 100,
+            url: "http://127.0.0.1:1".into(),
+        },
+        database: DatabaseCluster {
+            scope: "aisoc".into(),
+            database: "aisoc".into(),
+            user: "aisoc_control".into(),
+            password: "control".into(),
+            patroni_user: "patroni".into(),
+            patroni_password: "patroni".into(),
+        },
+        supervisor: None,
+        regions: REGIONS
+            .iter()
+            .map(|(id, role, zones)| RegionConfig {
+                id: region(id),
+                role: *role,
+                location: "here".into(),
+                api: zones
+                    .chars()
+                    .map(|zone| ApiConfig {
+                        instance: format!("api-{zone}"),
+                        zone: format!("{id}{zone}"),
+                        server: format!("{id}{zone}"),
+                        url: "http://127.0.0.1:1".into(),
+                    })
+                    .collect(),
+                patroni_url: "http://127.0.0.1:1".into(),
+                patroni_member: (*id).into(),
+                postgres: nowhere(),
+                redis: nowhere(),
+                bus_url: "http://127.0.0.1:1".into(),
+                release: format!("aisoc-{id}"),
+            })
+            .collect(),
+    }
+}
+
+/// A world in which every api instance answers 200, now.
+pub struct GoodWorld(pub Topology);
+
+impl WorldView for GoodWorld {
+    fn world(&self) -> Arc<World> {
+        let now = SystemClock.now();
+        let mut world = World::empty(Head {
+            seq: 1,
+            at: now,
+            environment: "test".into(),
+            environment_kind: EnvironmentKind::Local,
+            control_plane: "test".into(),
+            version: "0".into(),
+            started_at: now,
+        });
+        for config in &self.0.regions {
+            let health = ApiHealth {
+                status: 200,
+                latency_ms: 1.0,
+                p99_ms: 1.0,
+                consecutive_failures: 0,
+                consecutive_slow: 0,
+                reason: None,
+            };
+            let probe = |api: &ApiConfig| ApiProbe {
+                instance: api.instance.clone(),
+                zone: api.zone.clone(),
+                health: Observed::known(health.clone(), now, "test", 3_000),
+            };
+            let region = Region {
+                id: config.id.clone(),
+                role: config.role,
+                location: config.location.clone(),
+                health: Health::Healthy,
+                reasons: vec![],
+                api: config.api.iter().map(probe).collect(),
+                traffic: Observed::not_yet("test"),
+                postgres: Observed::not_yet("test"),
+                redis: Observed::not_yet("test"),
+                bus: Observed::not_yet("test"),
+                drain: None,
+            };
+            world.regions.insert(config.id.clone(), region);
+        }
+        Arc::new(world)
+    }
+}
+
+/// The operations over a topology, with thresholds as in the local world.
+pub async fn operations(topology: &Topology) -> Operations {
+    let slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
+    let view = Arc::new(GoodWorld(topology.clone()));
+    Operations::open(
+        Arc::new(topology.clone()),
+        Arc::new(slo),
+        view,
+        Arc::new(SystemClock),
+    )
+    .await
+    .unwrap()
+}
+
+pub async fn plan(operations: &Operations, target: Target) -> Plan {
+    let request = PlanRequest {
+        target,
+        reason: "test".into(),
+        overrides: vec![],
+    };
+    operations.plan(request, "tester").await.unwrap()
+}
+
+/// Plans, confirms, and follows an operation to its end.
+pub async fn carry_out(operations: &Operations, target: Target) -> Operation {
+    let plan = plan(operations, target).await;
+    let refusals: Vec<_> = plan.refusals().collect();
+    assert!(refusals.is_empty(), "{refusals:#?}");
+    let name = plan.request.target.confirmation().to_owned();
+    let begun = operations
+        .execute(&plan.id, &plan.hash, &name, "tester", "test")
+        .await
+        .unwrap();
+    ended(operations, &begun.id).await
+}
+
+pub async fn ended(operations: &Operations, id: &str) -> Operation {
+    let mut changed = operations.changed();
+    let wait = async {
+        loop {
+            changed.mark_unchanged();
+            if let Some(operation) = operations.get(id).filter(|o| o.state.ended()) {
+                return operation;
+            }
+            changed.changed().await.unwrap();
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(150), wait).await;
+    ended.unwrap_or_else(|_| panic!("has not ended: {:#?}", operations.get(id)))
+}
