@@ -23,8 +23,12 @@ impl Finished {
     /// # Errors
     /// When it is not that document; the error shows both outputs.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_str(&self.stdout)
-            .with_context(|| format!("exit code {}, stdout: {}\nstderr: {}", self.code, self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).with_context(|| {
+            format!(
+                "exit code {}, stdout: {}\nstderr: {}",
+                self.code, self.stdout, self.stderr
+            )
+        })
     }
 
     /// Itself, when it ended with `code`.
@@ -33,7 +37,12 @@ impl Finished {
     /// When it did not; the error shows both outputs.
     pub fn expect_code(self, code: i32) -> Result<Self> {
         if self.code != code {
-            bail!("exit code {} instead of {code}\nstdout: {}\nstderr: {}", self.code, self.stdout, self.stderr);
+            bail!(
+                "exit code {} instead of {code}\nstdout: {}\nstderr: {}",
+                self.code,
+                self.stdout,
+                self.stderr
+            );
         }
         Ok(self)
     }
@@ -45,9 +54,16 @@ impl Finished {
 /// When it was not built; `make test` and `make bench` build it first.
 pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("path of the test's executable")?;
-    let path = own.ancestors().nth(2).map(|dir| dir.join(name)).context("no target directory")?;
+    let path = own
+        .ancestors()
+        .nth(2)
+        .map(|dir| dir.join(name))
+        .context("no target directory")?;
     if !path.exists() {
-        bail!("{} is not there: run `cargo build --workspace --bins` first", path.display());
+        bail!(
+            "{} is not there: run `cargo build --workspace --bins` first",
+            path.display()
+        );
     }
     Ok(path)
 }

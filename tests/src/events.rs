@@ -38,7 +38,10 @@ pub async fn post(ingest: &str, token: &str, batch: &serde_json::Value) -> Resul
         .await?
         .error_for_status()?;
     let answer: serde_json::Value = answer.json().await?;
-    answer.get("accepted").and_then(serde_json::Value::as_u64).context("no `accepted` in the answer")
+    answer
+        .get("accepted")
+        .and_then(serde_json::Value::as_u64)
+        .context("no `accepted` in the answer")
 }
 
 /// How often an id with this prefix is stored in the event store in `directory`: (rows, distinct ids).
@@ -47,20 +50,25 @@ pub async fn post(ingest: &str, token: &str, batch: &serde_json::Value) -> Resul
 /// When a day's file cannot be read.
 pub async fn stored(directory: &Path, prefix: &str) -> Result<(i64, i64)> {
     let (mut rows, mut distinct) = (0, 0);
-    let Ok(entries) = std::fs::read_dir(directory) else { return Ok((0, 0)) };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Ok((0, 0));
+    };
     for path in entries.flatten().map(|e| e.path()) {
         let is_store = path.extension().is_some_and(|e| e == "sqlite" || e == "db");
         if !is_store {
             continue;
         }
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).read_only(true);
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&path)
+            .read_only(true);
         let pool = sqlx::SqlitePool::connect_with(options).await?;
-        let (r, d): (i64, i64) =
-            sqlx::query_as("select count(*), count(distinct event_id) from events where event_id like ? || '-%'")
-                .bind(prefix)
-                .fetch_one(&pool)
-                .await
-                .with_context(|| path.display().to_string())?;
+        let (r, d): (i64, i64) = sqlx::query_as(
+            "select count(*), count(distinct event_id) from events where event_id like ? || '-%'",
+        )
+        .bind(prefix)
+        .fetch_one(&pool)
+        .await
+        .with_context(|| path.display().to_string())?;
         pool.close().await;
         rows += r;
         distinct += d;

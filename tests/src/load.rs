@@ -38,7 +38,9 @@ impl Load {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn start(url: String, token: String, rate: u32) -> Result<Self> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .build()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
@@ -54,14 +56,19 @@ impl Load {
                 requests.spawn(async move {
                     let answer = client.get(url).bearer_auth(token).send().await;
                     let why = match answer {
-                        Ok(answer) if answer.status().is_success() => answer.bytes().await.err().map(|e| e.to_string()),
+                        Ok(answer) if answer.status().is_success() => {
+                            answer.bytes().await.err().map(|e| e.to_string())
+                        }
                         Ok(answer) => Some(answer.status().to_string()),
                         Err(error) => Some(format!("{error:?}")),
                     };
                     let mut outcome = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     match why {
                         None => outcome.ok += 1,
-                        Some(why) => outcome.failures.push(Failure { after: begun.elapsed(), why }),
+                        Some(why) => outcome.failures.push(Failure {
+                            after: begun.elapsed(),
+                            why,
+                        }),
                     }
                 });
                 while requests.try_join_next().is_some() {}

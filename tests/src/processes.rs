@@ -1,8 +1,11 @@
 //! What processes cost, read from `/proc`.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// The unit of CPU times in `/proc/PID/stat`: `USER_HZ`, 100 on every architecture that Debian ships (proc(5)).
+const TICKS_PER_SECOND: u64 = 100;
 
 /// CPU time and memory of a set of processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -20,7 +23,9 @@ pub struct Cost {
 pub fn with_descendants(roots: &[u32]) -> Result<BTreeSet<u32>> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
         if let Some(parent) = stat_field(pid, 1).and_then(|f| f.parse().ok()) {
             children.entry(parent).or_default().push(pid);
         }
@@ -36,19 +41,19 @@ pub fn with_descendants(roots: &[u32]) -> Result<BTreeSet<u32>> {
 }
 
 /// What some processes have cost so far; one that has ended counts as nothing.
-///
-/// # Errors
-/// When the clock tick cannot be found out.
-pub fn cost(pids: impl IntoIterator<Item = u32>) -> Result<Cost> {
-    let tick = rustix::param::clock_ticks_per_second();
+pub fn cost(pids: impl IntoIterator<Item = u32>) -> Cost {
     let mut sum = Cost::default();
     for pid in pids {
-        let ticks = |index| stat_field(pid, index).and_then(|f| f.parse::<u64>().ok()).unwrap_or_default();
+        let ticks = |index| {
+            stat_field(pid, index)
+                .and_then(|f| f.parse::<u64>().ok())
+                .unwrap_or_default()
+        };
         let spent = ticks(11) + ticks(12);
-        sum.cpu += Duration::from_millis(spent.saturating_mul(1000).checked_div(tick).context("clock tick is 0")?);
+        sum.cpu += Duration::from_millis(spent.saturating_mul(1000) / TICKS_PER_SECOND);
         sum.memory += proportional_memory(pid).unwrap_or_default();
     }
-    Ok(sum)
+    sum
 }
 
 /// Resident memory of one process in bytes.
@@ -65,11 +70,19 @@ fn proportional_memory(pid: u32) -> Option<u64> {
 
 fn kilobytes(text: &str, label: &str) -> Option<u64> {
     let line = text.lines().find(|l| l.starts_with(label))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
+    line.split_whitespace()
+        .nth(1)?
+        .parse::<u64>()
+        .ok()
+        .map(|kb| kb * 1024)
 }
 
 /// A field of `/proc/PID/stat` after the command name: 0 is the state, 1 the parent, 11 and 12 the CPU times.
 fn stat_field(pid: u32, index: usize) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(')').next()?.split_whitespace().nth(index).map(str::to_owned)
+    stat.rsplit(')')
+        .next()?
+        .split_whitespace()
+        .nth(index)
+        .map(str::to_owned)
 }

@@ -34,7 +34,12 @@ impl Terminal {
     /// # Errors
     /// When there is no pseudo-terminal, or the program cannot be started.
     pub fn start(program: &Path, state_dir: &Path, columns: u16, rows: u16) -> Result<Self> {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
         let pair = native_pty_system().openpty(size)?;
         let mut command = CommandBuilder::new(program);
         command.env("AISOC_STATE_DIR", state_dir);
@@ -51,7 +56,9 @@ impl Terminal {
         std::thread::spawn(move || {
             let mut buffer = [0_u8; 65_536];
             while let Ok(count) = reader.read(&mut buffer) {
-                let Some(part) = buffer.get(..count).filter(|p| !p.is_empty()) else { break };
+                let Some(part) = buffer.get(..count).filter(|p| !p.is_empty()) else {
+                    break;
+                };
                 let mut sink = sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 let now = begun.elapsed();
                 sink.first.get_or_insert(now);
@@ -59,7 +66,13 @@ impl Terminal {
                 sink.bytes.extend_from_slice(part);
             }
         });
-        Ok(Self { child, input, output, begun, _master: pair.master })
+        Ok(Self {
+            child,
+            input,
+            output,
+            begun,
+            _master: pair.master,
+        })
     }
 
     /// Process id.
@@ -83,7 +96,10 @@ impl Terminal {
     /// What has come out so far.
     #[must_use]
     pub fn output(&self) -> Output {
-        self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.output
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// Time since the start.

@@ -1,11 +1,12 @@
 //! A local world of a test's own: started once, stopped whatever happens.
 
 use crate::command::{self, Finished};
-use anyhow::{Context, Result};
 use aisoc_model::RegionId;
 use aisoc_model::inventory::Inventory;
+use aisoc_model::lag::{Link, LinkKind};
 use aisoc_model::operation::Operation;
 use aisoc_model::world::World;
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,11 +28,22 @@ impl LocalWorld {
     pub async fn start() -> Result<Self> {
         // World-readable up to the state directory, because the databases run as another user under root.
         let directory = tempfile::Builder::new().prefix("aisoc-e2e-").tempdir()?;
-        std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        std::fs::set_permissions(
+            directory.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )?;
         let state = directory.path().join("state");
         let begun = Instant::now();
-        let mut world = Self { state, _directory: directory, start: Duration::ZERO };
-        world.local(&["up"]).await?.expect_code(0).context("aisoc local up")?;
+        let mut world = Self {
+            state,
+            _directory: directory,
+            start: Duration::ZERO,
+        };
+        world
+            .local(&["up"])
+            .await?
+            .expect_code(0)
+            .context("aisoc local up")?;
         world.start = begun.elapsed();
         Ok(world)
     }
@@ -47,7 +59,9 @@ impl LocalWorld {
     /// # Errors
     /// When the program cannot be started.
     pub async fn local(&self, arguments: &[&str]) -> Result<Finished> {
-        let arguments: Vec<&str> = std::iter::once("local").chain(arguments.iter().copied()).collect();
+        let arguments: Vec<&str> = std::iter::once("local")
+            .chain(arguments.iter().copied())
+            .collect();
         command::run("aisoc", &self.state, &arguments).await
     }
 
@@ -80,8 +94,11 @@ impl LocalWorld {
     /// # Errors
     /// When it does not end with exit code 0.
     pub async fn operate(&self, arguments: &[&str]) -> Result<Operation> {
-        let arguments: Vec<&str> =
-            arguments.iter().copied().chain(["--reason", "end-to-end test", "--wait", "--output", "json"]).collect();
+        let arguments: Vec<&str> = arguments
+            .iter()
+            .copied()
+            .chain(["--reason", "end-to-end test", "--wait", "--output", "json"])
+            .collect();
         self.console(&arguments).await?.expect_code(0)?.json()
     }
 
@@ -91,8 +108,15 @@ impl LocalWorld {
     /// When the supervisor does not name it.
     pub async fn load_balancer(&self) -> Result<String> {
         let inventory = self.inventory().await?;
-        let at = inventory.endpoints.get("load_balancer").context("no load balancer in the inventory")?;
-        Ok(if at.starts_with("http") { at.clone() } else { format!("http://{at}") })
+        let at = inventory
+            .endpoints
+            .get("load_balancer")
+            .context("no load balancer in the inventory")?;
+        Ok(if at.starts_with("http") {
+            at.clone()
+        } else {
+            format!("http://{at}")
+        })
     }
 
     /// A port of a process.
@@ -106,7 +130,11 @@ impl LocalWorld {
             .iter()
             .find(|p| p.name == process)
             .with_context(|| format!("no process {process}"))?;
-        process.ports.get(purpose).copied().with_context(|| format!("{} has no {purpose} port", process.name))
+        process
+            .ports
+            .get(purpose)
+            .copied()
+            .with_context(|| format!("{} has no {purpose} port", process.name))
     }
 
     /// A token of the local world, for example `api-acme`.
@@ -124,14 +152,32 @@ impl LocalWorld {
     /// # Errors
     /// Never; the labels are valid.
     pub fn regions() -> Result<[RegionId; 3]> {
-        Ok(["us-east-1".parse()?, "eu-west-1".parse()?, "ap-southeast-1".parse()?])
+        Ok([
+            "us-east-1".parse()?,
+            "eu-west-1".parse()?,
+            "ap-southeast-1".parse()?,
+        ])
     }
+}
+
+/// `PostgreSQL` replicas that stream now.
+#[must_use]
+pub fn streaming_replicas(seen: &World) -> usize {
+    let streams = |l: &&Link| {
+        l.kind == LinkKind::Postgres
+            && l.state
+                .fresh(seen.head.at)
+                .is_some_and(|state| state == "streaming")
+    };
+    seen.links.values().filter(streams).count()
 }
 
 impl Drop for LocalWorld {
     fn drop(&mut self) {
         // Synchronous on purpose: it has to happen also while a panic unwinds a failed test.
-        let Ok(program) = command::program("aisoc") else { return };
+        let Ok(program) = command::program("aisoc") else {
+            return;
+        };
         let ended = std::process::Command::new(program)
             .args(["local", "down"])
             .env("AISOC_STATE_DIR", &self.state)
@@ -149,7 +195,9 @@ impl Drop for LocalWorld {
 
 /// The ends of the logs of a world that failed a test.
 fn show_logs(directory: &Path) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
     for path in entries.flatten().map(|e| e.path()) {
         if let Ok(text) = std::fs::read_to_string(&path) {
             let lines: Vec<&str> = text.lines().collect();

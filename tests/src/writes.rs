@@ -31,7 +31,9 @@ impl Writer {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn start(load_balancer: &str, token: String) -> Result<Self> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .build()?;
         let url = format!("{load_balancer}/api/v1/annotations");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -71,18 +73,27 @@ impl Writer {
 ///
 /// # Errors
 /// When the api does not answer.
-pub async fn lost(load_balancer: &str, token: &str, acknowledged: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+pub async fn lost(
+    load_balancer: &str,
+    token: &str,
+    acknowledged: &BTreeSet<String>,
+) -> Result<BTreeSet<String>> {
     let client = reqwest::Client::new();
     let mut missing = acknowledged.clone();
     let mut after: Option<String> = None;
     loop {
-        let mut request =
-            client.get(format!("{load_balancer}/api/v1/annotations")).query(&[("limit", "500")]).bearer_auth(token);
+        let mut request = client
+            .get(format!("{load_balancer}/api/v1/annotations"))
+            .query(&[("limit", "500")])
+            .bearer_auth(token);
         if let Some(after) = &after {
             request = request.query(&[("after", after)]);
         }
         let page: serde_json::Value = request.send().await?.error_for_status()?.json().await?;
-        let items = page.get("items").and_then(|v| v.as_array()).context("no items in the page")?;
+        let items = page
+            .get("items")
+            .and_then(|v| v.as_array())
+            .context("no items in the page")?;
         for item in items {
             if let Some(id) = item.get("id").and_then(|v| v.as_str()) {
                 missing.remove(id);

@@ -2,7 +2,12 @@
 //! request during a drain, no acknowledged write lost by a failover, the SLI back under its objective after a
 //! rollback, every accepted event stored once. One test, because the world takes half a minute to start.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use aisoc_model::alert::AlertState;
 use aisoc_model::operation::OperationState;
@@ -11,7 +16,7 @@ use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::world::World;
 use aisoc_tests::load::Load;
 use aisoc_tests::wait::until;
-use aisoc_tests::world::LocalWorld;
+use aisoc_tests::world::{LocalWorld, streaming_replicas};
 use aisoc_tests::writes::Writer;
 use aisoc_tests::{command, events, writes};
 use std::time::Duration;
@@ -37,16 +42,50 @@ async fn everything_is_seen(world: &LocalWorld) {
     assert_eq!(seen.regions.len(), 3);
     let writers: Vec<_> = writers(&seen);
     assert_eq!(writers, ["us-east-1"]);
-    assert!(seen.regions[&"ap-southeast-1".parse().unwrap()].postgres.value.as_ref().unwrap().nofailover);
+    assert!(
+        seen.regions[&"ap-southeast-1".parse().unwrap()]
+            .postgres
+            .value
+            .as_ref()
+            .unwrap()
+            .nofailover
+    );
     assert!(world.inventory().await.unwrap().ready);
 }
 
 async fn bad_input_is_refused(world: &LocalWorld) {
     let cases: &[(&[&str], i32)] = &[
-        (&["drain", "mars-north-1", "--confirm", "mars-north-1", "--reason", "x"], 2),
-        (&["drain", "us-east-1", "--confirm", "us-west-1", "--reason", "x"], 5),
-        (&["drain", "us-east-1", "--confirm", "us-east-1", "--reason", " "], 2),
-        (&["rollback", "--release", "nothing", "--confirm", "nothing", "--reason", "x"], 2),
+        (
+            &[
+                "drain",
+                "mars-north-1",
+                "--confirm",
+                "mars-north-1",
+                "--reason",
+                "x",
+            ],
+            2,
+        ),
+        (
+            &["drain", "us-east-1", "--confirm", "us-west-1", "--reason", "x"],
+            5,
+        ),
+        (
+            &["drain", "us-east-1", "--confirm", "us-east-1", "--reason", " "],
+            2,
+        ),
+        (
+            &[
+                "rollback",
+                "--release",
+                "nothing",
+                "--confirm",
+                "nothing",
+                "--reason",
+                "x",
+            ],
+            2,
+        ),
         (&["status", "--endpoint", "http://127.0.0.1:1"], 3),
         (&["status", "--endpoint", "not a url"], 2),
         (&["snapshot", "--size", "0x0"], 2),
@@ -59,9 +98,29 @@ async fn bad_input_is_refused(world: &LocalWorld) {
     let wrong = world.state().join("wrong.token");
     std::fs::write(&wrong, "wrong\n").unwrap();
     let wrong = wrong.to_string_lossy().into_owned();
-    assert_eq!(world.console(&["status", "--token-file", &wrong]).await.unwrap().code, 4);
-    let viewer = world.state().join("tokens/viewer.token").to_string_lossy().into_owned();
-    let drain = ["drain", "us-east-1", "--confirm", "us-east-1", "--reason", "x", "--token-file", &viewer];
+    assert_eq!(
+        world
+            .console(&["status", "--token-file", &wrong])
+            .await
+            .unwrap()
+            .code,
+        4
+    );
+    let viewer = world
+        .state()
+        .join("tokens/viewer.token")
+        .to_string_lossy()
+        .into_owned();
+    let drain = [
+        "drain",
+        "us-east-1",
+        "--confirm",
+        "us-east-1",
+        "--reason",
+        "x",
+        "--token-file",
+        &viewer,
+    ];
     assert_eq!(world.console(&drain).await.unwrap().code, 4);
     let screen = world.console(&[]).await.unwrap();
     assert_eq!(screen.code, 7, "{}", screen.stderr);
@@ -84,8 +143,20 @@ async fn events_are_stored_once(world: &LocalWorld) {
             "events": [{"event_id": "e2e-good-0", "a": 1}, "not an object"]});
         accepted += events::post(&ingest, &token, &malformed).await.unwrap();
         let huge: serde_json::Value = events::batch("huge", 1_001);
-        assert!(events::post(&ingest, &token, &huge).await.unwrap_err().to_string().contains("413"));
-        assert!(events::post(&ingest, "wrong", &batch).await.unwrap_err().to_string().contains("401"));
+        assert!(
+            events::post(&ingest, &token, &huge)
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("413")
+        );
+        assert!(
+            events::post(&ingest, "wrong", &batch)
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("401")
+        );
     }
     assert_eq!(accepted, 903);
     until("every accepted event stored", MINUTE, async || {
@@ -100,7 +171,10 @@ async fn stored(world: &LocalWorld, prefix: &str) -> anyhow::Result<(i64, i64)> 
     let mut sum = (0, 0);
     let inventory = world.inventory().await?;
     for region in LocalWorld::regions()? {
-        let enrichment = inventory.processes.iter().find(|p| p.name == format!("{region}/enrichment"));
+        let enrichment = inventory
+            .processes
+            .iter()
+            .find(|p| p.name == format!("{region}/enrichment"));
         let data = enrichment.and_then(|p| p.data_dir.clone()).unwrap_or_default();
         let (rows, distinct) = events::stored(&std::path::Path::new(&data).join("events"), prefix).await?;
         sum = (sum.0 + rows, sum.1 + distinct);
@@ -111,25 +185,44 @@ async fn stored(world: &LocalWorld, prefix: &str) -> anyhow::Result<(i64, i64)> 
 async fn drain_and_restore(world: &LocalWorld) {
     let url = format!("{}/api/v1/alerts?limit=5", world.load_balancer().await.unwrap());
     let load = Load::start(url, world.token("api-acme").unwrap(), 200).unwrap();
-    let drained = world.operate(&["drain", "us-east-1", "--confirm", "us-east-1"]).await.unwrap();
+    let drained = world
+        .operate(&["drain", "us-east-1", "--confirm", "us-east-1"])
+        .await
+        .unwrap();
     assert_eq!(drained.state, OperationState::Done, "{:?}", drained.outcome);
     until("the drain is seen", MINUTE, async || {
         let seen = world.seen().await?;
         let region = &seen.regions[&"us-east-1".parse()?];
         let traffic = region.traffic.fresh(seen.head.at);
-        Ok((region.drain.is_some() && traffic.is_some_and(|t| t.weight_percent == 0 && t.sessions == 0))
-            .then_some(()))
+        Ok(
+            (region.drain.is_some() && traffic.is_some_and(|t| t.weight_percent == 0 && t.sessions == 0))
+                .then_some(()),
+        )
     })
     .await
     .unwrap();
     // The last region that serves is not drained as well.
-    let last = world.console(&["drain", "eu-west-1", "--confirm", "eu-west-1", "--reason", "x"]).await.unwrap();
+    let last = world
+        .console(&["drain", "eu-west-1", "--confirm", "eu-west-1", "--reason", "x"])
+        .await
+        .unwrap();
     assert_eq!(last.code, 5, "{}", last.stdout);
-    let restored = world.operate(&["restore", "us-east-1", "--confirm", "us-east-1"]).await.unwrap();
+    let restored = world
+        .operate(&["restore", "us-east-1", "--confirm", "us-east-1"])
+        .await
+        .unwrap();
     assert_eq!(restored.state, OperationState::Done, "{:?}", restored.outcome);
     let outcome = load.stop().await.unwrap();
-    println!("drain and restore: {} requests answered, {} failed", outcome.ok, outcome.failures.len());
-    assert!(outcome.failures.is_empty(), "failed requests during the drain: {:?}", outcome.failures);
+    println!(
+        "drain and restore: {} requests answered, {} failed",
+        outcome.ok,
+        outcome.failures.len()
+    );
+    assert!(
+        outcome.failures.is_empty(),
+        "failed requests during the drain: {:?}",
+        outcome.failures
+    );
     assert!(outcome.ok > 200);
 }
 
@@ -139,7 +232,10 @@ async fn failover_and_failback(world: &LocalWorld) {
     for to in ["eu-west-1", "us-east-1"] {
         replicas_stream(world).await;
         let writer = Writer::start(&load_balancer, token.clone()).unwrap();
-        let operation = world.operate(&["failover", "--to", to, "--confirm", to]).await.unwrap();
+        let operation = world
+            .operate(&["failover", "--to", to, "--confirm", to])
+            .await
+            .unwrap();
         assert_eq!(operation.state, OperationState::Done, "{:?}", operation.outcome);
         until("the new writer is seen", MINUTE, async || {
             Ok((writers(&world.seen().await?) == [to]).then_some(()))
@@ -155,30 +251,59 @@ async fn failover_and_failback(world: &LocalWorld) {
             operation.figures.get("write_outage_ms")
         );
         assert!(written.acknowledged.len() > 10);
-        let lost = writes::lost(&load_balancer, &token, &written.acknowledged).await.unwrap();
+        let lost = writes::lost(&load_balancer, &token, &written.acknowledged)
+            .await
+            .unwrap();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     }
 }
 
 async fn a_cut_replica_is_refused(world: &LocalWorld) {
     replicas_stream(world).await;
-    world.local(&["fault", "cut-replication", "eu-west-1"]).await.unwrap().expect_code(0).unwrap();
-    let failover = ["failover", "--to", "eu-west-1", "--confirm", "eu-west-1", "--reason", "x"];
+    world
+        .local(&["fault", "cut-replication", "eu-west-1"])
+        .await
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
+    let failover = [
+        "failover",
+        "--to",
+        "eu-west-1",
+        "--confirm",
+        "eu-west-1",
+        "--reason",
+        "x",
+    ];
     let refused = world.console(&failover).await.unwrap();
     assert_eq!(refused.code, 5, "{}", refused.stdout);
     assert!(refused.stdout.contains("rpo"), "{}", refused.stdout);
-    world.local(&["fault", "--heal"]).await.unwrap().expect_code(0).unwrap();
+    world
+        .local(&["fault", "--heal"])
+        .await
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
     replicas_stream(world).await;
 }
 
 async fn bad_release_and_rollback(world: &LocalWorld) {
     let release = "aisoc-us-east-1";
-    let deploy = ["deploy", "--region", "us-east-1", "--set", "api.inject_latency_ms=800"];
+    let deploy = [
+        "deploy",
+        "--region",
+        "us-east-1",
+        "--set",
+        "api.inject_latency_ms=800",
+    ];
     world.local(&deploy).await.unwrap().expect_code(0).unwrap();
     let key = SliReading::key(&"us-east-1".parse().unwrap(), SliId::HttpRequestDurationP99);
     until("the SLI is missed and the alert fires", 3 * MINUTE, async || {
         let seen = world.seen().await?;
-        let missed = seen.slis[&key].value.fresh(seen.head.at).is_some_and(|v| *v > 0.5);
+        let missed = seen.slis[&key]
+            .value
+            .fresh(seen.head.at)
+            .is_some_and(|v| *v > 0.5);
         let fires = seen.alerts.values().any(|a| {
             a.rule == "AiSOCHighLatency"
                 && a.state == AlertState::Firing
@@ -188,14 +313,27 @@ async fn bad_release_and_rollback(world: &LocalWorld) {
     })
     .await
     .unwrap();
-    let operation = world.operate(&["rollback", "--release", release, "--confirm", release]).await.unwrap();
+    let operation = world
+        .operate(&["rollback", "--release", release, "--confirm", release])
+        .await
+        .unwrap();
     assert_eq!(operation.state, OperationState::Done, "{:?}", operation.outcome);
-    until("the SLI is met again and the alert is over", 3 * MINUTE, async || {
-        let seen = world.seen().await?;
-        let met = seen.slis[&key].value.fresh(seen.head.at).is_some_and(|v| *v < 0.5);
-        let fires = seen.alerts.values().any(|a| a.rule == "AiSOCHighLatency" && a.state == AlertState::Firing);
-        Ok((met && !fires).then_some(()))
-    })
+    until(
+        "the SLI is met again and the alert is over",
+        3 * MINUTE,
+        async || {
+            let seen = world.seen().await?;
+            let met = seen.slis[&key]
+                .value
+                .fresh(seen.head.at)
+                .is_some_and(|v| *v < 0.5);
+            let fires = seen
+                .alerts
+                .values()
+                .any(|a| a.rule == "AiSOCHighLatency" && a.state == AlertState::Firing);
+            Ok((met && !fires).then_some(()))
+        },
+    )
     .await
     .unwrap();
 }
@@ -206,7 +344,11 @@ async fn the_supervisor_may_die(world: LocalWorld) {
     let text = std::fs::read_to_string(world.state().join("supervisor.json")).unwrap();
     let supervisor: serde_json::Value = serde_json::from_str(&text).unwrap();
     let pid = i32::try_from(supervisor["pid"].as_i64().unwrap()).unwrap();
-    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pid).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
     world.local(&["down"]).await.unwrap().expect_code(0).unwrap();
     for process in &inventory.processes {
         let Some(pid) = process.pid else { continue };
@@ -214,20 +356,32 @@ async fn the_supervisor_may_die(world: LocalWorld) {
     }
     let after = world.console(&["status"]).await.unwrap();
     assert_eq!(after.code, 3, "{}", after.stderr);
-    let unknown = command::run("aisoc", world.state(), &["local", "status"]).await.unwrap();
+    let unknown = command::run("aisoc", world.state(), &["local", "status"])
+        .await
+        .unwrap();
     assert_ne!(unknown.code, 0, "{}", unknown.stdout);
 }
 
 fn runs(pid: u32) -> bool {
     // A zombie has ended; its parent (the init of a container, sometimes) just did not look yet.
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .trim_start()
+            .starts_with('Z')
+    })
 }
 
 fn writers(seen: &World) -> Vec<String> {
     seen.regions
         .values()
-        .filter(|r| r.postgres.fresh(seen.head.at).is_some_and(|p| p.role == PostgresRole::Writer))
+        .filter(|r| {
+            r.postgres
+                .fresh(seen.head.at)
+                .is_some_and(|p| p.role == PostgresRole::Writer)
+        })
         .map(|r| r.id.to_string())
         .collect()
 }
@@ -247,12 +401,7 @@ async fn healthy(world: &LocalWorld, what: &str) -> World {
 async fn replicas_stream(world: &LocalWorld) {
     until("both replicas stream", MINUTE, async || {
         let seen = world.seen().await?;
-        let streaming = seen
-            .regions
-            .values()
-            .filter_map(|r| r.postgres.fresh(seen.head.at))
-            .filter(|p| p.replication_state.as_deref() == Some("streaming"))
-            .count();
+        let streaming = streaming_replicas(&seen);
         Ok((streaming == 2 && writers(&seen).len() == 1).then_some(()))
     })
     .await

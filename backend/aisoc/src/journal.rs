@@ -36,7 +36,11 @@ enum JournalCommand {
 
 /// Runs a command and returns the process's exit code.
 pub async fn run(args: JournalArgs) -> u8 {
-    let Some(data_dir) = args.data_dir.clone().or_else(|| local_data_dir(args.state_dir.clone())) else {
+    let Some(data_dir) = args
+        .data_dir
+        .clone()
+        .or_else(|| local_data_dir(args.state_dir.clone()))
+    else {
         eprintln!(
             "aisoc journal: which control plane? give --data-dir, or --state-dir of a local world that was started"
         );
@@ -61,7 +65,7 @@ fn local_data_dir(state_dir: Option<PathBuf>) -> Option<PathBuf> {
 
 async fn execute(data_dir: &std::path::Path, command: JournalCommand) -> Result<(), JournalError> {
     let journal = Journal::open_read_only(data_dir).await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::stdout();
     match command {
         JournalCommand::Show { operation } => {
             let entries = match operation {

@@ -39,7 +39,13 @@ enum Target {
 }
 
 impl Target {
-    const SERVICES: [Self; 5] = [Self::Api, Self::Ingest, Self::Enrichment, Self::AlertFusion, Self::Agents];
+    const SERVICES: [Self; 5] = [
+        Self::Api,
+        Self::Ingest,
+        Self::Enrichment,
+        Self::AlertFusion,
+        Self::Agents,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -58,7 +64,13 @@ impl Target {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {
     /// What to run; several are separated by commas.
-    #[arg(long, env = "AISOC_TARGET", value_enum, value_delimiter = ',', required = true)]
+    #[arg(
+        long,
+        env = "AISOC_TARGET",
+        value_enum,
+        value_delimiter = ',',
+        required = true
+    )]
     target: Vec<Target>,
     #[command(flatten)]
     identity: IdentityArgs,
@@ -209,7 +221,11 @@ impl ServeArgs {
     fn targets(&self) -> Vec<Target> {
         let mut targets = Vec::new();
         for target in &self.target {
-            let expanded = if *target == Target::All { &Target::SERVICES[..] } else { std::slice::from_ref(target) };
+            let expanded = if *target == Target::All {
+                &Target::SERVICES[..]
+            } else {
+                std::slice::from_ref(target)
+            };
             for one in expanded {
                 if !targets.contains(one) {
                     targets.push(*one);
@@ -221,33 +237,48 @@ impl ServeArgs {
 
     fn nth_listener(&self, index: usize) -> anyhow::Result<SocketAddr> {
         let ip: IpAddr = self.listen.ip();
-        let port = u16::try_from(index).ok().and_then(|i| self.listen.port().checked_add(i));
-        Ok(SocketAddr::new(ip, port.context("--listen leaves no port for every target: choose a lower one")?))
+        let port = u16::try_from(index)
+            .ok()
+            .and_then(|i| self.listen.port().checked_add(i));
+        Ok(SocketAddr::new(
+            ip,
+            port.context("--listen leaves no port for every target: choose a lower one")?,
+        ))
     }
 
     fn region(&self) -> anyhow::Result<RegionId> {
-        let region = self.identity.region.as_deref().context("--region (AISOC_REGION) is missing")?;
+        let region = self
+            .identity
+            .region
+            .as_deref()
+            .context("--region (AISOC_REGION) is missing")?;
         Ok(region.parse::<RegionId>()?)
     }
 
     fn data_dir(&self) -> anyhow::Result<PathBuf> {
-        self.data_dir.clone().context("--data-dir (AISOC_DATA_DIR) is missing: where bus and events are kept")
+        self.data_dir
+            .clone()
+            .context("--data-dir (AISOC_DATA_DIR) is missing: where bus and events are kept")
     }
 
     fn database(&self) -> anyhow::Result<String> {
-        self.database_url.clone().context("--database-url (AISOC_DATABASE_URL) is missing")
+        self.database_url
+            .clone()
+            .context("--database-url (AISOC_DATABASE_URL) is missing")
     }
 
     fn bus(&self) -> String {
-        self.bus_url.clone().unwrap_or_else(|| format!("http://{}", self.bus_listen))
+        self.bus_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", self.bus_listen))
     }
 
     fn internal_token(&self) -> anyhow::Result<String> {
-        let file = self
-            .internal_token_file
-            .as_ref()
-            .context("--internal-token-file (AISOC_INTERNAL_TOKEN_FILE) is missing: services trust each other by it")?;
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let file = self.internal_token_file.as_ref().context(
+            "--internal-token-file (AISOC_INTERNAL_TOKEN_FILE) is missing: services trust each other by it",
+        )?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let token = text.trim().to_owned();
         if token.is_empty() {
             bail!("{} is empty: it has to hold the token", file.display());
@@ -333,7 +364,10 @@ impl ServeArgs {
 
     fn control_plane(&self, listen: SocketAddr) -> anyhow::Result<aisoc_control_plane::Config> {
         Ok(aisoc_control_plane::Config {
-            topology_path: self.topology.clone().context("--topology (AISOC_TOPOLOGY) is missing")?,
+            topology_path: self
+                .topology
+                .clone()
+                .context("--topology (AISOC_TOPOLOGY) is missing")?,
             listen: Some(listen.to_string()),
             internal_token_file: self.internal_token_file.clone(),
         })

@@ -178,7 +178,7 @@ async fn tokens_decide_who_may_do_what() {
     };
     let unknown = viewer.plan(&wanted).await.unwrap_err();
     assert!(
-        matches!(&unknown, RpcError::Refused(text) if text.contains("mars-1")),
+        matches!(&unknown, RpcError::Invalid(text) if text.contains("mars-1")),
         "{unknown}"
     );
 

@@ -27,7 +27,10 @@ pub enum RpcError {
     /// The token may not do this.
     #[error("not allowed: {0}")]
     Forbidden(String),
-    /// The request was understood and refused: bad input, a gate, a plan that drifted or expired.
+    /// The request makes no sense: an unknown region, a missing reason.
+    #[error("{0}")]
+    Invalid(String),
+    /// The request was understood and refused: a gate, a plan that drifted or expired, a wrong confirmation.
     #[error("{0}")]
     Refused(String),
     /// No such thing.
@@ -59,9 +62,8 @@ impl RpcError {
             Code::Unauthenticated => Self::Unauthenticated(text),
             Code::PermissionDenied => Self::Forbidden(text),
             Code::NotFound => Self::NotFound(text),
-            Code::InvalidArgument | Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted => {
-                Self::Refused(text)
-            }
+            Code::InvalidArgument => Self::Invalid(text),
+            Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted => Self::Refused(text),
             Code::Unavailable => Self::Unreachable {
                 address: address.to_owned(),
                 why: text,

@@ -23,7 +23,7 @@ const MISSED_LOOKS: u32 = 120;
 ///
 /// # Errors
 /// See [`CliError`].
-pub async fn plan(settings: &Settings, format: &OutputFormat, target: PlanTarget) -> Result<Exit, CliError> {
+pub async fn plan(settings: &Settings, format: OutputFormat, target: PlanTarget) -> Result<Exit, CliError> {
     let plan = connect::client(settings).await?.plan(&target.into()).await?;
     print(format, &plan, || plan_text(&plan))?;
     Ok(if plan.may_execute() {
@@ -39,7 +39,7 @@ pub async fn plan(settings: &Settings, format: &OutputFormat, target: PlanTarget
 /// See [`CliError`].
 pub async fn execute(
     settings: &Settings,
-    format: &OutputFormat,
+    format: OutputFormat,
     confirmed: Confirmed,
 ) -> Result<Exit, CliError> {
     check_reason(&confirmed.request)?;
@@ -59,7 +59,7 @@ pub async fn execute(
         })?;
         return Ok(Exit::Ok);
     }
-    let ended = follow(settings, client, operation, *format == OutputFormat::Text).await?;
+    let ended = follow(settings, client, operation, format == OutputFormat::Text).await?;
     print(format, &ended, || operation_text(&ended))?;
     Ok(exit_of(&ended))
 }
@@ -140,7 +140,7 @@ fn exit_of(operation: &Operation) -> Exit {
 /// See [`CliError`].
 pub async fn operations(
     settings: &Settings,
-    format: &OutputFormat,
+    format: OutputFormat,
     command: OperationsCommand,
 ) -> Result<Exit, CliError> {
     let resolve = async |id: String, decision: Resolution| -> Result<Exit, CliError> {

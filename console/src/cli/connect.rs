@@ -161,7 +161,7 @@ pub async fn world(settings: &Settings) -> Result<World, CliError> {
 ///
 /// # Errors
 /// When the stream breaks.
-pub async fn watch(settings: &Settings, format: &OutputFormat) -> Result<Exit, CliError> {
+pub async fn watch(settings: &Settings, format: OutputFormat) -> Result<Exit, CliError> {
     let mut client = client(settings).await?;
     let mut frames = Box::pin(client.watch().await?);
     let mut current: Option<World> = None;
@@ -170,7 +170,7 @@ pub async fn watch(settings: &Settings, format: &OutputFormat) -> Result<Exit, C
         match frame? {
             Update::Snapshot(world) => current = Some(*world),
             Update::Delta(delta, _) => {
-                if *format == OutputFormat::Json {
+                if format == OutputFormat::Json {
                     out(&format!(
                         "{}\n",
                         serde_json::to_string(&delta).unwrap_or_default()
@@ -181,14 +181,14 @@ pub async fn watch(settings: &Settings, format: &OutputFormat) -> Result<Exit, C
                         .apply(*delta)
                         .map_err(|e| RpcError::Unknown(e.to_string()))?;
                 }
-                if *format == OutputFormat::Json {
+                if format == OutputFormat::Json {
                     continue;
                 }
             }
             Update::Heartbeat(_) => continue,
         }
         let Some(world) = &current else { continue };
-        if *format == OutputFormat::Json {
+        if format == OutputFormat::Json {
             out(&format!("{}\n", json(world)?))?;
             continue;
         }

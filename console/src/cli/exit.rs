@@ -60,7 +60,8 @@ impl CliError {
     /// The process's exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Rpc(RpcError::Address { .. } | RpcError::NotFound(_)) => 2,
+            Self::Usage(_)
+            | Self::Rpc(RpcError::Address { .. } | RpcError::NotFound(_) | RpcError::Invalid(_)) => 2,
             Self::Output(_) => 1,
             Self::Rpc(RpcError::Unreachable { .. } | RpcError::Document { .. }) => 3,
             Self::Rpc(RpcError::Unauthenticated(_) | RpcError::Forbidden(_)) => 4,

@@ -38,27 +38,27 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         Command::Snapshot { .. } => Ok(Exit::Ok),
         Command::Status => {
             let world = connect::world(&settings).await?;
-            print(&args.output, &world, || report::status(&world))?;
+            print(args.output, &world, || report::status(&world))?;
             Ok(report::verdict(&world))
         }
         Command::Regions => {
             let world = connect::world(&settings).await?;
-            print(&args.output, &world.regions, || report::regions(&world))?;
+            print(args.output, &world.regions, || report::regions(&world))?;
             Ok(Exit::Ok)
         }
         Command::Lag => {
             let world = connect::world(&settings).await?;
-            print(&args.output, &world.links, || report::lag(&world))?;
+            print(args.output, &world.links, || report::lag(&world))?;
             Ok(Exit::Ok)
         }
         Command::Slis => {
             let world = connect::world(&settings).await?;
-            print(&args.output, &world.slis, || report::slis(&world))?;
+            print(args.output, &world.slis, || report::slis(&world))?;
             Ok(Exit::Ok)
         }
         Command::Alerts => {
             let world = connect::world(&settings).await?;
-            print(&args.output, &world.alerts, || report::alerts(&world))?;
+            print(args.output, &world.alerts, || report::alerts(&world))?;
             Ok(Exit::Ok)
         }
         Command::Ack { alert } => {
@@ -66,13 +66,13 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             out(&format!("acknowledged {alert}\n"))?;
             Ok(Exit::Ok)
         }
-        Command::Watch => connect::watch(&settings, &args.output).await,
-        Command::Operations { command } => act::operations(&settings, &args.output, command).await,
-        Command::Plan { target } => act::plan(&settings, &args.output, target).await,
-        Command::Drain(acting) => act::execute(&settings, &args.output, acting.into()).await,
-        Command::Restore(acting) => act::execute(&settings, &args.output, acting.into()).await,
-        Command::Failover(acting) => act::execute(&settings, &args.output, acting.into()).await,
-        Command::Rollback(acting) => act::execute(&settings, &args.output, acting.into()).await,
+        Command::Watch => connect::watch(&settings, args.output).await,
+        Command::Operations { command } => act::operations(&settings, args.output, command).await,
+        Command::Plan { target } => act::plan(&settings, args.output, target).await,
+        Command::Drain(acting) => act::execute(&settings, args.output, acting.into()).await,
+        Command::Restore(acting) => act::execute(&settings, args.output, acting.into()).await,
+        Command::Failover(acting) => act::execute(&settings, args.output, acting.into()).await,
+        Command::Rollback(acting) => act::execute(&settings, args.output, acting.into()).await,
     }
 }
 
@@ -101,7 +101,7 @@ fn saved_world(file: &std::path::Path) -> Result<World, CliError> {
 
 /// Prints a document as JSON or, by `text`, for a person.
 fn print<T: serde::Serialize>(
-    format: &OutputFormat,
+    format: OutputFormat,
     document: &T,
     text: impl FnOnce() -> String,
 ) -> Result<(), CliError> {

@@ -21,7 +21,10 @@ pub async fn print(world: &LocalWorld) -> Result<()> {
     }
     let supervisor: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(world.state().join("supervisor.json"))?)?;
-    let own = supervisor.get("pid").and_then(serde_json::Value::as_u64).and_then(|p| u32::try_from(p).ok());
+    let own = supervisor
+        .get("pid")
+        .and_then(serde_json::Value::as_u64)
+        .and_then(|p| u32::try_from(p).ok());
     kinds.entry("supervisor".to_owned()).or_default().extend(own);
     // The supervisor is the parent of all, and Patroni of its postgres: count each process under one kind only.
     let mut members: BTreeMap<String, Vec<u32>> = BTreeMap::new();
@@ -31,26 +34,39 @@ pub async fn print(world: &LocalWorld) -> Result<()> {
             pids.iter().copied().collect()
         } else {
             let others: Vec<u32> = named.iter().copied().filter(|p| !pids.contains(p)).collect();
-            let below_others = if kind == "patroni" { with_descendants(&others)? } else { [].into() };
-            with_descendants(pids)?.difference(&below_others).copied().collect::<std::collections::BTreeSet<u32>>()
+            let below_others = if kind == "patroni" {
+                with_descendants(&others)?
+            } else {
+                [].into()
+            };
+            with_descendants(pids)?
+                .difference(&below_others)
+                .copied()
+                .collect::<std::collections::BTreeSet<u32>>()
         };
         members.insert(kind.clone(), all.into_iter().collect());
     }
     let measure = |pids: &Vec<u32>| cost(pids.iter().copied());
-    let before: BTreeMap<&String, Cost> =
-        members.iter().map(|(k, p)| Ok((k, measure(p)?))).collect::<Result<_>>()?;
+    let before: BTreeMap<&String, Cost> = members.iter().map(|(k, p)| (k, measure(p))).collect();
     tokio::time::sleep(OVER).await;
     let (mut cpu, mut memory) = (0.0, 0);
     println!("idle world over {} s, default generator rate:", OVER.as_secs());
     for (kind, pids) in &members {
-        let after = measure(pids)?;
+        let after = measure(pids);
         let begun = before.get(kind).copied().unwrap_or_default();
         let percent = after.cpu.saturating_sub(begun.cpu).as_secs_f64() / OVER.as_secs_f64() * 100.0;
-        println!("  {kind:<14} {percent:5.2} % of a core  {:7.1} MiB", mebibytes(after.memory));
+        println!(
+            "  {kind:<14} {percent:5.2} % of a core  {:7.1} MiB",
+            mebibytes(after.memory)
+        );
         cpu += percent;
         memory += after.memory;
     }
-    println!("  {:<14} {cpu:5.2} % of a core  {:7.1} MiB", "all", mebibytes(memory));
+    println!(
+        "  {:<14} {cpu:5.2} % of a core  {:7.1} MiB",
+        "all",
+        mebibytes(memory)
+    );
     Ok(())
 }
 

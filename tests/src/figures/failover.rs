@@ -2,9 +2,8 @@
 
 use super::quantile;
 use crate::wait::until;
-use crate::world::LocalWorld;
+use crate::world::{LocalWorld, streaming_replicas};
 use crate::writes::{Writer, lost};
-use aisoc_model::region::PostgresRole;
 use anyhow::Result;
 use std::time::Duration;
 
@@ -51,10 +50,7 @@ pub async fn print(world: &LocalWorld, runs: usize) -> Result<()> {
 async fn two_replicas(world: &LocalWorld) -> Result<()> {
     until("two replicas stream", Duration::from_secs(60), async || {
         let seen = world.seen().await?;
-        let members = seen.regions.values().filter_map(|r| r.postgres.fresh(seen.head.at));
-        let (writers, replicas): (Vec<_>, Vec<_>) = members.partition(|p| p.role == PostgresRole::Writer);
-        let streaming = replicas.iter().filter(|p| p.replication_state.as_deref() == Some("streaming")).count();
-        Ok((writers.len() == 1 && streaming == 2).then_some(()))
+        Ok((streaming_replicas(&seen) == 2).then_some(()))
     })
     .await
 }

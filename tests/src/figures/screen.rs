@@ -25,7 +25,12 @@ pub async fn print(world: &LocalWorld) -> Result<()> {
     measure("aisoc-console", &console, world.state()).await?;
     for other in ["/usr/bin/htop", "/usr/bin/btop"].map(PathBuf::from) {
         if other.exists() {
-            measure(&other.file_name().unwrap_or_default().to_string_lossy(), &other, world.state()).await?;
+            measure(
+                &other.file_name().unwrap_or_default().to_string_lossy(),
+                &other,
+                world.state(),
+            )
+            .await?;
         }
     }
     Ok(())
@@ -35,9 +40,9 @@ async fn measure(name: &str, program: &Path, state: &Path) -> Result<()> {
     let mut terminal = Terminal::start(program, state, SIZE.0, SIZE.1)?;
     tokio::time::sleep(SETTLE).await;
     let pid = terminal.pid()?;
-    let (before, cpu_before) = (terminal.output().bytes.len(), cost([pid])?.cpu);
+    let (before, cpu_before) = (terminal.output().bytes.len(), cost([pid]).cpu);
     tokio::time::sleep(OVER).await;
-    let (after, cpu_after) = (terminal.output().bytes.len(), cost([pid])?.cpu);
+    let (after, cpu_after) = (terminal.output().bytes.len(), cost([pid]).cpu);
     let memory = resident(pid).unwrap_or_default();
     let first = terminal.output().first.unwrap_or_default();
     terminal.keys("q")?;
