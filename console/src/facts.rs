@@ -71,6 +71,14 @@ pub fn regions(world: &World) -> Vec<&Region> {
     regions
 }
 
+/// The place of a region on the screen; what is not a region comes behind them.
+#[must_use]
+pub fn place(world: &World, id: Option<&RegionId>) -> usize {
+    let places = regions(world);
+    id.and_then(|id| places.iter().position(|region| &region.id == id))
+        .unwrap_or(places.len())
+}
+
 /// The alerts that fire, the gravest first, then the oldest.
 #[must_use]
 pub fn firing(world: &World) -> Vec<(&String, &Alert)> {
@@ -217,7 +225,6 @@ pub fn objective_text(reading: &SliReading) -> String {
     let bound = reading.objective.bound;
     match reading.sli.unit() {
         aisoc_model::sli::SliUnit::Seconds => format!("{sign} {}", crate::format::bound(bound)),
-        aisoc_model::sli::SliUnit::Ratio if bound < 0.1 => format!("{sign} {} %", bound * 100.0),
-        aisoc_model::sli::SliUnit::Ratio => format!("{sign} {}", crate::format::percent(bound)),
+        aisoc_model::sli::SliUnit::Ratio => format!("{sign} {} %", (bound * 10_000.0).round() / 100.0),
     }
 }

@@ -150,7 +150,7 @@ pub struct Binding {
 
 const MOVE: &str = "Move";
 const LOOK: &str = "Look";
-const ACT: &str = "Act (each asks for a plan first; nothing changes before a name is typed)";
+const ACT: &str = "Act: each asks for a plan; a typed name confirms";
 const LEAVE: &str = "Leave";
 
 const fn everywhere(
@@ -342,7 +342,7 @@ pub const BINDINGS: &[Binding] = &[
         "abort",
         "running or held operation: abort and undo",
     ),
-    everywhere(&[], Command::Reconnect, LEAVE, "", "connect again now (palette)"),
+    everywhere(&[], Command::Reconnect, LEAVE, "", "connect again now"),
     everywhere(
         &[Key::ctrl('z')],
         Command::Suspend,
@@ -355,7 +355,7 @@ pub const BINDINGS: &[Binding] = &[
         Command::Quit,
         LEAVE,
         "quit",
-        "quit; operations go on without the console",
+        "quit; operations go on",
     ),
 ];
 

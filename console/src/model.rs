@@ -68,18 +68,37 @@ pub struct Model {
 pub enum Layer {
     /// Nothing.
     None,
-    /// The help.
-    Help,
+    /// The help, and its lines above the view.
+    Help(u16),
     /// The palette.
     Palette(Palette),
     /// The filter's line.
     Filter(Input),
     /// An action on its way.
     Action(Box<Action>),
-    /// The progress of an operation, by id.
-    Progress(String),
+    /// The progress of an operation.
+    Progress(Following),
     /// A decision about an operation.
     Deciding(Deciding),
+}
+
+/// An operation that is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Following {
+    /// Its id.
+    pub id: String,
+    /// Lines above the view.
+    pub scroll: u16,
+}
+
+impl Following {
+    /// An operation, from its first line.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            scroll: 0,
+        }
+    }
 }
 
 /// A line about the latest action.

@@ -105,7 +105,7 @@ impl Console {
                         Vec::new()
                     }
                 },
-                event = self.terminal.event() => self.from_terminal(event)?,
+                event = self.terminal.event() => self.read_terminal(event)?,
                 Some(reply) = answers.recv() => vec![Message::Reply(reply, Timestamp::now())],
                 Some(event) = frames.recv() => vec![Message::Source(event, Timestamp::now())],
                 () = rest(resize), if resize.is_some() => {
@@ -137,7 +137,7 @@ impl Console {
     }
 
     /// Keys that wait are taken together: one frame for all of them.
-    fn from_terminal(&mut self, first: Event) -> Result<Vec<Message>, ConsoleError> {
+    fn read_terminal(&mut self, first: Event) -> Result<Vec<Message>, ConsoleError> {
         let mut messages = Vec::new();
         let mut next = Some(first);
         while let Some(event) = next {

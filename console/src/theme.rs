@@ -115,7 +115,7 @@ impl Theme {
         }
     }
 
-    fn colored(&self, role: Role) -> Style {
+    fn colored(self, role: Role) -> Style {
         let on = |front: &Paint, back: &Paint| {
             Style::new()
                 .fg(self.color(front))
@@ -144,7 +144,7 @@ impl Theme {
         }
     }
 
-    fn color(&self, Paint(r, g, b, index, named): &Paint) -> Color {
+    fn color(self, Paint(r, g, b, index, named): &Paint) -> Color {
         match self.capabilities.colors {
             Colors::True => Color::Rgb(*r, *g, *b),
             Colors::Indexed => Color::Indexed(*index),
@@ -231,27 +231,23 @@ fn in_console_font(c: char) -> bool {
 fn ascii(c: char) -> char {
     match c {
         c if c.is_ascii() => c,
-        '─' | '━' | '–' | '—' => '-',
+        '─' | '–' | '—' => '-',
         '│' | '┃' | '▏' | '▕' | '▌' => '|',
         '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '┏' | '┓' | '┗' | '┛' | '╭' | '╮' | '╰'
-        | '╯' => '+',
+        | '╯' | '✓' => '+',
         '█' | '▉' | '▊' | '▋' | '■' | '▇' | '▆' | '▅' => '#',
         '▀' => '"',
         '▄' | '▃' | '▂' | '▁' => '_',
-        '▍' | '▎' | '▓' | '▒' => '=',
+        '━' | '▍' | '▎' | '▓' | '▒' => '=',
         '░' | '·' | '…' | '┄' | '╌' => '.',
-        '→' | '►' | '▶' | '›' => '>',
-        '←' | '◄' | '◀' | '‹' => '<',
+        '→' | '►' | '▶' | '›' | '≥' => '>',
+        '←' | '◄' | '◀' | '‹' | '≤' => '<',
         '↑' => '^',
         '↓' | '▼' | '▾' => 'v',
         '●' | '◆' => '*',
         '○' | '◇' | '◌' => 'o',
         '▲' => '!',
         '✖' | '✕' | '×' => 'x',
-        '✓' => '+',
-        '≤' => '<',
-        '≥' => '>',
-        '≈' | '∼' => '~',
         _ => '?',
     }
 }

@@ -132,21 +132,17 @@ async fn read(
     out: &Outbox,
 ) -> End {
     loop {
-        let frame = match timeout(SILENT, frames.next()).await {
-            Ok(frame) => frame,
-            Err(_) => {
-                if !out.put(SourceEvent::Silent).await {
-                    return End::Closed;
-                }
-                match timeout(LOST, frames.next()).await {
-                    Ok(frame) => frame,
-                    Err(_) => {
-                        let quiet = SILENT.saturating_add(LOST).as_secs();
-                        let why = format!("the control plane has said nothing for {quiet} s");
-                        return End::Broken { why, was_live: true };
-                    }
-                }
+        let mut frame = timeout(SILENT, frames.next()).await;
+        if frame.is_err() {
+            if !out.put(SourceEvent::Silent).await {
+                return End::Closed;
             }
+            frame = timeout(LOST, frames.next()).await;
+        }
+        let Ok(frame) = frame else {
+            let quiet = SILENT.saturating_add(LOST).as_secs();
+            let why = format!("the control plane has said nothing for {quiet} s");
+            return End::Broken { why, was_live: true };
         };
         let event = match frame {
             Some(Ok(Update::Snapshot(world))) => SourceEvent::Snapshot(world),
@@ -185,14 +181,14 @@ impl Source for Live {
                     End::Closed => return,
                     End::Again => {
                         wait = BACKOFF_MS.0;
-                        last = "connecting again".to_owned();
+                        "connecting again".clone_into(&mut last);
                     }
                     End::Refused(why) => {
                         if !out.put(SourceEvent::Refused(why)).await {
                             return;
                         }
                         self.again.notified().await;
-                        last = "connecting again".to_owned();
+                        "connecting again".clone_into(&mut last);
                     }
                     End::Broken { why, was_live } => {
                         if was_live {

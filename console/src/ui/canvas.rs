@@ -86,6 +86,8 @@ impl<'a> Canvas<'a> {
         let one_wide = if c.width() == Some(1) { c } else { '\u{FFFD}' };
         let glyph = self.theme.glyph(one_wide);
         if let Some(cell) = self.buffer.cell_mut((x, y)) {
+            // What was there before must not shine through.
+            cell.reset();
             cell.set_char(glyph).set_style(style);
         }
     }
@@ -138,9 +140,9 @@ impl<'a> Canvas<'a> {
             self.put(x, y, c, role);
         }
         if !title.is_empty() && area.width > 6 {
-            let x = area.x + 2;
+            let x = area.x + 3;
             self.put(x - 1, area.y, ' ', role);
-            let end = self.pieces(x, area.y, area.width - 4, title);
+            let end = self.pieces(x, area.y, area.width - 5, title);
             self.put(end, area.y, ' ', role);
         }
     }

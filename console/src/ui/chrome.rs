@@ -2,7 +2,7 @@
 
 use crate::connection::Connection;
 use crate::format;
-use crate::keys::{self, Command, Scope};
+use crate::keys::{self, Command};
 use crate::model::{Layer, Model};
 use crate::page::Page;
 use crate::table::{Piece, piece, width};
@@ -183,7 +183,7 @@ pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
 fn connection_banner(model: &Model) -> Option<(String, Role)> {
     let seen = model.world.as_ref()?;
     let age = format::since(seen.head.at, model.now);
-    let memory = format!("below is the last frame, {age} old");
+    let memory = format!("the frame below is {age} old");
     let text = match &model.connection {
         Connection::Live { .. } | Connection::Still => return None,
         Connection::Connecting { endpoint } => format!("◌ CONNECTING to {endpoint}: {memory}"),
@@ -199,7 +199,7 @@ fn connection_banner(model: &Model) -> Option<(String, Role)> {
                 None => "trying now".to_owned(),
             };
             format!(
-                "✕ CONNECTION LOST for {}: {memory} · {next} · {why}",
+                "✕ CONNECTION LOST for {} · {next} · {memory} · {why}",
                 format::since(*since, model.now)
             )
         }
@@ -251,8 +251,10 @@ fn fault(spec: &FaultSpec) -> String {
 }
 
 fn operation_banner(model: &Model) -> Option<(String, Role)> {
-    // The progress view says it larger.
-    if matches!(model.layer, Layer::Progress(_)) {
+    // The progress view and the page of operations say it larger.
+    if matches!(model.layer, Layer::Progress(_) | Layer::Deciding(_))
+        || model.page.view().title() == "Operations"
+    {
         return None;
     }
     let operation = model.shown()?.running_operation()?;
@@ -322,44 +324,63 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// Keys and what they do, the most important first.
 fn hints(model: &Model) -> Vec<(String, &'static str)> {
-    match model.layer {
-        Layer::Action(_) | Layer::Deciding(_) => {
-            return vec![("Esc".to_owned(), "back out"), ("↑↓".to_owned(), "scroll")];
-        }
-        Layer::Palette(_) => {
-            return vec![
-                ("Enter".to_owned(), "choose"),
-                ("↑↓".to_owned(), "move"),
-                ("Esc".to_owned(), "close"),
-            ];
-        }
-        Layer::Help => return vec![("Esc".to_owned(), "close")],
-        _ => {}
-    }
-    let progress = model.scope() == Scope::Progress;
-    let mut order: Vec<Command> = vec![Command::Help, Command::Palette, Command::Filter];
-    if progress {
-        order = vec![Command::Retry, Command::Abort, Command::Close];
-    } else if model.identity.as_ref().is_none_or(|identity| identity.operator) {
-        order.extend([
-            Command::Drain,
-            Command::Restore,
-            Command::Failover,
-            Command::Rollback,
-        ]);
-        if model.page.view().title() == "Alerts" {
-            order.insert(3, Command::Acknowledge);
-        }
-    }
-    order.extend([Command::Open, Command::Freeze, Command::Quit]);
-    let hint = |command: Command| {
-        let binding = keys::binding(command)?;
-        let short = if command == Command::Close {
+    let fixed = |hints: &[(&str, &'static str)]| {
+        hints
+            .iter()
+            .map(|(key, does)| ((*key).to_owned(), *does))
+            .collect()
+    };
+    let order: &[Command] = match model.layer {
+        Layer::Action(_) => return fixed(&[("Esc", "back out"), ("↑↓ PgUp PgDn", "scroll")]),
+        Layer::Deciding(_) => return fixed(&[("Esc", "back out")]),
+        Layer::Palette(_) => return fixed(&[("Enter", "choose"), ("↑↓", "move"), ("Esc", "close")]),
+        Layer::Help(_) => return fixed(&[("Esc", "close"), ("j k", "scroll")]),
+        Layer::Progress(_) => &[Command::Close, Command::Retry, Command::Abort, Command::Quit],
+        _ if model.identity.as_ref().is_some_and(|identity| !identity.operator) => LOOKING,
+        _ if model.page.view().title() == "Alerts" => SEEING,
+        _ => ACTING,
+    };
+    let hint = |command: &Command| {
+        let binding = keys::binding(*command)?;
+        let short = if *command == Command::Close {
             "close"
         } else {
             binding.short
         };
         Some((binding.keys.first()?.to_string(), short))
     };
-    order.into_iter().filter_map(hint).collect()
+    order.iter().filter_map(hint).collect()
 }
+
+const LOOKING: &[Command] = &[
+    Command::Help,
+    Command::Palette,
+    Command::Quit,
+    Command::Filter,
+    Command::Open,
+    Command::Freeze,
+];
+const SEEING: &[Command] = &[
+    Command::Help,
+    Command::Palette,
+    Command::Quit,
+    Command::Acknowledge,
+    Command::Drain,
+    Command::Restore,
+    Command::Failover,
+    Command::Rollback,
+    Command::Filter,
+    Command::Freeze,
+];
+const ACTING: &[Command] = &[
+    Command::Help,
+    Command::Palette,
+    Command::Quit,
+    Command::Drain,
+    Command::Restore,
+    Command::Failover,
+    Command::Rollback,
+    Command::Filter,
+    Command::Open,
+    Command::Freeze,
+];

@@ -10,7 +10,7 @@ pub mod widgets;
 #[cfg(test)]
 mod tests;
 
-use crate::model::Model;
+use crate::model::{Layer, Model};
 use crate::theme::{Role, Theme};
 use canvas::Canvas;
 use ratatui::buffer::Buffer;
@@ -38,6 +38,10 @@ pub fn draw(model: &Model, theme: &Theme, buffer: &mut Buffer) {
         }
     } else {
         waiting::draw(&mut canvas, body, model);
+    }
+    if !matches!(model.layer, Layer::None | Layer::Filter(_)) {
+        // What lies on top has the eye.
+        canvas.remember(body);
     }
     overlay::draw(&mut canvas, body, model);
     let footer = Rect {

@@ -6,7 +6,7 @@ use crate::capabilities::{Capabilities, Colors, Glyphs};
 use crate::connection::Connection;
 use crate::fixture::{self, ago, id, now, operations};
 use crate::message::Identity;
-use crate::model::{Layer, Model};
+use crate::model::{Following, Layer, Model};
 use crate::page::Page;
 use crate::palette::Palette;
 use crate::safety::Decision;
@@ -22,7 +22,8 @@ const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 40), (200, 50)];
 
 fn live(world: World, page: Page, size: (u16, u16)) -> Model {
     let at = world.head.at;
-    let mut model = Model::still(world, page, size);
+    let mut model = Model::still(world.clone(), page, size);
+    history(&mut model, &world);
     model.connection = Connection::Live {
         endpoint: "http://127.0.0.1:7700".to_owned(),
     };
@@ -33,6 +34,27 @@ fn live(world: World, page: Page, size: (u16, u16)) -> Model {
     });
     model.now = at;
     model
+}
+
+/// A minute of history, so that trends have something to show.
+fn history(model: &mut Model, world: &World) {
+    let mut then = world.clone();
+    for second in 1..60_u8 {
+        let at = world.head.at + SignedDuration::from_secs(i64::from(second));
+        then.head.at = at;
+        let swing = 1.0 + f64::from(second % 7) / 10.0;
+        for (key, reading) in &mut then.slis {
+            if let Some(value) = world.slis.get(key).and_then(|r| r.value.value) {
+                reading.value.set(value * swing, at);
+            }
+        }
+        for (key, link) in &mut then.links {
+            if let Some(value) = world.links.get(key).and_then(|l| l.lag_seconds.value) {
+                link.lag_seconds.set(value * swing, at);
+            }
+        }
+        model.history.sample(&then);
+    }
 }
 
 fn lost(page: Page, size: (u16, u16)) -> Model {
@@ -100,9 +122,9 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     let refusal = Stage::Refused(Box::new(operations::refused(failover())));
     all.push(("plan-refused".to_owned(), action(refusal, failover(), size)));
     let mut progress = live(fixture::incident(), first, size);
-    progress.layer = Layer::Progress(operations::failover_running().id);
+    progress.layer = Layer::Progress(Following::new(operations::failover_running().id));
     all.push(("progress-running".to_owned(), progress.clone()));
-    progress.layer = Layer::Progress(operations::drain_done().id);
+    progress.layer = Layer::Progress(Following::new(operations::drain_done().id));
     all.push(("progress-done".to_owned(), progress.clone()));
     progress.layer = Layer::Deciding(Deciding {
         operation: operations::failover_running().id,
@@ -112,7 +134,7 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     });
     all.push(("progress-abort".to_owned(), progress));
     let mut help = live(fixture::healthy(), first, size);
-    help.layer = Layer::Help;
+    help.layer = Layer::Help(0);
     all.push(("help".to_owned(), help.clone()));
     help.layer = Layer::Palette(Palette {
         input: typed("us"),

@@ -4,7 +4,7 @@ use crate::action::{Action, Deciding, Stage};
 use crate::facts;
 use crate::keys::Command;
 use crate::message::{Effect, Failure, Reply};
-use crate::model::{Layer, Model};
+use crate::model::{Following, Layer, Model};
 use crate::palette;
 use crate::safety::{self, Decision, Refusal};
 use aisoc_model::plan::{Plan, PlanRequest, Target};
@@ -120,11 +120,11 @@ pub fn reply(model: &mut Model, reply: Reply) -> Vec<Effect> {
                 return Vec::new();
             }
             match result {
-                Ok(operation) => model.layer = Layer::Progress(operation.id),
+                Ok(operation) => model.layer = Layer::Progress(Following::new(operation.id)),
                 // It may run: its progress is shown as soon as a frame has it, and nothing is sent twice.
                 Err(Failure { unknown: true, text }) => {
                     if let Some(id) = action.plan().map(|plan| plan.id.clone()) {
-                        model.layer = Layer::Progress(id);
+                        model.layer = Layer::Progress(Following::new(id));
                     }
                     model.complain(text);
                 }
@@ -133,7 +133,7 @@ pub fn reply(model: &mut Model, reply: Reply) -> Vec<Effect> {
         }
         Reply::Acknowledged(key, Ok(())) => model.tell(format!("acknowledged {key}")),
         Reply::Acknowledged(_, Err(failure)) | Reply::Resolved(_, Err(failure)) => {
-            model.complain(failure.text)
+            model.complain(failure.text);
         }
         Reply::Resolved(_, Ok(operation)) => model.tell(format!("operation is {}", operation.state.word())),
     }
@@ -162,13 +162,11 @@ pub fn acknowledge_selected(model: &mut Model) -> Vec<Effect> {
         .selected(model.selected_on(model.page))
         .map(|row| row.key.clone());
     let known = |key: &String| model.shown().is_some_and(|world| world.alerts.contains_key(key));
-    match key.filter(known) {
-        Some(key) => acknowledge(model, key),
-        None => {
-            model.complain("no alert is selected: go to the page Alerts and choose one");
-            Vec::new()
-        }
-    }
+    let Some(key) = key.filter(known) else {
+        model.complain("no alert is selected: go to the page Alerts and choose one");
+        return Vec::new();
+    };
+    acknowledge(model, key)
 }
 
 /// Acknowledges an alert. It changes nothing but the record, so no name has to be typed.
@@ -182,7 +180,9 @@ pub fn acknowledge(model: &mut Model, key: String) -> Vec<Effect> {
 
 /// Opens the question whether an operation is tried again or aborted.
 pub fn ask_decision(model: &mut Model, command: Command) {
-    let Layer::Progress(id) = &model.layer else { return };
+    let Layer::Progress(Following { id, .. }) = &model.layer else {
+        return;
+    };
     let decision = if command == Command::Retry {
         Decision::Retry
     } else {
@@ -222,7 +222,7 @@ pub fn confirm_decision(model: &mut Model) -> Vec<Effect> {
     };
     match safety::decide(operation, deciding.decision, deciding.input.value(), &situation) {
         Ok(decided) => {
-            model.layer = Layer::Progress(decided.operation().to_owned());
+            model.layer = Layer::Progress(Following::new(decided.operation()));
             vec![Effect::Resolve(decided)]
         }
         Err(refusal) => {

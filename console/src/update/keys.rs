@@ -11,6 +11,9 @@ use tui_input::Input;
 /// Pages that `[` leads back through.
 const TRAIL: usize = 50;
 
+/// Lines that can be scrolled at most: what is drawn ends earlier.
+pub const SCROLL: u16 = 500;
+
 /// A key was pressed.
 pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     // Interrupt and suspend work everywhere: a person must always get out.
@@ -25,7 +28,7 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
         Layer::Palette(_) | Layer::Filter(_) | Layer::Action(_) | Layer::Deciding(_) => {
             typing::press(model, key)
         }
-        Layer::None | Layer::Help | Layer::Progress(_) => {
+        Layer::None | Layer::Help(_) | Layer::Progress(_) => {
             let command = keys::command(key, model.scope());
             command.map(|command| run(model, command)).unwrap_or_default()
         }
@@ -34,6 +37,9 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
 
 /// Does what a command says.
 pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
+    if scroll(&mut model.layer, command) {
+        return Vec::new();
+    }
     match command {
         Command::Quit => return vec![Effect::Quit],
         Command::Suspend => return vec![Effect::Suspend],
@@ -57,7 +63,7 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         }
         Command::Up => step(model, |at, _| at.saturating_sub(1)),
         Command::Down => step(model, |at, _| at.saturating_add(1)),
-        Command::PageUp => step(model, |at, screen| at.saturating_sub(screen)),
+        Command::PageUp => step(model, usize::saturating_sub),
         Command::PageDown => step(model, usize::saturating_add),
         Command::First => step(model, |_, _| 0),
         Command::Last => step(model, |_, _| usize::MAX),
@@ -78,11 +84,31 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Movement scrolls what lies over the page; the page below stands still.
+fn scroll(layer: &mut Layer, command: Command) -> bool {
+    let at = match layer {
+        Layer::Help(at) => at,
+        Layer::Progress(following) => &mut following.scroll,
+        _ => return false,
+    };
+    *at = match command {
+        Command::Up => at.saturating_sub(1),
+        Command::Down => at.saturating_add(1),
+        Command::PageUp => at.saturating_sub(10),
+        Command::PageDown => at.saturating_add(10),
+        Command::First => 0,
+        Command::Last => SCROLL,
+        _ => return false,
+    }
+    .min(SCROLL);
+    true
+}
+
 fn toggle_help(model: &mut Model) {
-    model.layer = if matches!(model.layer, Layer::Help) {
+    model.layer = if matches!(model.layer, Layer::Help(_)) {
         Layer::None
     } else {
-        Layer::Help
+        Layer::Help(0)
     };
 }
 

@@ -4,7 +4,7 @@ use super::{act, keys as moving};
 use crate::action::{Stage, edit};
 use crate::keys::{Code, Key};
 use crate::message::Effect;
-use crate::model::{Layer, Model};
+use crate::model::{Following, Layer, Model};
 use crate::palette::{self, Does};
 
 /// A key was pressed while a layer with an input is open.
@@ -49,26 +49,26 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
             edit(&mut deciding.input, key);
             Vec::new()
         }
-        Layer::None | Layer::Help | Layer::Progress(_) => Vec::new(),
+        Layer::None | Layer::Help(_) | Layer::Progress(_) => Vec::new(),
     }
 }
 
 /// A plan may be longer than the screen.
 fn scroll(at: &mut u16, by: i16) -> Vec<Effect> {
-    *at = at.saturating_add_signed(by).min(500);
+    *at = at.saturating_add_signed(by).min(moving::SCROLL);
     Vec::new()
 }
 
 /// Escape backs out. A plan that was sent is being carried out: its progress is what there is to see then.
 fn escape(model: &mut Model) -> Vec<Effect> {
     let next = match &model.layer {
-        Layer::Deciding(deciding) => Layer::Progress(deciding.operation.clone()),
+        Layer::Deciding(deciding) => Layer::Progress(Following::new(&*deciding.operation)),
         Layer::Filter(_) => {
             model.filters.remove(&model.page);
             Layer::None
         }
         Layer::Action(action) => match &action.stage {
-            Stage::Sent(plan) => Layer::Progress(plan.id.clone()),
+            Stage::Sent(plan) => Layer::Progress(Following::new(&*plan.id)),
             _ => Layer::None,
         },
         _ => Layer::None,

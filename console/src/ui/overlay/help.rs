@@ -1,8 +1,8 @@
 //! The help, from the table of bindings.
 
-use super::dialog;
-use crate::keys::{BINDINGS, Key};
-use crate::table::piece;
+use super::{dialog, scrolled};
+use crate::keys::{BINDINGS, Binding, Key};
+use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::panel;
@@ -21,64 +21,71 @@ const SIGNS: [(&str, &str, Role); 8] = [
 ];
 
 /// Draws it.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
+    let acts = |binding: &&Binding| binding.group.starts_with("Act") || binding.group.starts_with("Leave");
+    let mut left = groups(BINDINGS.iter().filter(|b| !acts(b)));
+    let mut right = groups(BINDINGS.iter().filter(acts));
+    right.push(Vec::new());
+    right.push(vec![piece("Signs", Role::Heading)]);
+    for (sign, meaning, role) in SIGNS {
+        right.push(vec![
+            piece(format!("  {sign:<16}"), role),
+            piece(meaning, Role::Text),
+        ]);
+    }
+    let wide = area.width >= 110;
+    if !wide {
+        left.push(Vec::new());
+        left.append(&mut right);
+    }
+    let height = crate::format::cells(left.len().max(right.len())) + 2;
     let inner = dialog(
         canvas,
         area,
-        (124, 36),
+        (130, height),
         &[piece("Help", Role::Strong)],
         Role::Accent,
     );
-    let wide = inner.width >= 90;
     let columns = if wide {
-        panel::columns(inner, &[1, 1])
+        panel::columns(inner, &[4, 5])
     } else {
         vec![inner]
     };
-    let mut column = 0;
-    let Some(mut at) = columns.first().copied() else {
-        return;
-    };
-    let mut group = "";
-    for binding in BINDINGS {
-        let keys: Vec<String> = binding.keys.iter().map(Key::to_string).collect();
-        if binding.group != group {
-            group = binding.group;
-            // Acting begins the second column.
-            if wide && column == 0 && group.starts_with("Act") {
-                column = 1;
-                at = columns.get(1).copied().unwrap_or(at);
-            } else if at.y > inner.y && inner.height > 30 {
-                at = down(at);
-            }
-            canvas.text(at.x, at.y, at.width, group, Role::Heading);
-            at = down(at);
-        }
-        if at.height == 0 {
-            return;
-        }
-        let line = [
-            piece(format!("  {:<16}", keys.join(" ")), Role::Accent),
-            piece(binding.help, Role::Text),
-        ];
-        canvas.pieces(at.x, at.y, at.width, &line);
-        at = down(at);
-    }
-    if at.height > 9 {
-        at = down(at);
-        canvas.text(at.x, at.y, at.width, "Signs", Role::Heading);
-        for (sign, meaning, role) in SIGNS {
-            at = down(at);
-            let line = [piece(format!("  {sign:<16}"), role), piece(meaning, Role::Text)];
-            canvas.pieces(at.x, at.y, at.width, &line);
+    for (column, lines) in columns.into_iter().zip([left, right]) {
+        let below = scrolled(canvas, column, &lines, scroll);
+        if below > 0 {
+            let more = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+            canvas.pieces_right(column.x, column.bottom(), column.width, &more);
         }
     }
 }
 
-fn down(area: Rect) -> Rect {
-    Rect {
-        y: area.y + 1,
-        height: area.height.saturating_sub(1),
-        ..area
+/// Bindings under the headings of their groups.
+fn groups<'a>(bindings: impl Iterator<Item = &'a Binding>) -> Vec<Vec<Piece>> {
+    let mut lines: Vec<Vec<Piece>> = Vec::new();
+    let mut group = "";
+    for binding in bindings {
+        if binding.group != group {
+            group = binding.group;
+            if !lines.is_empty() {
+                lines.push(Vec::new());
+            }
+            let (name, more) = group.split_once(": ").unwrap_or((group, ""));
+            lines.push(vec![
+                piece(name, Role::Heading),
+                piece(format!("  {more}"), Role::Muted),
+            ]);
+        }
+        let keys: Vec<String> = binding.keys.iter().map(Key::to_string).collect();
+        let keys = if keys.is_empty() {
+            ":".to_owned()
+        } else {
+            keys.join(" ")
+        };
+        lines.push(vec![
+            piece(format!("  {keys:<16}"), Role::Accent),
+            piece(binding.help, Role::Text),
+        ]);
     }
+    lines
 }

@@ -5,7 +5,7 @@ pub mod palette;
 pub mod plan;
 pub mod progress;
 
-use crate::model::{Layer, Model};
+use crate::model::{Following, Layer, Model};
 use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -17,11 +17,14 @@ use tui_input::Input;
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     match &model.layer {
         Layer::None | Layer::Filter(_) => {}
-        Layer::Help => help::draw(canvas, area),
+        Layer::Help(scroll) => help::draw(canvas, area, *scroll),
         Layer::Palette(palette) => palette::draw(canvas, area, model, palette),
         Layer::Action(action) => plan::draw(canvas, area, model, action),
-        Layer::Progress(id) => progress::draw(canvas, area, model, id, None),
-        Layer::Deciding(deciding) => progress::draw(canvas, area, model, &deciding.operation, Some(deciding)),
+        Layer::Progress(following) => progress::draw(canvas, area, model, following, None),
+        Layer::Deciding(deciding) => {
+            let following = Following::new(&*deciding.operation);
+            progress::draw(canvas, area, model, &following, Some(deciding));
+        }
     }
 }
 
@@ -49,6 +52,16 @@ fn dialog(
         width: place.width.saturating_sub(4),
         height: place.height.saturating_sub(2),
     }
+}
+
+/// Lines that may be more than the area holds: those from `scroll` on, and how many are below.
+fn scrolled(canvas: &mut Canvas<'_>, area: Rect, lines: &[Vec<Piece>], scroll: u16) -> u16 {
+    let most = crate::format::cells(lines.len()).saturating_sub(area.height);
+    let skip = scroll.min(most);
+    for (y, line) in (area.top()..area.bottom()).zip(lines.iter().skip(usize::from(skip))) {
+        canvas.pieces(area.x, y, area.width, line);
+    }
+    most - skip
 }
 
 /// The environment as word and colour, for the title of whatever changes something.

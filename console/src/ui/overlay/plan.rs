@@ -1,6 +1,6 @@
 //! The plan: what would be done, on which evidence, how it is undone; and the line where a person confirms it.
 
-use super::{dialog, environment, input};
+use super::{dialog, environment, input, scrolled};
 use crate::action::{Action, Stage};
 use crate::format;
 use crate::model::Model;
@@ -8,7 +8,7 @@ use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::{Canvas, wrap};
 use crate::ui::widgets::state;
-use aisoc_model::plan::{Decision, Plan};
+use aisoc_model::plan::{Decision, Gate, Plan};
 use ratatui::layout::Rect;
 
 /// Lines at the bottom for what a person has to do.
@@ -37,32 +37,20 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
         height: ASK,
         ..inner
     };
-    match action.plan() {
-        Some(plan) => {
-            let all = lines(plan, model, usize::from(inner.width));
-            let most = format::cells(all.len()).saturating_sub(content.height);
-            let skip = action.scroll.min(most);
-            for (y, line) in (content.top()..content.bottom()).zip(all.iter().skip(usize::from(skip))) {
-                canvas.pieces(content.x, y, content.width, line);
-            }
-            canvas.horizontal(inner.x, content.bottom(), inner.width, '─', Role::Faint);
-            if most > skip {
-                let more = format!(" ↓ {} more lines ", most - skip);
-                canvas.pieces_right(
-                    inner.x,
-                    content.bottom(),
-                    inner.width,
-                    &[piece(more, Role::Accent)],
-                );
-            }
+    if let Some(plan) = action.plan() {
+        let all = lines(plan, model, usize::from(inner.width));
+        canvas.horizontal(inner.x, content.bottom(), inner.width, '─', Role::Faint);
+        let below = scrolled(canvas, content, &all, action.scroll);
+        if below > 0 {
+            let more = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+            canvas.pieces_right(inner.x, content.bottom(), inner.width, &more);
         }
-        None => {
-            let text = match &action.stage {
-                Stage::Failed(why) => why.clone(),
-                _ => "Deciding what would be done; nothing has changed.".to_owned(),
-            };
-            canvas.wrapped(content, &text, if refused { Role::Bad } else { Role::Muted });
-        }
+    } else {
+        let (text, role) = match &action.stage {
+            Stage::Failed(why) => (why.as_str(), Role::Bad),
+            _ => ("Deciding what would be done; nothing has changed.", Role::Muted),
+        };
+        canvas.wrapped(content, text, role);
     }
     question(canvas, ask, model, action);
 }
@@ -186,23 +174,10 @@ fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
         ]);
     }
     heading(&mut all, "Gates");
-    for gate in &plan.gates {
-        let shown = state::gate(gate.decision);
-        all.push(vec![
-            piece(format!("  {:<18}", shown.text()), shown.role),
-            piece(format!("{:<20} ", gate.name), Role::Text),
-            piece(
-                gate.why.clone(),
-                if gate.decision == Decision::Pass {
-                    Role::Muted
-                } else {
-                    Role::Text
-                },
-            ),
-        ]);
-        for evidence in &gate.evidence {
-            all.push(vec![piece(format!("{:<20}· {evidence}", ""), Role::Faint)]);
-        }
+    let mut gates: Vec<&Gate> = plan.gates.iter().collect();
+    gates.sort_by_key(|gate| matches!(gate.decision, Decision::Pass));
+    for gate in gates {
+        gate_lines(&mut all, gate, width);
     }
     if !plan.affected.is_empty() {
         heading(&mut all, "Affected");
@@ -245,6 +220,37 @@ fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
         }
     }
     all
+}
+
+/// A gate: decision, name, why, and under them what it looked at. Nothing of it is cut off.
+fn gate_lines(all: &mut Vec<Vec<Piece>>, gate: &Gate, width: usize) {
+    const BEFORE: usize = 41;
+    let shown = state::gate(gate.decision);
+    let passed = gate.decision == Decision::Pass;
+    let role = if passed { Role::Muted } else { Role::Text };
+    let mut first = vec![
+        piece(format!("  {:<18}", shown.text()), shown.role),
+        piece(format!("{:<20} ", gate.name), Role::Text),
+    ];
+    if gate.why.chars().count() + BEFORE <= width {
+        first.push(piece(gate.why.clone(), role));
+        all.push(first);
+    } else {
+        all.push(first);
+        for line in wrap(&gate.why, width.saturating_sub(4)) {
+            all.push(vec![piece(format!("    {line}"), role)]);
+        }
+    }
+    for evidence in &gate.evidence {
+        let indent = if width >= 90 { BEFORE } else { 4 };
+        for (index, line) in wrap(evidence, width.saturating_sub(indent + 2))
+            .into_iter()
+            .enumerate()
+        {
+            let mark = if index == 0 { '·' } else { ' ' };
+            all.push(vec![piece(format!("{:indent$}{mark} {line}", ""), Role::Muted)]);
+        }
+    }
 }
 
 fn objective(plan: &Plan, model: &Model) -> String {

@@ -1,9 +1,9 @@
 //! An operation's progress, or its record when it has ended.
 
-use super::{dialog, environment, input};
+use super::{dialog, environment, input, scrolled};
 use crate::action::Deciding;
 use crate::format;
-use crate::model::Model;
+use crate::model::{Following, Model};
 use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -14,16 +14,19 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 /// Draws it over a page; with the question whether to try again or abort, when that was asked.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, id: &str, deciding: Option<&Deciding>) {
-    let operation = model.operation(id);
+pub fn draw(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    model: &Model,
+    following: &Following,
+    deciding: Option<&Deciding>,
+) {
+    let operation = model.operation(&following.id);
     let name = operation.map_or_else(
-        || format!("operation {id}  "),
+        || format!("operation {}  ", following.id),
         |o| {
-            format!(
-                "{} {}  ",
-                o.plan.request.target.kind().word(),
-                o.plan.request.target.confirmation()
-            )
+            let target = &o.plan.request.target;
+            format!("{} {}  ", target.kind().word(), target.confirmation())
         },
     );
     let mut title = vec![piece(name, Role::Strong)];
@@ -39,17 +42,16 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, id: &str, decidi
         inner.height = inner.height.saturating_sub(5);
         decision(canvas, ask, operation, deciding);
     }
-    match operation {
-        Some(operation) => {
-            let rest = headline(canvas, inner, model, operation);
-            content(canvas, rest, model, operation);
-        }
-        None => {
-            let text = "It is not in a frame yet: its progress appears as soon as it is. It runs in the control plane, with or without this console.";
-            canvas.wrapped(inner, text, Role::Unknown);
-        }
-    }
+    let Some(operation) = operation else {
+        canvas.wrapped(inner, NOT_YET, Role::Unknown);
+        return;
+    };
+    let rest = headline(canvas, inner, model, operation);
+    content(canvas, rest, model, operation, following.scroll);
 }
+
+const NOT_YET: &str = "It is not in a frame yet: its progress appears as soon as it is. It runs in the control \
+                       plane, with or without this console.";
 
 fn decision(canvas: &mut Canvas<'_>, area: Rect, operation: Option<&Operation>, deciding: &Deciding) {
     let name = operation.map_or("", |o| o.plan.request.target.confirmation());
@@ -77,7 +79,7 @@ fn decision(canvas: &mut Canvas<'_>, area: Rect, operation: Option<&Operation>, 
 fn headline(canvas: &mut Canvas<'_>, area: Rect, model: &Model, operation: &Operation) -> Rect {
     let shown = state::operation(operation.state);
     let elapsed = millis_between(operation.started_at, operation.ended_at.unwrap_or(model.now));
-    let large = area.height >= 18;
+    let large = area.height >= 16;
     let x = if large {
         big::draw(canvas, area.x, area.y, &format::clock(elapsed), shown.role) + 3
     } else {
@@ -144,7 +146,7 @@ fn against(model: &Model, operation: &Operation, elapsed: u64) -> Vec<Piece> {
 }
 
 /// Steps, times, figures, gates.
-pub fn content(canvas: &mut Canvas<'_>, area: Rect, model: &Model, operation: &Operation) {
+pub fn content(canvas: &mut Canvas<'_>, area: Rect, model: &Model, operation: &Operation, scroll: u16) {
     let now = model.shown_at();
     let mut lines = steps(operation, now);
     if !operation.figures.is_empty() || !operation.times.is_empty() {
@@ -162,13 +164,10 @@ pub fn content(canvas: &mut Canvas<'_>, area: Rect, model: &Model, operation: &O
             piece(gate.why.clone(), Role::Muted),
         ]);
     }
-    let hidden = lines.len().saturating_sub(usize::from(area.height));
-    for (y, line) in (area.top()..area.bottom()).zip(&lines) {
-        canvas.pieces(area.x, y, area.width, line);
-    }
-    if hidden > 0 && area.height > 0 {
-        let text = format!(" ↓ {hidden} more lines ");
-        canvas.pieces_right(area.x, area.bottom() - 1, area.width, &[piece(text, Role::Muted)]);
+    let below = scrolled(canvas, area, &lines, scroll);
+    if below > 0 {
+        let text = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+        canvas.pieces_right(area.x, area.bottom(), area.width, &text);
     }
 }
 

@@ -8,8 +8,9 @@ use crate::model::Model;
 use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
+use crate::ui::widgets::detail::Detail;
 use crate::ui::widgets::hero::{self, Hero};
-use crate::ui::widgets::{panel, state, table};
+use crate::ui::widgets::{state, table};
 use aisoc_model::RegionId;
 use aisoc_model::alert::{Alert, AlertState, Severity};
 use aisoc_model::clock::millis_between;
@@ -53,25 +54,16 @@ impl PageView for Alerts {
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         let Some(world) = model.shown() else { return };
-        let mut rest = hero::draw(canvas, area, &headline(world));
+        let rest = hero::draw(canvas, area, &headline(world));
         let rows = model.table();
         let selected = model.selected_on(model.page);
         let chosen = rows
             .selected(selected)
-            .and_then(|row| world.alerts.get(&row.key).map(|alert| (&row.key, alert)));
-        if let Some((key, alert)) = chosen
-            && rest.height >= 14
-        {
-            let height = 8;
-            let below = Rect {
-                y: rest.bottom() - height,
-                height,
-                ..rest
-            };
-            rest.height -= height + 1;
-            detail(canvas, below, model, key, alert);
-        }
-        table::draw(canvas, rest, &rows, selected.or(Some("")));
+            .and_then(|row| world.alerts.get_key_value(&row.key));
+        let space = chosen.map_or(rest, |(key, alert)| {
+            detail(model, key, alert).below(canvas, rest, rows.rows.len())
+        });
+        table::draw(canvas, space, &rows, selected.or(Some("")));
     }
 
     fn region(&self, model: &Model, key: &str) -> Option<RegionId> {
@@ -189,7 +181,7 @@ fn headline(world: &World) -> Hero {
             let (label, role) = state::severity(severity);
             let role = if count(severity) == 0 { Role::Faint } else { role };
             [
-                piece(format!("{label} {}", count(severity)), role),
+                piece(format!("{label} ×{}", count(severity)), role),
                 piece("   ", Role::Text),
             ]
         })
@@ -206,84 +198,62 @@ fn headline(world: &World) -> Hero {
     .line(tally)
 }
 
-fn detail(canvas: &mut Canvas<'_>, area: Rect, model: &Model, key: &str, alert: &Alert) {
+fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
     let now = model.shown_at();
-    let inner = panel::panel(canvas, area, &alert.rule, &[]);
-    let label = |text: &'static str| piece(format!("{text:<12}"), Role::Muted);
     let number = |value: f64| {
         format!("{value:.4}")
             .trim_end_matches('0')
             .trim_end_matches('.')
             .to_owned()
     };
-    let value = alert.value.map_or_else(|| "not known".to_owned(), number);
-    let rule = model
-        .slo
-        .as_ref()
-        .and_then(|slo| slo.alerts.iter().find(|rule| rule.name == alert.rule));
-    let matrix = model
-        .slo
-        .as_ref()
-        .and_then(|slo| slo.escalation.iter().find(|row| row.severity == alert.severity));
-    let mut lines = vec![
-        vec![label("what"), piece(alert.summary.clone(), Role::Text)],
-        vec![
-            label("value"),
-            piece(value, Role::Strong),
-            piece(format!(" against {}", number(alert.bound)), Role::Muted),
-            piece(
-                rule.map_or_else(String::new, |r| {
-                    format!(", held for {}", format::seconds(r.for_seconds))
-                }),
-                Role::Muted,
-            ),
-        ],
-        vec![
-            label("since"),
-            piece(
-                format!(
-                    "{} UTC, {} ago",
-                    format::time_of_day(alert.since),
-                    format::since(alert.since, now)
-                ),
-                Role::Text,
-            ),
-        ],
-        vec![
-            label("runbook"),
-            piece(
-                alert.runbook.clone().unwrap_or_else(|| "none".to_owned()),
-                Role::Text,
-            ),
-        ],
+    let slo = model.slo.as_ref();
+    let rule = slo.and_then(|slo| slo.alerts.iter().find(|rule| rule.name == alert.rule));
+    let matrix = slo.and_then(|slo| slo.escalation.iter().find(|row| row.severity == alert.severity));
+    let held = rule.map_or_else(String::new, |rule| {
+        format!(", rule holds for {}", format::seconds(rule.for_seconds))
+    });
+    let value = vec![
+        piece(
+            alert.value.map_or_else(|| "not known".to_owned(), number),
+            Role::Strong,
+        ),
+        piece(format!(" against {}{held}", number(alert.bound)), Role::Muted),
     ];
-    if let Some(row) = matrix {
-        let next = row
-            .escalate_to
-            .as_ref()
-            .map_or_else(String::new, |to| format!(", then {to}"));
-        lines.push(vec![
-            label("escalation"),
-            piece(format!("{}{next} ({})", row.first, row.response), Role::Text),
-        ]);
-    }
-    lines.push(match &alert.acknowledged {
-        Some(ack) => vec![
-            label("seen by"),
-            piece(
-                format!("{} {} ago", ack.by, format::since(ack.at, now)),
-                Role::Text,
-            ),
-        ],
+    let since = format!(
+        "{} UTC, {} ago",
+        format::time_of_day(alert.since),
+        format::since(alert.since, now)
+    );
+    let escalation = matrix.map_or_else(
+        || "none".to_owned(),
+        |row| {
+            let next = row
+                .escalate_to
+                .as_ref()
+                .map_or_else(String::new, |to| format!(", then {to}"));
+            format!("{}{next} ({})", row.first, row.response)
+        },
+    );
+    let seen = match &alert.acknowledged {
+        Some(ack) => vec![piece(
+            format!("{}, {} ago", ack.by, format::since(ack.at, now)),
+            Role::Text,
+        )],
         None => vec![
-            label("seen by"),
             piece("nobody yet; ", Role::Notice),
             piece(keys::name(Command::Acknowledge), Role::Accent),
             piece(" acknowledges it", Role::Muted),
         ],
-    });
-    lines.push(vec![label("key"), piece(key.to_owned(), Role::Faint)]);
-    for (y, line) in (inner.top()..inner.bottom()).zip(lines) {
-        canvas.pieces(inner.x + 2, y, inner.width.saturating_sub(2), &line);
-    }
+    };
+    Detail::new(alert.rule.clone())
+        .text("what", alert.summary.clone())
+        .line("value", value)
+        .text("since", since)
+        .text(
+            "runbook",
+            alert.runbook.clone().unwrap_or_else(|| "none".to_owned()),
+        )
+        .text("escalation", escalation)
+        .line("seen by", seen)
+        .line("key", vec![piece(key.to_owned(), Role::Faint)])
 }

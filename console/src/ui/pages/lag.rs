@@ -7,8 +7,9 @@ use crate::model::Model;
 use crate::table::{Cell, Column, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
+use crate::ui::widgets::detail::Detail;
 use crate::ui::widgets::hero::{self, Hero};
-use crate::ui::widgets::{observed, sparkline, state, table};
+use crate::ui::widgets::{gauge, observed, sparkline, state, table};
 use aisoc_model::RegionId;
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::world::World;
@@ -26,9 +27,12 @@ impl PageView for Lag {
         let Some(world) = model.shown() else {
             return Table::default();
         };
-        let trend = if model.size.0 >= 180 { 48 } else { 20 };
+        let trend = if model.size.0 >= 180 { 40 } else { 12 };
         let mut links: Vec<(&String, &Link)> = world.links.iter().collect();
-        links.sort_by_key(|(_, link)| (link.kind, link.from.clone(), link.to.clone()));
+        links.sort_by_key(|(_, link)| {
+            let place = |id| facts::place(world, Some(id));
+            (link.kind, place(&link.from), place(&link.to))
+        });
         let mut rows: Vec<Row> = links
             .into_iter()
             .map(|(key, link)| row(model, key, link, trend))
@@ -42,17 +46,12 @@ impl PageView for Lag {
         let rest = hero::draw(canvas, area, &worst(model, world));
         let rows = model.table();
         let selected = model.selected_on(model.page);
-        let reason = rows
+        let chosen = rows
             .selected(selected)
-            .and_then(|row| world.links.get(&row.key))
-            .and_then(|link| observed::why(&link.lag_seconds, model.shown_at()));
-        let mut space = rest;
-        if let Some(reason) = reason
-            && rest.height > 6
-        {
-            space.height -= 2;
-            canvas.text(rest.x + 2, rest.bottom() - 1, rest.width, &reason, Role::Unknown);
-        }
+            .and_then(|row| world.links.get_key_value(&row.key));
+        let space = chosen.map_or(rest, |(key, link)| {
+            detail(model, key, link, rest.width).below(canvas, rest, rows.rows.len())
+        });
         table::draw(canvas, space, &rows, selected.or(Some("")));
     }
 
@@ -68,12 +67,12 @@ fn columns(trend: u16) -> Vec<Column> {
         Column::new("TO", 14),
         Column::new("LAG", 10).right(),
         Column::new("LEVEL", 14),
-        Column::new("BEHIND", 12).right().spare(4),
+        Column::new("BEHIND", 9).right().spare(4),
         Column::new("TARGET", 6).right().spare(2),
         Column::new("ALERT", 6).right().spare(3),
         Column::new("PAGE", 6).right().spare(6),
-        Column::new("STATE", 12).spare(5),
-        Column::new("TREND", trend).spare(7),
+        Column::new("STATE", 12).spare(7),
+        Column::new("TREND", trend).spare(5),
     ]
 }
 
@@ -81,15 +80,11 @@ fn row(model: &Model, key: &str, link: &Link, trend: u16) -> Row {
     let now = model.shown_at();
     let level = facts::level(link, now);
     let shown = state::lag(level);
-    let role = if level == LagLevel::Ok {
-        Role::Text
-    } else {
-        shown.role
-    };
+    let role = shown.value_role();
     let bounds = model.slo.as_ref().and_then(|slo| slo.lag.get(&link.kind));
     let bound = |value: Option<f64>| cell(value.map_or_else(|| "–".to_owned(), format::bound), Role::Muted);
     let to: Cell = if link.from == link.to {
-        cell("(its own store)", Role::Muted)
+        cell("its own store", Role::Muted)
     } else {
         cell(link.to.to_string(), Role::Text)
     };
@@ -126,6 +121,53 @@ fn row(model: &Model, key: &str, link: &Link, trend: u16) -> Row {
             "behind",
             Value::Number(link.lag_amount.fresh(now).map(|amount| *amount as f64)),
         )
+}
+
+/// What there is to know about one link.
+fn detail(model: &Model, key: &str, link: &Link, width: u16) -> Detail {
+    let now = model.shown_at();
+    let level = state::lag(facts::level(link, now));
+    let bounds = model.slo.as_ref().and_then(|slo| slo.lag.get(&link.kind));
+    let used = bounds.and_then(|b| {
+        link.lag_seconds
+            .fresh(now)
+            .map(|lag| lag / b.alert_seconds.max(f64::MIN_POSITIVE))
+    });
+    let target = bounds.map_or(1.0, |b| b.target_seconds);
+    let columns = width.saturating_sub(16).min(118);
+    let trend = sparkline::line(
+        model.history.latest(key, usize::from(columns)),
+        target,
+        usize::from(columns),
+    );
+    let seen = link.lag_seconds.age_ms(now).map_or_else(
+        || format!("never, by {}", link.lag_seconds.source),
+        |age| format!("{} ago, by {}", format::age(age), link.lag_seconds.source),
+    );
+    let route = if link.from == link.to {
+        format!("{} of {}", link.kind.name(), link.from)
+    } else {
+        format!("{}: {} → {}", link.kind.name(), link.from, link.to)
+    };
+    let mut against = gauge::against_bound(used, columns.min(48), level.bar_role());
+    against.push(piece("  │ = alert bound", Role::Muted));
+    let mut lag = observed::value(&link.lag_seconds, now, |lag| {
+        (format::seconds(*lag), level.value_role())
+    });
+    lag.push(piece(format!("   {}", level.text()), level.role));
+    let detail = Detail::new(route)
+        .line("lag", lag)
+        .line("against", against)
+        .line(
+            "state",
+            observed::value(&link.state, now, |state| (state.clone(), Role::Text)),
+        )
+        .text("seen", seen)
+        .line("trend", trend);
+    match observed::why(&link.lag_seconds, now) {
+        Some(why) => detail.line("why", vec![piece(why, Role::Unknown)]),
+        None => detail,
+    }
 }
 
 /// Kinds that have a threshold but no link: nobody was told to look.

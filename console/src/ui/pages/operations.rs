@@ -2,7 +2,7 @@
 
 use super::PageView;
 use crate::format;
-use crate::model::{Layer, Model};
+use crate::model::{Following, Layer, Model};
 use crate::table::{Column, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -64,8 +64,8 @@ impl PageView for Operations {
         if let Some(operation) = chosen
             && rest.height >= 14
         {
-            let wanted = format::cells(operation.plan.steps.len() + operation.plan.gates.len()) + 8;
-            let height = wanted.min(rest.height - 6);
+            let table = format::cells(rows.rows.len()).clamp(3, 8) + 3;
+            let height = rest.height.saturating_sub(table);
             let below = Rect {
                 y: rest.bottom() - height,
                 height,
@@ -75,7 +75,7 @@ impl PageView for Operations {
             let target = &operation.plan.request.target;
             let title = format!("{} {}", target.kind().word(), target.confirmation());
             let inner = panel::panel(canvas, below, &title, &[piece("Enter opens it", Role::Muted)]);
-            progress::content(canvas, inner, model, operation);
+            progress::content(canvas, inner, model, operation, 0);
         }
         table::draw(canvas, rest, &rows, selected.or(Some("")));
     }
@@ -91,7 +91,7 @@ impl PageView for Operations {
     }
 
     fn open(&self, model: &mut Model, key: &str) {
-        model.layer = Layer::Progress(key.to_owned());
+        model.layer = Layer::Progress(Following::new(key));
     }
 }
 

@@ -31,11 +31,8 @@ impl PageView for Services {
         let mut processes: Vec<&Process> = world.processes.values().collect();
         // What is not ready comes first: nobody scrolls to find it.
         processes.sort_by_key(|process| {
-            (
-                facts::ready(process),
-                process.region.clone(),
-                process.name.clone(),
-            )
+            let place = facts::place(world, process.region.as_ref());
+            (facts::ready(process), place, process.name.as_str())
         });
         let columns = vec![
             Column::new("PROCESS", 28),
@@ -177,24 +174,24 @@ fn headline(world: &World) -> Hero {
             (format!("ready; not ready: {}{more}", first.name), role)
         }
     };
-    let rollouts = world
+    let rollouts: Vec<&str> = world
         .releases
         .values()
-        .filter(|release| release.rollout.is_some())
-        .count();
+        .filter(|r| r.rollout.is_some())
+        .map(|r| r.name.as_str())
+        .collect();
     let figure = format!("{ready}/{total}");
     let hero = Hero::new(figure, title, role).note(format!(
         "{restarts} restarts · {oom} killed for memory · {} in use",
         format::bytes(memory)
     ));
-    if rollouts > 0 {
-        hero.line(vec![piece(
-            format!("{rollouts} rollouts in progress"),
-            Role::Accent,
-        )])
-    } else {
-        hero
+    if rollouts.is_empty() {
+        return hero;
     }
+    hero.line(vec![piece(
+        format!("rollout in progress: {}", rollouts.join(", ")),
+        Role::Accent,
+    )])
 }
 
 fn releases(canvas: &mut Canvas<'_>, area: Rect, world: &World, now: Timestamp) {

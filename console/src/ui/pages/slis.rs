@@ -7,6 +7,7 @@ use crate::model::Model;
 use crate::table::{Column, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
+use crate::ui::widgets::detail::Detail;
 use crate::ui::widgets::hero::{self, Hero};
 use crate::ui::widgets::{gauge, observed, sparkline, state, table};
 use aisoc_model::RegionId;
@@ -26,9 +27,13 @@ impl PageView for Slis {
         let Some(world) = model.shown() else {
             return Table::default();
         };
-        let (gauge, trend) = if model.size.0 >= 180 { (36, 48) } else { (15, 20) };
+        let (gauge, trend) = match model.size.0 {
+            0..=99 => (9, 12),
+            100..=179 => (18, 12),
+            _ => (36, 40),
+        };
         let mut readings: Vec<(&String, &SliReading)> = world.slis.iter().collect();
-        readings.sort_by_key(|(_, reading)| reading.sli);
+        readings.sort_by_key(|(_, reading)| (reading.sli, facts::place(world, Some(&reading.region))));
         let rows = readings
             .into_iter()
             .map(|(key, reading)| row(model, key, reading, gauge, trend))
@@ -37,9 +42,9 @@ impl PageView for Slis {
             Column::new("INDICATOR", 14),
             Column::new("REGION", 14),
             Column::new("VALUE", 8).right(),
-            Column::new("AGAINST ITS OBJECTIVE", gauge).spare(1),
+            Column::new("USED", gauge).spare(1),
             Column::new("OBJECTIVE", 9).right(),
-            Column::new("STATE", 14),
+            Column::new("STATE", 12),
             Column::new("BURN", 6).right().spare(3),
             Column::new("PER S", 6).right().spare(4),
             Column::new("SAMPLES", 7).right().spare(6),
@@ -51,12 +56,15 @@ impl PageView for Slis {
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         let Some(world) = model.shown() else { return };
         let rest = hero::draw(canvas, area, &worst(model, world));
-        table::draw(
-            canvas,
-            rest,
-            &model.table(),
-            model.selected_on(model.page).or(Some("")),
-        );
+        let rows = model.table();
+        let selected = model.selected_on(model.page);
+        let chosen = rows
+            .selected(selected)
+            .and_then(|row| world.slis.get_key_value(&row.key));
+        let space = chosen.map_or(rest, |(key, reading)| {
+            detail(model, key, reading, rest.width).below(canvas, rest, rows.rows.len())
+        });
+        table::draw(canvas, space, &rows, selected.or(Some("")));
     }
 
     fn region(&self, model: &Model, key: &str) -> Option<RegionId> {
@@ -68,18 +76,10 @@ fn row(model: &Model, key: &str, reading: &SliReading, gauge: u16, trend: u16) -
     let now = model.shown_at();
     let standing = facts::standing(reading, now);
     let shown = state::standing(standing);
-    let role = if standing == Standing::Met {
-        Role::Text
-    } else {
-        shown.role
-    };
+    let role = shown.value_role();
     let fresh = reading.value.fresh(now).copied();
     let spent = fresh.map(|value| facts::spent(reading, value));
-    let bar = if standing == Standing::Met {
-        Role::Muted
-    } else {
-        shown.role
-    };
+    let bar = shown.bar_role();
     let burn = reading.burn_rate.filter(|_| fresh.is_some());
     let history = model.history.latest(key, usize::from(trend));
     let cells = vec![
@@ -106,6 +106,45 @@ fn row(model: &Model, key: &str, reading: &SliReading, gauge: u16, trend: u16) -
         .field("state", Value::text(shown.word))
         .field("value", Value::Number(fresh))
         .field("burn", Value::Number(burn))
+}
+
+/// What there is to know about one indicator.
+fn detail(model: &Model, key: &str, reading: &SliReading, width: u16) -> Detail {
+    let now = model.shown_at();
+    let shown = state::standing(facts::standing(reading, now));
+    let columns = width.saturating_sub(16).min(118);
+    let history = model.history.latest(key, usize::from(columns));
+    let trend = sparkline::line(history, reading.objective.bound, usize::from(columns));
+    let text = |value: &f64| (facts::sli_text(reading, *value), shown.value_role());
+    let mut value = observed::value(&reading.value, now, text);
+    value.push(piece(format!("   {}", shown.text()), shown.role));
+    let burn = match reading.burn_rate.filter(|_| reading.value.fresh(now).is_some()) {
+        Some(rate) if rate > 0.0 => format!("{rate:.1}× the rate that spends exactly the error budget"),
+        Some(_) => "none of the error budget is being spent".to_owned(),
+        None => "nothing to judge".to_owned(),
+    };
+    let measured = format!(
+        "{} samples in {}, {} per second, by {}",
+        format::count(reading.samples),
+        format::bound(f64::from(reading.window_seconds)),
+        format::rate(reading.per_second),
+        reading.value.source
+    );
+    let detail = Detail::new(format!(
+        "{} in {}  ({})",
+        reading.sli.title(),
+        reading.region,
+        reading.sli.name()
+    ))
+    .line("value", value)
+    .text("objective", facts::objective_text(reading))
+    .text("burn rate", burn)
+    .text("measured", measured)
+    .line("trend", trend);
+    match observed::why(&reading.value, now) {
+        Some(why) => detail.line("why", vec![piece(why, Role::Unknown)]),
+        None => detail,
+    }
 }
 
 fn burn_role(burn: Option<f64>) -> Role {

@@ -12,21 +12,21 @@ const MARK: f64 = 2.0 / 3.0;
 pub fn against_bound(spent: Option<f64>, width: u16, role: Role) -> Vec<Piece> {
     let mark = part_of(MARK, width).min(width.saturating_sub(1));
     let Some(spent) = spent else {
-        return vec![piece("┄".repeat(usize::from(width)), Role::Faint)];
+        return vec![piece("╌".repeat(usize::from(width)), Role::Faint)];
     };
     let any = u16::from(spent > 0.02);
     let filled = part_of(spent * MARK, width).max(any).min(width);
     let run = |from: u16, to: u16, c: &str, role| piece(c.repeat(usize::from(to.saturating_sub(from))), role);
     let mut pieces = vec![
-        run(0, filled.min(mark), "█", role),
-        run(filled.min(mark), mark, "░", Role::Faint),
+        run(0, filled.min(mark), "━", role),
+        run(filled.min(mark), mark, "─", Role::Faint),
     ];
     if filled > mark {
-        pieces.push(run(mark, filled, "█", role));
-        pieces.push(run(filled, width, "░", Role::Faint));
+        pieces.push(run(mark, filled, "━", role));
+        pieces.push(run(filled, width, "─", Role::Faint));
     } else {
         pieces.push(piece("│", Role::Muted));
-        pieces.push(run(mark + 1, width, "░", Role::Faint));
+        pieces.push(run(mark + 1, width, "─", Role::Faint));
     }
     pieces.retain(|p| !p.text.is_empty());
     pieces
@@ -38,8 +38,8 @@ pub fn share(part: f64, width: u16, role: Role) -> Vec<Piece> {
     let filled = part_of(part, width);
     let rest = width.saturating_sub(filled);
     let mut pieces = vec![
-        piece("█".repeat(usize::from(filled)), role),
-        piece("░".repeat(usize::from(rest)), Role::Faint),
+        piece("━".repeat(usize::from(filled)), role),
+        piece("─".repeat(usize::from(rest)), Role::Faint),
     ];
     pieces.retain(|p| !p.text.is_empty());
     pieces
@@ -66,8 +66,8 @@ mod tests {
                 .map(|p| p.text.clone())
                 .collect::<String>()
         };
-        assert_eq!(text(0.0), "░░░░░░│░░");
-        assert_eq!(text(0.5), "███░░░│░░");
-        assert_eq!(text(1.5), "█████████");
+        assert_eq!(text(0.0), "──────│──");
+        assert_eq!(text(0.5), "━━━───│──");
+        assert_eq!(text(1.5), "━━━━━━━━━");
     }
 }

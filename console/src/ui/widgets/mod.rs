@@ -1,6 +1,7 @@
 //! Parts that several pages use.
 
 pub mod big;
+pub mod detail;
 pub mod gauge;
 pub mod hero;
 pub mod observed;

@@ -40,6 +40,19 @@ pub fn short<T>(observed: &Observed<T>, now: Timestamp, show: impl Fn(&T) -> (St
     }
 }
 
+/// What is wrong with a value that is not fresh, in glyph, word and age; nothing when it is fresh.
+pub fn brief<T>(observed: &Observed<T>, now: Timestamp) -> Option<Cell> {
+    let text = match observed.freshness(now) {
+        Freshness::Fresh(_) => return None,
+        Freshness::Stale(_, age) => format!("◌ stale {}", format::age(age)),
+        Freshness::Lost(_, age, _) => format!("✕ lost {}", format::age(age)),
+        Freshness::Unknown(_) => "? unknown".to_owned(),
+        Freshness::NoTraffic => return Some(cell("· no traffic", Role::Muted)),
+        Freshness::NotConfigured => return Some(cell("– not configured", Role::Faint)),
+    };
+    Some(cell(text, Role::Unknown))
+}
+
 /// Why there is no fresh value, as a sentence; nothing when there is one.
 pub fn why<T>(observed: &Observed<T>, now: Timestamp) -> Option<String> {
     let source = &observed.source;

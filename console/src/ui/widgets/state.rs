@@ -25,6 +25,26 @@ impl State {
         Self { glyph, word, role }
     }
 
+    /// How the value beside it looks: only what is not well gets a colour.
+    #[must_use]
+    pub fn value_role(&self) -> Role {
+        if self.role == Role::Good {
+            Role::Text
+        } else {
+            self.role
+        }
+    }
+
+    /// How the bar beside it looks.
+    #[must_use]
+    pub fn bar_role(&self) -> Role {
+        if self.role == Role::Good {
+            Role::Muted
+        } else {
+            self.role
+        }
+    }
+
     /// Glyph and word.
     #[must_use]
     pub fn text(&self) -> String {

@@ -1,6 +1,5 @@
 //! Drawing a table: columns that fit, the selected row in view.
 
-use crate::format::cells;
 use crate::table::{Column, Piece, Table, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -25,17 +24,21 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, table: &Table, selected: Option
             x += width + GAP;
         }
     }
-    let body = Rect {
+    let mut body = Rect {
         y: area.y + 1,
         height: area.height - 1,
         ..area
     };
+    let overflows = table.rows.len() > usize::from(body.height);
+    if overflows && body.height > 1 {
+        // A line for what is not in view.
+        body.height -= 1;
+    }
     let chosen = table.position(selected).unwrap_or(0);
     let first = first_row(chosen, table.rows.len(), usize::from(body.height));
     for (y, (index, row)) in (body.top()..body.bottom()).zip(table.rows.iter().enumerate().skip(first)) {
         let mut x = body.x + MARK;
-        let mark = selected.is_some() && index == chosen;
-        if mark {
+        if selected.is_some() && index == chosen {
             canvas.put(body.x, y, '▶', Role::Accent);
         }
         for ((column, width), cell) in table.columns.iter().zip(&widths).zip(&row.cells) {
@@ -44,19 +47,18 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, table: &Table, selected: Option
             x += width + GAP;
         }
     }
-    below(canvas, body, table, first);
-}
-
-/// Says what is not in view, in the last line, at its right end.
-fn below(canvas: &mut Canvas<'_>, body: Rect, table: &Table, first: usize) {
-    let hidden = table.rows.len().saturating_sub(first + usize::from(body.height));
-    if hidden > 0 && body.height > 0 {
-        let text = format!(" ↓ {hidden} more ");
-        let width = cells(text.chars().count());
+    if overflows {
+        let below = table.rows.len().saturating_sub(first + usize::from(body.height));
+        let part = |count: usize, text: String| if count > 0 { text } else { String::new() };
+        let text = [
+            part(first, format!("↑ {first} above   ")),
+            part(below, format!("↓ {below} below")),
+        ]
+        .concat();
         canvas.text(
-            body.right().saturating_sub(width),
-            body.bottom() - 1,
-            width,
+            body.x + MARK,
+            body.bottom(),
+            body.width.saturating_sub(MARK),
             &text,
             Role::Muted,
         );

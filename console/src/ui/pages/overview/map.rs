@@ -43,7 +43,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
         height: each * count + (count - 1) * BETWEEN,
         ..area
     };
-    let side = (area.width / 3).clamp(36, 60);
+    let side = (area.width * 4 / 11).clamp(36, 64);
     let left = Rect { width: side, ..map };
     region(canvas, left, model, world, first);
     let mut above: Option<(&Region, Rect)> = None;
@@ -82,12 +82,12 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
 
 fn panels(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
     if area.width >= 180 {
-        if let [slis, links, alerts] = panel::columns(area, &[9, 5, 6]).as_slice() {
+        if let [slis, links, alerts] = panel::columns(area, &[86, 66, 44]).as_slice() {
             parts::sli_matrix(canvas, *slis, model, world);
             parts::links(canvas, *links, model, world);
             parts::alerts(canvas, *alerts, model, world);
         }
-    } else if let [slis, alerts] = panel::columns(area, &[13, 9]).as_slice() {
+    } else if let [slis, alerts] = panel::columns(area, &[16, 8]).as_slice() {
         parts::sli_matrix(canvas, *slis, model, world);
         parts::alerts(canvas, *alerts, model, world);
     }
@@ -177,7 +177,7 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
         for server in &traffic.servers {
             let good = server.status.starts_with("UP");
             let text = format!(
-                "{:<14} {:<6} weight {:<4}{}",
+                "{} {}, {}, {}",
                 server.name, server.status, server.weight, server.check
             );
             lines.push(labelled(
@@ -189,7 +189,7 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
     if let Some(bus) = region.bus.fresh(now) {
         for group in &bus.groups {
             let text = format!(
-                "{:<14} {} behind, oldest {}",
+                "{:<13}{} behind, {}",
                 group.group,
                 format::count(group.records),
                 format::seconds(group.seconds)
@@ -271,7 +271,7 @@ fn postgres(region: &Region, now: Timestamp) -> Vec<Piece> {
                 } else {
                     Role::Warn
                 };
-                (format!("replica, {how}{timeline}{tags}{paused}"), role)
+                (format!("{how} replica{paused}{tags}{timeline}"), role)
             }
             PostgresRole::Neither => (format!("{}{timeline}{paused}", member.state), Role::Warn),
         }
@@ -379,12 +379,13 @@ fn short(kind: LinkKind) -> &'static str {
 fn label(link: &Link, now: Timestamp, words: bool) -> (Vec<Piece>, Role) {
     let level = facts::level(link, now);
     let shown = state::lag(level);
-    let role = if level == LagLevel::Ok {
-        Role::Text
-    } else {
-        shown.role
-    };
+    let role = shown.value_role();
     let mut pieces = vec![piece(format!(" {} ", short(link.kind)), Role::Muted)];
+    if let Some(absent) = observed::brief(&link.lag_seconds, now) {
+        pieces.extend(absent);
+        pieces.push(piece(" ", Role::Text));
+        return (pieces, shown.role);
+    }
     pieces.extend(observed::short(&link.lag_seconds, now, |lag| {
         (format::seconds(*lag), role)
     }));
@@ -456,7 +457,8 @@ fn down(
 ) {
     let now = model.shown_at();
     let links = between(world, upper, lower);
-    let slot = (gap.width - 4) / cells(links.len().max(1)).max(1);
+    let count = cells(links.len()).max(1);
+    let slot = ((gap.width - 4) / count).max(3);
     for (index, (link, downward)) in (0..).zip(links) {
         let words = slot >= 24;
         let (text, line) = label(link, now, words);
@@ -474,6 +476,12 @@ fn down(
         } else {
             canvas.put(x, gap.y, '▲', line);
         }
-        canvas.pieces(x + 1, gap.y + 1 + index % 2, slot.saturating_sub(2), &text);
+        // Labels stand on two lines by turns: each has the room of two arrows.
+        let room = if index + 2 >= count {
+            gap.right().saturating_sub(x + 1)
+        } else {
+            slot * 2 - 2
+        };
+        canvas.pieces(x + 1, gap.y + 1 + index % 2, room, &text);
     }
 }

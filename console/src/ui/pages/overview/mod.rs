@@ -35,12 +35,12 @@ impl PageView for Overview {
         };
         let columns = vec![
             Column::new("REGION", 15),
-            Column::new("ROLE", 9).spare(2),
-            Column::new("HEALTH", 12),
+            Column::new("ROLE", 9).spare(3),
+            Column::new("HEALTH", 14),
             Column::new("WEIGHT", 6).right(),
-            Column::new("REQ/S", 6).right().spare(1),
+            Column::new("REQ/S", 6).right().spare(2),
             Column::new("DATABASE", 9),
-            Column::new("PG LAG", 8).right(),
+            Column::new("PG LAG", 8).right().spare(1),
             Column::new("API P99", 8).right().spare(5),
             Column::new("SHARE", 6).right().spare(4),
             Column::new("WHY", 20).grow(1).spare(6),
@@ -56,9 +56,9 @@ impl PageView for Overview {
         let Some(world) = model.shown() else { return };
         let rest = hero::draw(canvas, area, &verdict(model, world));
         if map::fits(world, rest) {
-            map::draw(canvas, rest, model, world)
+            map::draw(canvas, rest, model, world);
         } else {
-            list::draw(canvas, rest, model, world)
+            list::draw(canvas, rest, model, world);
         }
     }
 
@@ -131,11 +131,7 @@ fn replica_lag(world: &World, region: &Region, now: jiff::Timestamp) -> Cell {
         None => cell("?", Role::Unknown),
         Some(link) => {
             let level = state::lag(facts::level(link, now));
-            let role = if level.role == Role::Good {
-                Role::Text
-            } else {
-                level.role
-            };
+            let role = level.value_role();
             observed::short(&link.lag_seconds, now, |lag| (format::seconds(*lag), role))
         }
     }
@@ -176,8 +172,8 @@ pub fn verdict(model: &Model, world: &World) -> Hero {
         (_, Some(region)) => worst_region(region, &regions),
     };
     let hero = Hero::new(figure, title, role)
-        .line(writes_line(&writers))
-        .line(alerts_line(world));
+        .line(writes_line(&writers, healthy, regions.len()))
+        .line(alerts_line(world, model.connection.trustworthy()));
     if model.connection.trustworthy() {
         hero
     } else {
@@ -220,24 +216,31 @@ fn names(ids: &[RegionId]) -> String {
     ids.iter().map(RegionId::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn writes_line(writers: &Writers) -> Vec<Piece> {
-    match writers {
-        Writers::One(id) => vec![
-            piece("writes go to ", Role::Muted),
-            piece(id.to_string(), Role::Strong),
-        ],
-        Writers::OneSeen(id) => vec![
-            piece("writes go to ", Role::Muted),
-            piece(id.to_string(), Role::Strong),
-            piece("; not every member could be seen", Role::Unknown),
-        ],
+fn writes_line(writers: &Writers, healthy: usize, regions: usize) -> Vec<Piece> {
+    let mut line = match writers {
+        Writers::One(id) | Writers::OneSeen(id) => {
+            vec![
+                piece("writes go to ", Role::Muted),
+                piece(id.to_string(), Role::Strong),
+            ]
+        }
         Writers::Many(ids) => vec![piece(format!("writes go to {} AT ONCE", names(ids)), Role::Bad)],
         Writers::None => vec![piece("writes go nowhere", Role::Bad)],
         Writers::Unknown => vec![piece("where writes go is unknown", Role::Unknown)],
+    };
+    if matches!(writers, Writers::OneSeen(_)) {
+        line.push(piece("; not every member could be seen", Role::Unknown));
     }
+    if healthy < regions {
+        line.push(piece(
+            format!("  ·  {healthy} of {regions} regions healthy"),
+            Role::Muted,
+        ));
+    }
+    line
 }
 
-fn alerts_line(world: &World) -> Vec<Piece> {
+fn alerts_line(world: &World, trustworthy: bool) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for severity in [Severity::P1, Severity::P2, Severity::P3, Severity::P4] {
         let count = facts::count_firing(world, severity);
@@ -247,7 +250,12 @@ fn alerts_line(world: &World) -> Vec<Piece> {
         }
     }
     if pieces.is_empty() {
-        return vec![piece("no alert is firing", Role::Muted)];
+        let text = if trustworthy {
+            "no alert is firing"
+        } else {
+            "no alert was firing"
+        };
+        return vec![piece(text, Role::Muted)];
     }
     pieces.insert(0, piece("alerts firing: ", Role::Muted));
     pieces

@@ -7,7 +7,7 @@ use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::{gauge, observed, panel, state};
-use aisoc_model::alert::AlertState;
+use aisoc_model::alert::{Alert, AlertState};
 use aisoc_model::lag::{Link, LinkKind};
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::world::World;
@@ -23,81 +23,82 @@ pub const KINDS: [LinkKind; 6] = [
     LinkKind::ObjectStorage,
 ];
 
-/// The worst link of each kind.
+/// The worst link of each kind, the worst first.
 pub fn worst_lags(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
-    let inner = panel::panel(canvas, area, "Replication, worst of each", &[]);
     let now = model.shown_at();
-    let mut y = inner.y;
-    for kind in KINDS {
-        let links: Vec<&Link> = world.links.values().filter(|link| link.kind == kind).collect();
-        let value = |link: &Link| link.lag_seconds.fresh(now).copied().unwrap_or_default();
-        let worst = links.iter().max_by(|a, b| {
-            facts::level(a, now)
-                .cmp(&facts::level(b, now))
-                .then(value(a).total_cmp(&value(b)))
-        });
-        if y >= inner.bottom() {
-            break;
+    let value = |link: &Link| link.lag_seconds.fresh(now).copied().unwrap_or_default();
+    let of_kind = |kind| {
+        let links = world.links.values().filter(move |link| link.kind == kind);
+        links.max_by(|a, b| {
+            let levels = facts::level(a, now).cmp(&facts::level(b, now));
+            levels.then(value(a).total_cmp(&value(b)))
+        })
+    };
+    let mut worst: Vec<&Link> = KINDS.into_iter().filter_map(of_kind).collect();
+    worst.sort_by_key(|link| std::cmp::Reverse(facts::level(link, now)));
+    let aside = hidden(worst.len(), area);
+    let inner = panel::panel(canvas, area, "Replication, worst", &aside);
+    for (y, link) in (inner.top()..inner.bottom()).zip(&worst) {
+        let level = state::lag(facts::level(link, now));
+        canvas.text(inner.x, y, 11, link.kind.name(), Role::Text);
+        let mut line = observed::brief(&link.lag_seconds, now).unwrap_or_default();
+        if let Some(lag) = link.lag_seconds.fresh(now) {
+            let text = [piece(format::seconds(*lag), level.value_role())];
+            canvas.pieces_right(inner.x + 12, y, 6, &text);
+            line.push(piece(level.text(), level.role));
         }
-        let Some(worst) = worst else { continue };
-        let level = state::lag(facts::level(worst, now));
-        let role = if level.role == Role::Good {
-            Role::Text
-        } else {
-            level.role
-        };
-        let lag = observed::short(&worst.lag_seconds, now, |lag| (format::seconds(*lag), role));
-        canvas.text(inner.x, y, 11, kind.name(), Role::Text);
-        canvas.pieces_right(inner.x + 12, y, 7, &lag);
-        let line = [
-            piece(level.text(), level.role),
-            piece(format!(" → {}", worst.to), Role::Muted),
-        ];
-        canvas.pieces(inner.x + 20, y, inner.width.saturating_sub(20), &line);
-        y += 1;
+        line.push(piece(format!(" {}", link.to), Role::Muted));
+        canvas.pieces(inner.x + 19, y, inner.width.saturating_sub(19), &line);
     }
     if world.links.is_empty() && inner.height > 0 {
         canvas.text(inner.x, inner.y, inner.width, "no link is known", Role::Unknown);
     }
 }
 
-/// The worst region of each indicator.
+/// The worst region of each indicator, the worst first.
 pub fn worst_slis(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
-    let inner = panel::panel(canvas, area, "Indicators, worst of each", &[]);
     let now = model.shown_at();
-    for (y, sli) in (inner.top()..inner.bottom()).zip(SliId::ALL) {
-        let used = |reading: &SliReading| {
-            reading
-                .value
-                .fresh(now)
-                .map_or(0.0, |value| facts::spent(reading, *value))
-        };
-        let worst = world
-            .slis
-            .values()
-            .filter(|reading| reading.sli == sli)
-            .max_by(|a, b| {
-                facts::standing(a, now)
-                    .cmp(&facts::standing(b, now))
-                    .then(used(a).total_cmp(&used(b)))
-            });
-        canvas.text(inner.x, y, 14, sli.title(), Role::Text);
-        let Some(worst) = worst else {
-            canvas.text(
-                inner.x + 15,
-                y,
-                inner.width.saturating_sub(15),
-                "? unknown",
-                Role::Unknown,
-            );
-            continue;
-        };
-        let standing = facts::standing(worst, now);
+    let used = |reading: &SliReading| {
+        let value = reading.value.fresh(now);
+        value.map_or(0.0, |value| facts::spent(reading, *value))
+    };
+    let of_sli = |sli| {
+        let readings = world.slis.values().filter(move |reading| reading.sli == sli);
+        readings.max_by(|a, b| {
+            let standings = facts::standing(a, now).cmp(&facts::standing(b, now));
+            standings.then(used(a).total_cmp(&used(b)))
+        })
+    };
+    let mut worst: Vec<&SliReading> = SliId::ALL.into_iter().filter_map(of_sli).collect();
+    worst.sort_by_key(|reading| std::cmp::Reverse(facts::standing(reading, now)));
+    let aside = hidden(worst.len(), area);
+    let inner = panel::panel(canvas, area, "Indicators, worst", &aside);
+    for (y, found) in (inner.top()..inner.bottom()).zip(&worst) {
+        canvas.text(inner.x, y, 14, found.sli.title(), Role::Text);
+        let standing = facts::standing(found, now);
         let shown = state::standing(standing);
-        let (value, bar) = reading(worst, standing, now, 9);
-        canvas.pieces_right(inner.x + 15, y, 7, &value);
-        let x = canvas.pieces(inner.x + 23, y, 9, &bar) + 1;
+        let (value, bar) = reading(found, standing, now, 7);
+        canvas.pieces_right(inner.x + 15, y, 6, &value);
+        let x = canvas.pieces(inner.x + 22, y, 7, &bar) + 1;
         canvas.text(x, y, inner.right().saturating_sub(x), &shown.text(), shown.role);
+    }
+    if world.slis.is_empty() && inner.height > 0 {
+        canvas.text(
+            inner.x,
+            inner.y,
+            inner.width,
+            "no indicator is known",
+            Role::Unknown,
+        );
+    }
+}
+
+/// How many rows a panel of this area cannot show.
+fn hidden(rows: usize, area: Rect) -> Vec<Piece> {
+    let room = usize::from(area.height.saturating_sub(1));
+    match rows.saturating_sub(room) {
+        0 => Vec::new(),
+        more => vec![piece(format!("{more} more"), Role::Muted)],
     }
 }
 
@@ -109,16 +110,8 @@ fn reading(
     width: u16,
 ) -> (Vec<Piece>, Vec<Piece>) {
     let shown = state::standing(standing);
-    let role = if standing == Standing::Met {
-        Role::Text
-    } else {
-        shown.role
-    };
-    let bar = if standing == Standing::Met {
-        Role::Muted
-    } else {
-        shown.role
-    };
+    let role = shown.value_role();
+    let bar = shown.bar_role();
     let value = observed::short(&reading.value, now, |value| {
         (facts::sli_text(reading, *value), role)
     });
@@ -140,7 +133,7 @@ pub fn sli_matrix(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &Wo
     let inner = panel::panel(canvas, area, "Service level indicators", &aside);
     let now = model.shown_at();
     let regions = facts::regions(world);
-    let left = 25;
+    let left = 24;
     let each = inner.width.saturating_sub(left) / cells(regions.len().max(1)).max(1);
     if each < 14 || inner.height < 2 {
         return worst_slis(canvas, area, model, world);
@@ -172,7 +165,7 @@ pub fn sli_matrix(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &Wo
                 canvas.text(x + 2, y, each.saturating_sub(3), &shown.text(), shown.role);
                 continue;
             }
-            let (value, bar) = reading(found, standing, now, each.saturating_sub(13).min(24));
+            let (value, bar) = reading(found, standing, now, each.saturating_sub(12).min(24));
             canvas.put(x, y, shown.glyph, shown.role);
             canvas.pieces_right(x + 2, y, 7, &value);
             canvas.pieces(x + 10, y, each.saturating_sub(12), &bar);
@@ -195,31 +188,50 @@ pub fn alerts(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World)
     )];
     let inner = panel::panel(canvas, area, "Alerts", &aside);
     if firing.is_empty() && inner.height > 0 {
-        canvas.text(inner.x, inner.y, inner.width, "none is firing", Role::Muted);
+        let text = if model.connection.trustworthy() {
+            "none is firing"
+        } else {
+            "none was firing"
+        };
+        canvas.text(inner.x, inner.y, inner.width, text, Role::Muted);
     }
-    let shown = usize::from(inner.height);
-    for (y, (index, (_, alert))) in (inner.top()..inner.bottom()).zip(firing.iter().enumerate()) {
-        if index + 1 == shown && firing.len() > shown {
-            let text = format!("{} more: page 4", firing.len() - index);
+    // Two lines each in a narrow panel that has the height for it.
+    let tall = inner.width < 70 && firing.len() * 2 <= usize::from(inner.height);
+    let step = if tall { 2 } else { 1 };
+    let room = usize::from(inner.height) / step;
+    for (y, (index, (_, alert))) in (inner.top()..inner.bottom())
+        .step_by(step)
+        .zip(firing.iter().enumerate())
+    {
+        if index + 1 == room && firing.len() > room {
+            let text = format!("{} more on page 4", firing.len() - index);
             canvas.text(inner.x, y, inner.width, &text, Role::Muted);
             break;
         }
-        let (label, role) = state::severity(alert.severity);
-        let region = alert.region.as_ref().map_or("all", |id| id.as_str());
-        let since = format::since(alert.fired_at.unwrap_or(alert.since), now);
-        let seen = alert
-            .acknowledged
-            .as_ref()
-            .map_or_else(String::new, |ack| format!("  ✓ {}", ack.by));
-        let line = [
-            piece(format!("{label}  "), role),
-            piece(format!("{:>6}  ", since), Role::Muted),
-            piece(format!("{region:<15} "), Role::Text),
-            piece(alert.summary.clone(), Role::Text),
-            piece(seen, Role::Muted),
-        ];
-        canvas.pieces(inner.x, y, inner.width, &line);
+        let (first, second) = alert_lines(alert, now);
+        if tall {
+            canvas.pieces(inner.x, y, inner.width, &first);
+            canvas.pieces(inner.x + 4, y + 1, inner.width.saturating_sub(4), &second);
+        } else {
+            let line: Vec<Piece> = first.into_iter().chain(second).collect();
+            canvas.pieces(inner.x, y, inner.width, &line);
+        }
     }
+}
+
+fn alert_lines(alert: &Alert, now: jiff::Timestamp) -> (Vec<Piece>, Vec<Piece>) {
+    let (label, role) = state::severity(alert.severity);
+    let region = alert.region.as_ref().map_or("all regions", |id| id.as_str());
+    let since = format::since(alert.fired_at.unwrap_or(alert.since), now);
+    let mut first = vec![
+        piece(format!("{label}  "), role),
+        piece(format!("{region:<15} "), Role::Text),
+        piece(format!("{since:>6}  "), Role::Muted),
+    ];
+    if let Some(seen) = &alert.acknowledged {
+        first.push(piece(format!("✓ {}  ", seen.by), Role::Muted));
+    }
+    (first, vec![piece(alert.summary.clone(), Role::Text)])
 }
 
 /// Every link that starts or ends nowhere on the map, and all of them where there is room.
@@ -230,11 +242,7 @@ pub fn links(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) 
     links.sort_by_key(|link| (std::cmp::Reverse(facts::level(link, now)), link.kind));
     for (y, link) in (inner.top()..inner.bottom()).zip(links) {
         let level = state::lag(facts::level(link, now));
-        let role = if level.role == Role::Good {
-            Role::Text
-        } else {
-            level.role
-        };
+        let role = level.value_role();
         let lag = observed::short(&link.lag_seconds, now, |lag| (format::seconds(*lag), role));
         canvas.text(inner.x, y, 11, link.kind.name(), Role::Text);
         canvas.pieces_right(inner.x + 12, y, 7, &lag);
