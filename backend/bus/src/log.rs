@@ -4,12 +4,15 @@
 //! that an empty log still knows where it goes on.
 
 use crate::disk;
+use crate::error::{BusError, Result};
 use crate::ledger::{Chunk, Ledger};
 use fjall::{Database, Keyspace, OwnedWriteBatch};
 use std::collections::BTreeMap;
 
 /// Chunks cut off in one batch, so that a batch stays small.
 const TRIM_CHUNKS: usize = 16;
+/// Records before the end that are still in the write buffer.
+const NEAR: u64 = 64;
 /// Prefix of the keyspaces that hold logs.
 const KEYSPACE_PREFIX: &str = "log ";
 
@@ -215,6 +218,20 @@ pub(crate) fn read(
         }
     }
     Ok(out)
+}
+
+/// Runs a read that starts `behind` records before the end: near the end it is served from memory and not
+/// worth another thread; further back it may wait for the disk.
+pub(crate) async fn run_read<T: Send + 'static>(
+    behind: u64,
+    read: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if behind <= NEAR {
+        return read();
+    }
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|_| BusError::Closed)?
 }
 
 #[cfg(test)]

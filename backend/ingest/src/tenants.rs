@@ -177,7 +177,10 @@ impl Directory {
         }
         let mut pause = RETRY;
         loop {
-            match self.refresh().await {
+            let Some(refreshed) = shutdown.run_until_cancelled(self.refresh()).await else {
+                return;
+            };
+            match refreshed {
                 Ok(()) => {
                     report(None);
                     pause = REFRESH;

@@ -216,7 +216,7 @@ impl EmbeddedBus {
         let handle = self.shared.handle()?;
         let dir = self.shared.config.dir.clone();
         let topic = topic.to_owned();
-        tokio::task::spawn_blocking(move || {
+        let read = move || {
             let Some(records) = handle.log(&topic) else {
                 return Ok(Fetched::default());
             };
@@ -231,9 +231,8 @@ impl EmbeddedBus {
                 records,
                 end: span.end,
             })
-        })
-        .await
-        .map_err(|_| BusError::Closed)?
+        };
+        log::run_read(span.end - from, read).await
     }
 
     /// See [`crate::Bus::commit`].

@@ -22,8 +22,8 @@ pub(super) enum Request {
         records: Vec<SpoolRecord>,
         reply: oneshot::Sender<Result<u64>>,
     },
-    /// A region has everything below `next`.
-    Acknowledge { region: RegionId, next: u64 },
+    /// Write the cursors down, without waiting for records to do it with.
+    Settle,
     /// Would records be taken?
     Check { reply: oneshot::Sender<Result<()>> },
 }
@@ -32,7 +32,7 @@ impl Request {
     fn weight(&self) -> u64 {
         match self {
             Self::Append { records, .. } => records.iter().map(|r| r.record.weight()).sum(),
-            Self::Acknowledge { .. } | Self::Check { .. } => 0,
+            Self::Settle | Self::Check { .. } => 0,
         }
     }
 }
@@ -65,17 +65,20 @@ impl Engine {
             Err(error) => return refuse(requests, &error),
         };
         let (mut batch, mut meta) = (handle.db.batch(), MetaChanges::new());
+        take_up_cursors(&self.shared, books, &mut meta);
+        // Everything sealed below the slowest region goes, before it is asked whether there is room.
+        let slowest = books
+            .cursors
+            .values()
+            .copied()
+            .min()
+            .unwrap_or_else(|| books.log.end());
+        books.log.stage_trim(&mut batch, &mut meta, 0, slowest);
         let mut accepted = Vec::new();
         for request in requests {
             match request {
+                Request::Settle => {}
                 Request::Check { reply } => drop(reply.send(refusal.clone().map_or(Ok(()), Err))),
-                Request::Acknowledge { region, next } => {
-                    if let Some(cursor) = books.cursors.get_mut(&region) {
-                        *cursor = next.max(*cursor);
-                        let value = cursor.to_be_bytes().to_vec();
-                        meta.insert(meta_key("cursor", &[region.as_str()]), Some(value));
-                    }
-                }
                 Request::Append { records, reply } => {
                     let values: Vec<Vec<u8>> = records.into_iter().map(encode).collect();
                     let incoming = values.iter().map(|v| v.len() as u64).sum();
@@ -93,14 +96,6 @@ impl Engine {
                 }
             }
         }
-        // Everything sealed below the slowest region goes.
-        let slowest = books
-            .cursors
-            .values()
-            .copied()
-            .min()
-            .unwrap_or_else(|| books.log.end());
-        books.log.stage_trim(&mut batch, &mut meta, 0, slowest);
         stage_meta(&mut batch, &handle.meta, meta);
         let mode = if accepted.is_empty() {
             PersistMode::Buffer
@@ -127,12 +122,35 @@ impl Engine {
     }
 }
 
+/// A clean end writes down what the regions have acknowledged meanwhile.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.apply(Vec::new());
+    }
+}
+
+/// Notes where the regions are now. They move their cursors in memory, because a cursor that a crash sets back
+/// only repeats what the destination drops again.
+fn take_up_cursors(shared: &Shared, books: &mut Books, meta: &mut MetaChanges) {
+    let now = lock(&shared.cursors);
+    for (region, noted) in &mut books.cursors {
+        let next = now.get(region).map_or(*noted, |cursor| cursor.next);
+        if next > *noted {
+            *noted = next;
+            meta.insert(
+                meta_key("cursor", &[region.as_str()]),
+                Some(next.to_be_bytes().to_vec()),
+            );
+        }
+    }
+}
+
 fn refuse(requests: Vec<Request>, error: &BusError) {
     for request in requests {
         match request {
             Request::Append { reply, .. } => drop(reply.send(Err(error.clone()))),
             Request::Check { reply } => drop(reply.send(Err(error.clone()))),
-            Request::Acknowledge { .. } => {}
+            Request::Settle => {}
         }
     }
 }
@@ -190,7 +208,7 @@ fn load(shared: &Shared, handle: &Arc<Handle>) -> fjall::Result<Books> {
             let cursor = known.entry(region.clone()).or_default();
             // After a failed write the memory knows more than the disk.
             cursor.next = cursor.next.max(on_disk);
-            cursors.insert(region.clone(), cursor.next);
+            cursors.insert(region.clone(), on_disk);
         }
     }
     *lock(&shared.incarnation) = incarnation;

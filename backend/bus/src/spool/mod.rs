@@ -22,6 +22,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 
+/// Records that a cursor moves before it is written down on its own.
+const SETTLE_AFTER: u64 = 4096;
+
 /// How a spool is kept.
 #[derive(Debug, Clone)]
 pub struct SpoolConfig {
@@ -87,6 +90,8 @@ struct Shared {
 #[derive(Debug, Clone, Default)]
 struct Cursor {
     next: u64,
+    /// Where it was when writing it down was last asked for.
+    settled: u64,
     failure: Option<String>,
 }
 
@@ -189,7 +194,7 @@ impl Spool {
         let end = self.0.shared.span.borrow().end;
         let cursors = lock(&self.0.shared.cursors).clone();
         let mut stats = Vec::with_capacity(cursors.len());
-        for (region, Cursor { next, failure }) in cursors {
+        for (region, Cursor { next, failure, .. }) in cursors {
             let pending = end.saturating_sub(next);
             let mut pending_seconds = 0.0;
             if pending > 0
@@ -215,22 +220,25 @@ impl Spool {
         lock(&self.0.shared.cursors).get(region).map_or(0, |c| c.next)
     }
 
-    /// `region` has everything below `next`. Written down with the next batch: a lost cursor only repeats.
+    /// `region` has everything below `next`. Written down with the next records, or after a long way.
     async fn acknowledge(&self, region: &RegionId, next: u64) -> Result<()> {
-        {
+        let far = {
             let mut cursors = lock(&self.0.shared.cursors);
             let cursor = cursors.entry(region.clone()).or_default();
             cursor.next = next.max(cursor.next);
             cursor.failure = None;
-        }
+            let far = cursor.next.saturating_sub(cursor.settled) >= SETTLE_AFTER;
+            if far {
+                cursor.settled = cursor.next;
+            }
+            far
+        };
         self.0.shared.moved.notify_waiters();
-        self.0
-            .writer
-            .send(Request::Acknowledge {
-                region: region.clone(),
-                next,
-            })
-            .await
+        if far {
+            self.0.writer.send(Request::Settle).await
+        } else {
+            Ok(())
+        }
     }
 
     fn report_failure(&self, region: &RegionId, failure: String) {
@@ -249,7 +257,7 @@ impl Spool {
         })?;
         let end = self.0.shared.span.borrow().end;
         let dir = self.0.shared.config.dir.clone();
-        tokio::task::spawn_blocking(move || {
+        let read = move || {
             let Some(records) = handle.log(engine::LOG) else {
                 return Ok(Vec::new());
             };
@@ -279,8 +287,7 @@ impl Spool {
                 ))
             };
             rows.into_iter().map(decode).collect()
-        })
-        .await
-        .map_err(|_| BusError::Closed)?
+        };
+        log::run_read(end.saturating_sub(from), read).await
     }
 }
