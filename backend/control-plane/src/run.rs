@@ -60,8 +60,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let receiver = Receiver::new(&slo, Arc::clone(&clock));
-    let stale_after_ms = observe::pace(&topology).stale_after_ms();
-    let board = Arc::new(Board::new(Seen::nothing_of(&topology, stale_after_ms)));
+    let seen = Seen::nothing_of(
+        &topology,
+        observe::pace(&topology).stale_after_ms(),
+        observe::health_pace(&topology, &slo).stale_after_ms(),
+    );
+    let board = Arc::new(Board::new(seen));
     let frames = Frames::new(first_head(&topology, clock.as_ref()));
     let alerts = Arc::new(Alerts::default());
     let operations = Operations::open(

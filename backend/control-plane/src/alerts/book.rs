@@ -29,13 +29,13 @@ impl Book {
         &self.alerts
     }
 
-    /// Takes in what a rule says of one frame.
-    pub fn step(&mut self, rule: &AlertRule, instances: Vec<Instance>, now: Timestamp) {
+    /// Takes in what a rule says of one frame. Nothing begins to fire unless `may_fire`.
+    pub fn step(&mut self, rule: &AlertRule, instances: Vec<Instance>, now: Timestamp, may_fire: bool) {
         let mut judged = BTreeSet::new();
         for instance in instances {
             let key = Alert::key(&rule.name, instance.region.as_ref(), instance.subject.as_deref());
             match instance.holds {
-                Holds::Yes => self.holds(&key, rule, instance, now),
+                Holds::Yes => self.holds(&key, rule, instance, now, may_fire),
                 Holds::No => self.ends(&key, now),
                 // Not known: what fires goes on firing, what is pending does not ripen. Absence of data
                 // neither raises an alert here nor resolves one.
@@ -55,7 +55,7 @@ impl Book {
         }
     }
 
-    fn holds(&mut self, key: &str, rule: &AlertRule, instance: Instance, now: Timestamp) {
+    fn holds(&mut self, key: &str, rule: &AlertRule, instance: Instance, now: Timestamp, may_fire: bool) {
         let pending = Alert {
             rule: rule.name.clone(),
             region: instance.region,
@@ -82,7 +82,7 @@ impl Book {
             .or_insert(pending);
         alert.value = instance.value;
         let held = now.duration_since(alert.since).as_secs_f64();
-        if alert.state == AlertState::Pending && held >= rule.for_seconds {
+        if alert.state == AlertState::Pending && held >= rule.for_seconds && may_fire {
             alert.state = AlertState::Firing;
             alert.fired_at = Some(now);
         }
@@ -202,7 +202,7 @@ mod tests {
                 'u' => vec![instance(Holds::Unknown)],
                 _ => vec![],
             };
-            book.step(&rule(for_seconds), instances, at(second));
+            book.step(&rule(for_seconds), instances, at(second), true);
             seen.push(match book.alerts().values().next().map(|a| a.state) {
                 None => '.',
                 Some(AlertState::Pending) => 'P',
@@ -214,10 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn until_settled_nothing_fires() {
+        let mut book = Book::default();
+        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(0), false);
+        assert_eq!(book.alerts()["R:*"].state, AlertState::Pending);
+        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(1), true);
+        assert_eq!(book.alerts()["R:*"].state, AlertState::Firing);
+    }
+
+    #[test]
     fn resolved_ones_stay_for_a_while() {
         let mut book = Book::default();
-        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(0));
-        book.step(&rule(0.0), vec![], at(1));
+        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(0), true);
+        book.step(&rule(0.0), vec![], at(1), true);
         book.forget(at(901));
         assert_eq!(book.alerts().len(), 1);
         book.forget(at(902));
@@ -228,12 +237,12 @@ mod tests {
     fn acknowledgement_is_for_what_fires_and_ends_with_it() {
         let mut book = Book::default();
         assert!(book.acknowledge("R:*", "ann", at(0)).is_err());
-        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(0));
+        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(0), true);
         book.acknowledge("R:*", "ann", at(1)).unwrap();
         book.acknowledge("R:*", "bob", at(2)).unwrap();
         assert_eq!(book.alerts()["R:*"].acknowledged.as_ref().unwrap().by, "ann");
-        book.step(&rule(0.0), vec![], at(3));
-        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(4));
+        book.step(&rule(0.0), vec![], at(3), true);
+        book.step(&rule(0.0), vec![instance(Holds::Yes)], at(4), true);
         assert_eq!(book.alerts()["R:*"].acknowledged, None);
     }
 
@@ -245,7 +254,7 @@ mod tests {
                 name: format!("R{n}"),
                 ..rule(if n < 10 { 0.0 } else { 9.0 })
             };
-            book.step(&named, vec![instance(Holds::Yes)], at(0));
+            book.step(&named, vec![instance(Holds::Yes)], at(0), true);
         }
         book.forget(at(0));
         assert_eq!(book.alerts().len(), MAX_ALERTS);

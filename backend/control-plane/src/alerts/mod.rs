@@ -10,9 +10,13 @@ pub mod rules;
 use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
 use book::{Book, NotFiring};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+
+/// For so long after the start of a control plane alerts are at most pending: what has not been seen yet, or
+/// is being started together with the control plane, would else page someone at every start.
+const SETTLING: SignedDuration = SignedDuration::from_secs(30);
 
 /// The alerts of a control plane.
 #[derive(Debug, Default)]
@@ -25,9 +29,10 @@ impl Alerts {
     /// Holds every rule against a frame and puts the alerts into it.
     pub fn judge(&self, world: &mut World, slo: &Slo) {
         let now = world.head.at;
+        let settled = now.duration_since(world.head.started_at) >= SETTLING;
         let mut book = self.book();
         for rule in &slo.alerts {
-            book.step(rule, rules::instances(rule, world, slo), now);
+            book.step(rule, rules::instances(rule, world, slo), now, settled);
         }
         book.forget(now);
         world.alerts = book.alerts().clone();

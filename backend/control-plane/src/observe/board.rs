@@ -78,9 +78,9 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// Nothing seen yet of what a topology names.
+    /// Nothing seen yet of what a topology names; what is seen is stale after these times.
     #[must_use]
-    pub fn nothing_of(topology: &Topology, stale_after_ms: u32) -> Self {
+    pub fn nothing_of(topology: &Topology, stale_after_ms: u32, health_stale_after_ms: u32) -> Self {
         let blank = |kind: &str, region: &RegionId| (format!("{kind}:{region}"), stale_after_ms);
         let regions = topology
             .regions
@@ -91,7 +91,10 @@ impl Seen {
                     api: region
                         .api
                         .iter()
-                        .map(|api| (api.instance.clone(), not_yet(blank("health", id))))
+                        .map(|api| {
+                            let source = format!("health:{id}/{}", api.instance);
+                            (api.instance.clone(), not_yet((source, health_stale_after_ms)))
+                        })
                         .collect(),
                     patroni: not_yet(blank("patroni", id)),
                     postgres: not_yet(blank("postgres", id)),

@@ -119,9 +119,9 @@ impl Health {
         }
     }
 
-    /// Long enough to see an answer that is too slow as slow, not as missing.
+    /// Long enough to see an answer that is too slow as slow, not as missing; the load balancer waits as long.
     pub(super) fn timeout(rules: RegionRemoval) -> Duration {
-        Duration::try_from_secs_f64(rules.slow_p99_seconds * 1.25).unwrap_or(Duration::from_secs(3))
+        Duration::try_from_secs_f64(rules.slow_p99_seconds * 2.5).unwrap_or(Duration::from_secs(5))
     }
 
     /// A rollout moves an instance to another port: the inventory knows it first.

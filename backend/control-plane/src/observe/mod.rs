@@ -21,7 +21,7 @@ mod supervisor;
 pub use heartbeat::Beats;
 pub use positions::{Behind, Positions};
 pub use postgres::Server;
-pub use start::{Sli, Starter, pace, start};
+pub use start::{Sli, Starter, health_pace, pace, start};
 
 use aisoc_model::Clock;
 use aisoc_model::observed::Observed;
@@ -78,10 +78,10 @@ impl Pace {
         }
     }
 
-    /// After how long a value is stale: some intervals, and what one look may take.
+    /// After how long a value is stale: some intervals, or a look that takes all its time.
     #[must_use]
     pub fn stale_after_ms(self) -> u32 {
-        let bound = self.interval * STALE_INTERVALS;
+        let bound = (self.interval * STALE_INTERVALS).max(self.interval + self.timeout);
         u32::try_from(bound.as_millis()).unwrap_or(u32::MAX)
     }
 
@@ -118,15 +118,18 @@ pub async fn run<L: Look>(
         };
         // A value is as old as the moment at which it was asked for.
         let at = started;
+        let failed = failures;
         failures = if result.is_ok() {
             0
         } else {
-            failures.saturating_add(1)
+            failed.saturating_add(1)
         };
-        if let Err(why) = &result
-            && failures == L::TOLERATED + 1
-        {
-            tracing::warn!(source = %name, %why, "observation fails");
+        match &result {
+            Err(why) if failures == L::TOLERATED + 1 => {
+                tracing::warn!(source = %name, %why, "observation fails");
+            }
+            Ok(_) if failed > L::TOLERATED => tracing::info!(source = %name, "observed again"),
+            _ => {}
         }
         board.update(|seen| {
             note(seen, &name, &result, failures, at, pace);

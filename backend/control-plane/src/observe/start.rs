@@ -72,6 +72,15 @@ pub fn pace(topology: &Topology) -> Pace {
     Pace::every(interval.max(Duration::from_millis(100)))
 }
 
+/// The same for api health, whose answers may be slow and are then seen as slow.
+#[must_use]
+pub fn health_pace(topology: &Topology, slo: &Slo) -> Pace {
+    Pace {
+        timeout: Health::timeout(slo.region_removal) + Duration::from_millis(500),
+        ..pace(topology)
+    }
+}
+
 /// What every observer needs.
 pub struct Starter {
     /// Where results go.
@@ -112,11 +121,7 @@ impl Starter {
             .build()?;
         for api in &region.api {
             let source = Health::new(&region.id, api, rules, http.clone(), Arc::clone(&self.board));
-            let health_pace = Pace {
-                timeout: Health::timeout(rules) + Duration::from_millis(500),
-                ..pace
-            };
-            self.spawn(source, health_pace);
+            self.spawn(source, health_pace(topology, slo));
         }
         let client = PatroniClient::new(
             &region.patroni_url,

@@ -216,7 +216,7 @@ pub(crate) fn inventory() -> Inventory {
 }
 
 pub(crate) fn seen(topology: &Topology, at: Timestamp) -> Seen {
-    let mut seen = Seen::nothing_of(topology, 3_000);
+    let mut seen = Seen::nothing_of(topology, 3_000, 3_000);
     let ids: Vec<RegionId> = topology.regions.iter().map(|r| r.id.clone()).collect();
     for (id, region) in &mut seen.regions {
         let leads = *id == us();

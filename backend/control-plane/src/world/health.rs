@@ -104,7 +104,8 @@ fn in_words(probes: &[(&ApiProbe, Option<&ApiHealth>)], rules: RegionRemoval) ->
     words.join(", ")
 }
 
-/// What is wrong with an instance, with the count that the spec's rule takes.
+/// What is wrong with an instance, counted as far as the spec's rule counts: a reason that is the same every
+/// second is sent once.
 fn complaint(health: &ApiHealth, rules: RegionRemoval) -> Option<String> {
     let why = health
         .reason
@@ -116,11 +117,14 @@ fn complaint(health: &ApiHealth, rules: RegionRemoval) -> Option<String> {
         } else {
             health.status.to_string()
         };
-        let (n, of) = (health.consecutive_failures.max(1), rules.failed_checks);
+        let (n, of) = (
+            health.consecutive_failures.clamp(1, rules.failed_checks.max(1)),
+            rules.failed_checks,
+        );
         return Some(format!("{status} in {n} of {of} checks{why}"));
     }
     (health.consecutive_slow > 0).then(|| {
-        let (n, of) = (health.consecutive_slow, rules.slow_checks);
+        let (n, of) = (health.consecutive_slow.min(rules.slow_checks), rules.slow_checks);
         format!("slower than {} s in {n} of {of} checks", rules.slow_p99_seconds)
     })
 }

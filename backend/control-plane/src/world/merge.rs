@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn nothing_seen_is_unknown_everywhere_and_links_exist() {
         let topology = example::topology();
-        let seen = Seen::nothing_of(&topology, 3_000);
+        let seen = Seen::nothing_of(&topology, 3_000, 3_000);
         let world = example::merge(&seen, &topology);
         assert!(
             world

@@ -37,7 +37,7 @@ pub fn reading(inventory: &Observed<Inventory>, region: &RegionId, slo: &Slo) ->
     let mut value = inventory.map(|_| 0.0);
     value.value = instances
         .filter(|(_, wanted)| *wanted > 0)
-        .map(|(ready, wanted)| ready as f64 / wanted as f64);
+        .map(|(ready, wanted)| crate::observe::round::three_digits(ready as f64 / wanted as f64));
     if value.value.is_none() && value.absence.is_none() {
         value.absence = Some(aisoc_model::Absence::NoTraffic);
     }
