@@ -265,15 +265,23 @@ impl Run {
         } else {
             task.since = Some(self.clock.now());
         }
-        let work = self.act_and_verify(step, &task, &action);
-        // A step that changes nothing does not keep a person waiting who has asked to abort.
-        if direction == Direction::Do && action.undo().is_none() && !action.point_of_no_return() {
-            tokio::select! {
-                alive = work => alive,
-                () = self.turned() => true,
-            }
-        } else {
-            work.await
+        self.act_and_verify(step, &task, &action).await
+    }
+
+    /// Waits for something, unless a person aborts meanwhile and the step changes nothing: then there is nothing
+    /// to wait for. What is cut off is only ever looking and waiting, never the journal.
+    async fn unless_turned<T>(
+        &self,
+        task: &Task,
+        action: &Action,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        if task.direction == Direction::Undo || action.undo().is_some() || action.point_of_no_return() {
+            return Some(work.await);
+        }
+        tokio::select! {
+            done = work => Some(done),
+            () = self.turned() => None,
         }
     }
 
@@ -288,7 +296,13 @@ impl Run {
     async fn act_and_verify(&self, step: usize, task: &Task, action: &Action) -> bool {
         let direction = task.direction;
         let begun = Instant::now();
-        match self.hands.act(task, action).await {
+        let Some(acted) = self
+            .unless_turned(task, action, self.hands.act(task, action))
+            .await
+        else {
+            return true;
+        };
+        match acted {
             Acted::Done(report) => return self.result(step, direction, Outcome::Done, report).await,
             Acted::Failed(report) => return self.result(step, direction, Outcome::Failed, report).await,
             Acted::Sent => {}
@@ -308,7 +322,12 @@ impl Run {
         }
         let mut noted_unknown = false;
         loop {
-            let seen = self.hands.observe(task, action).await;
+            let observed = self
+                .unless_turned(task, action, self.hands.observe(task, action))
+                .await;
+            let Some(seen) = observed else {
+                return true;
+            };
             let over = begun.elapsed() >= action.deadline();
             match seen {
                 Sight::Done(report) => return self.result(step, direction, Outcome::Done, report).await,
@@ -330,7 +349,10 @@ impl Run {
                     noted_unknown = true;
                 }
             }
-            tokio::time::sleep(action.poll()).await;
+            let pause = tokio::time::sleep(action.poll());
+            if self.unless_turned(task, action, pause).await.is_none() {
+                return true;
+            }
         }
     }
 

@@ -187,6 +187,25 @@ impl Operations {
         who: &str,
         origin: &str,
     ) -> Result<Operation, OperationError> {
+        let operations = self.clone();
+        let [plan_id, hash, confirmation, who, origin] =
+            [plan_id, hash, confirmation, who, origin].map(str::to_owned);
+        unbroken(async move {
+            operations
+                .begin(&plan_id, &hash, &confirmation, &who, &origin)
+                .await
+        })
+        .await
+    }
+
+    async fn begin(
+        &self,
+        plan_id: &str,
+        hash: &str,
+        confirmation: &str,
+        who: &str,
+        origin: &str,
+    ) -> Result<Operation, OperationError> {
         let inner = &self.0;
         let _beginning = inner.beginning.lock().await;
         if let Some(operation) = self.get(plan_id) {
@@ -241,10 +260,14 @@ impl Operations {
                 None => Err(not_found(id)),
             };
         };
-        run.resolve(decision, who).await.map_err(|e| match e {
-            ResolveError::Refused(why) => OperationError::Refused(why),
-            ResolveError::Log(e) => OperationError::Journal(e.to_string()),
+        let who = who.to_owned();
+        unbroken(async move {
+            run.resolve(decision, &who).await.map_err(|e| match e {
+                ResolveError::Refused(why) => OperationError::Refused(why),
+                ResolveError::Log(e) => OperationError::Journal(e.to_string()),
+            })
         })
+        .await
     }
 
     /// One operation.
@@ -319,6 +342,19 @@ impl Operations {
             }
         });
         run
+    }
+}
+
+/// Runs to its end even when the caller goes away: a console that is killed at the wrong moment must not leave an
+/// operation that is in the journal and that nobody carries out.
+async fn unbroken<T: Send + 'static>(
+    work: impl Future<Output = Result<T, OperationError>> + Send + 'static,
+) -> Result<T, OperationError> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(e) => Err(OperationError::Journal(format!(
+            "the control plane is ending: {e}"
+        ))),
     }
 }
 

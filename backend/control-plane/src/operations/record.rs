@@ -4,7 +4,7 @@
 use crate::operations::action::{Action, OnFailure};
 use crate::operations::event::{Direction, Event, Outcome, Resolution};
 use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
-use aisoc_model::plan::Plan;
+use aisoc_model::plan::{Plan, Target};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -324,15 +324,24 @@ impl Record {
         Next::End(state, format!("{because}; {rest}"))
     }
 
+    /// How it went, in one sentence.
     fn summary(&self) -> String {
-        let last = self
-            .operation
-            .steps
-            .iter()
-            .rev()
-            .find_map(|s| s.detail.as_deref())
-            .unwrap_or("as planned");
-        format!("{}: {last}", self.operation.plan.request.target.kind().word())
+        let operation = &self.operation;
+        let target = &operation.plan.request.target;
+        let figure = |name: &str| operation.figures.get(name).copied();
+        let end = operation.steps.iter().rev().find_map(|s| s.detail.as_deref());
+        let end = end.unwrap_or("as planned");
+        let Target::Failover { to } = target else {
+            return format!("{}: {end}", target.kind().word());
+        };
+        let outage = figure("write_outage_ms").map_or_else(String::new, |ms| {
+            format!(", writes stood still for {:.2} s", ms / 1_000.0)
+        });
+        let loss = match (figure("acknowledged_canaries"), figure("lost_canaries")) {
+            (Some(all), Some(lost)) => format!(", {lost} of {all} acknowledged canaries lost"),
+            _ => String::new(),
+        };
+        format!("failover: {to} is the writer{outage}{loss}; {end}")
     }
 }
 

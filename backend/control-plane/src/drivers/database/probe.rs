@@ -67,7 +67,7 @@ impl Acknowledged {
     #[must_use]
     pub fn outage_ms(&self, from: &RegionId, to: &RegionId) -> Option<f64> {
         let (from, to) = (self.by_region.get(from)?, self.by_region.get(to)?);
-        Some(to.first.duration_since(from.last).as_secs_f64() * 1_000.0)
+        Some(to.first.duration_since(from.last).as_millis_f64())
     }
 
     fn add(&mut self, region: &RegionId, n: u64, at: Timestamp, lsn: u64) {
@@ -89,11 +89,14 @@ impl Acknowledged {
 impl Probe {
     /// Begins to write canaries of `operation` to the servers.
     pub fn start(operation: &str, servers: Vec<(RegionId, PgConnectOptions)>, clock: &dyn Clock) -> Self {
+        let began_at = clock.now();
+        // A control plane that takes an operation up again writes behind the canaries of the one before.
+        let first = u64::try_from(began_at.as_microsecond()).unwrap_or(1);
         let shared = Arc::new(Shared {
             operation: operation.to_owned(),
-            next: AtomicU64::new(1),
+            next: AtomicU64::new(first),
             began: Instant::now(),
-            began_at: clock.now(),
+            began_at,
             acknowledged: Mutex::default(),
         });
         let stop = CancellationToken::new();

@@ -22,6 +22,8 @@ const OBSERVE: Duration = Duration::from_millis(25);
 const SETTLED: Duration = Duration::from_secs(3);
 /// How long the write probe may take to its first acknowledgement.
 const FIRST_CANARY: Duration = Duration::from_secs(2);
+/// How long the probe may take to write to a promoted server before it is done without.
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for Patroni to write where the old timeline ended.
 const HISTORY: Duration = Duration::from_secs(3);
 
@@ -167,7 +169,7 @@ impl Live {
         };
         let mut report = Report::new(format!("{} acknowledges writes", to.region));
         report.times.insert("first_write".to_owned(), span.first);
-        let from_key = span.first.duration_since(task.decided).as_secs_f64() * 1_000.0;
+        let from_key = span.first.duration_since(task.decided).as_millis_f64();
         report
             .figures
             .insert("key_to_first_write_ms".to_owned(), from_key.round());
@@ -187,10 +189,16 @@ impl Live {
         Sight::Done(report)
     }
 
-    /// Without the probe (the control plane was restarted in between) one write has to do.
+    /// The probe's first acknowledgement; without it (the control plane was restarted in between, or the probe
+    /// cannot connect) one write has to do.
     pub(super) async fn first_write(&self, task: &Task, to: &Seat) -> Acted {
-        if self.probe_of(&task.operation).is_some() {
-            return Acted::Sent;
+        let begun = Instant::now();
+        while begun.elapsed() < PROBE_PATIENCE {
+            match self.see_first_write(task, to) {
+                Sight::Done(report) => return Acted::Done(report),
+                _ if self.probe_of(&task.operation).is_none() => break,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
         }
         match self.drivers.database.write(&to.region, &task.operation).await {
             WriteAnswer::Acknowledged => {
@@ -199,7 +207,7 @@ impl Live {
                 Acted::Done(report)
             }
             WriteAnswer::ReadOnly(why) | WriteAnswer::Away(why) | WriteAnswer::Unknown(why) => {
-                Acted::Refused(format!("{}: {why}", to.region))
+                Acted::Refused(format!("{} acknowledges no write: {why}", to.region))
             }
         }
     }

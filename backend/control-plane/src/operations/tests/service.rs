@@ -170,6 +170,20 @@ async fn a_failover_ends_with_a_new_writer_or_with_nothing_changed() {
 }
 
 #[tokio::test]
+async fn a_console_that_dies_while_confirming_leaves_nothing_half_begun() {
+    let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
+    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    let plan = operations.plan(request(drain(US)), "op").await.unwrap();
+    {
+        let mut confirmed = Box::pin(operations.execute(&plan.id, &plan.hash, US, "op", "test"));
+        assert!(futures::poll!(&mut confirmed).is_pending());
+        // Dropped here, as the server does with the request of a connection that broke.
+    }
+    let drained = until(&operations, &plan.id, |o| o.state.ended()).await;
+    assert_eq!(drained.state, OperationState::Done);
+}
+
+#[tokio::test]
 async fn what_moved_since_the_plan_is_named() {
     let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
     let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
