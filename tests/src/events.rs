@@ -9,7 +9,7 @@ pub fn batch(prefix: &str, count: usize) -> serde_json::Value {
     let events: Vec<serde_json::Value> = (0..count)
         .map(|n| {
             serde_json::json!({
-                "event_id": format!("{prefix}-{n}"),
+                "uid": format!("{prefix}-{n}"),
                 "Channel": "Microsoft-Windows-Sysmon/Operational",
                 "EventID": 1,
                 "Hostname": format!("ws-{}.example.test", n % 7),

@@ -3,7 +3,7 @@
 use crate::error::{Failure, exit};
 use crate::state::{StateDir, read_json};
 use crate::supervise::{Phase, Record};
-use aisoc_model::inventory::{Inventory, Release};
+use aisoc_model::inventory::{Inventory, Release, Releases};
 use aisoc_model::text::sanitize;
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -159,11 +159,7 @@ impl Client {
     /// # Errors
     /// As [`Client::ask`].
     pub async fn releases(&self) -> anyhow::Result<Vec<Release>> {
-        #[derive(serde::Deserialize)]
-        struct List {
-            releases: Vec<Release>,
-        }
-        let list: List = self.ask(Method::GET, "/v1/releases", None).await?;
+        let list: Releases = self.ask(Method::GET, "/v1/releases", None).await?;
         Ok(list.releases)
     }
 }
@@ -173,6 +169,17 @@ impl Client {
 /// # Errors
 /// When its record is unreadable.
 pub fn running(state: &StateDir) -> anyhow::Result<Option<Record>> {
-    let record: Option<Record> = read_json(&state.supervisor_json())?;
+    let path = state.supervisor_json();
+    if let Err(e) = std::fs::File::open(&path)
+        && e.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        return Err(Failure::new(
+            exit::FORBIDDEN,
+            format!("{} belongs to another user's world", path.display()),
+            "run the command as that user, or use a world of your own with --state-dir",
+        )
+        .into());
+    }
+    let record: Option<Record> = read_json(&path)?;
     Ok(record.filter(|r| r.identity.alive()))
 }

@@ -146,6 +146,13 @@ pub enum FaultSpec {
     },
 }
 
+/// The supervisor's answer about releases: all of them, or those that a request changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Releases {
+    /// The releases.
+    pub releases: Vec<Release>,
+}
+
 /// A release: what `helm list` shows for a cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Release {

@@ -79,7 +79,7 @@ fn mixed(run: &str, round: usize, count: usize) -> (serde_json::Value, usize) {
                 format!("ws-{}", n % 7)
             };
             serde_json::json!({
-                "event_id": format!("{run}-{round}-{n}"),
+                "uid": format!("{run}-{round}-{n}"),
                 "SourceName": "Microsoft-Windows-Sysmon",
                 "Channel": "Microsoft-Windows-Sysmon/Operational",
                 "EventID": 1,

@@ -1,7 +1,7 @@
 //! The supervisor's HTTP API: what runs, and releases of processes.
 
 use super::{root_cause, server_text};
-use aisoc_model::inventory::{Inventory, Release};
+use aisoc_model::inventory::{Inventory, Release, Releases};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -78,8 +78,9 @@ impl SupervisorClient {
     /// # Errors
     /// See [`SupervisorError`].
     pub async fn releases(&self) -> Result<Vec<Release>, SupervisorError> {
-        self.json(self.http.get(self.url("/v1/releases")), "/v1/releases")
-            .await
+        let path = "/v1/releases";
+        let answer: Releases = self.json(self.http.get(self.url(path)), path).await?;
+        Ok(answer.releases)
     }
 
     /// Begins a rollback of `release` to `revision`, on behalf of an operation; the rollout goes on behind it

@@ -5,12 +5,11 @@ use crate::client::Client;
 use crate::error::{Failure, exit};
 use crate::state::StateDir;
 use aisoc_model::RegionId;
-use aisoc_model::inventory::{Release, RevisionStatus};
+use aisoc_model::inventory::{Release, Releases, RevisionStatus};
 use aisoc_model::text::sanitize;
 use anyhow::Context;
 use clap::Args;
 use reqwest::Method;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -59,11 +58,6 @@ pub(super) struct RollbackArgs {
     no_wait: bool,
 }
 
-#[derive(Deserialize)]
-struct Begun {
-    releases: Vec<Release>,
-}
-
 pub(super) async fn deploy(state: &StateDir, args: &DeployArgs) -> anyhow::Result<u8> {
     let mut settings = match &args.release {
         Some(file) => read_settings(file)?,
@@ -86,7 +80,7 @@ pub(super) async fn deploy(state: &StateDir, args: &DeployArgs) -> anyhow::Resul
         "description": args.description,
         "replace": args.release.is_some(),
     });
-    let begun: Begun = client.ask(Method::POST, "/v1/deploy", Some(body)).await?;
+    let begun: Releases = client.ask(Method::POST, "/v1/deploy", Some(body)).await?;
     finish(&client, &begun.releases, args.no_wait).await
 }
 
@@ -97,7 +91,7 @@ pub(super) async fn rollback(state: &StateDir, args: &RollbackArgs) -> anyhow::R
         None => last_good(&client.releases().await?, &args.release)?,
     };
     let body = serde_json::json!({ "release": args.release, "revision": revision });
-    let begun: Begun = client.ask(Method::POST, "/v1/rollback", Some(body)).await?;
+    let begun: Releases = client.ask(Method::POST, "/v1/rollback", Some(body)).await?;
     finish(&client, &begun.releases, args.no_wait).await
 }
 

@@ -3,7 +3,7 @@
 use super::lifecycle::{Phase, Supervisor};
 use crate::error::{Failure, as_failure, exit};
 use aisoc_model::RegionId;
-use aisoc_model::inventory::{Fault, FaultSpec, Inventory, Release};
+use aisoc_model::inventory::{Fault, FaultSpec, Inventory, Releases};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -133,17 +133,12 @@ struct Deploy {
     replace: bool,
 }
 
-#[derive(Serialize)]
-struct ReleaseList {
-    releases: Vec<Release>,
-}
-
 async fn deploy(
     State(supervisor): Shared,
     Json(ask): Json<Deploy>,
-) -> Result<(StatusCode, Json<ReleaseList>), Refusal> {
+) -> Result<(StatusCode, Json<Releases>), Refusal> {
     let releases = supervisor.deploy(ask.region.as_ref(), &ask.settings, ask.replace, &ask.description)?;
-    Ok((StatusCode::ACCEPTED, Json(ReleaseList { releases })))
+    Ok((StatusCode::ACCEPTED, Json(Releases { releases })))
 }
 
 #[derive(Deserialize)]
@@ -157,18 +152,18 @@ struct Rollback {
 async fn rollback(
     State(supervisor): Shared,
     Json(ask): Json<Rollback>,
-) -> Result<(StatusCode, Json<ReleaseList>), Refusal> {
+) -> Result<(StatusCode, Json<Releases>), Refusal> {
     let release = supervisor.rollback(&ask.release, ask.revision, ask.operation.as_deref())?;
     Ok((
         StatusCode::ACCEPTED,
-        Json(ReleaseList {
+        Json(Releases {
             releases: vec![release],
         }),
     ))
 }
 
-async fn releases(State(supervisor): Shared) -> Json<ReleaseList> {
-    Json(ReleaseList {
+async fn releases(State(supervisor): Shared) -> Json<Releases> {
+    Json(Releases {
         releases: supervisor.releases().all().to_vec(),
     })
 }
