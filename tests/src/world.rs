@@ -147,6 +147,19 @@ impl LocalWorld {
         Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
     }
 
+    /// Process id of the supervisor.
+    ///
+    /// # Errors
+    /// When its record cannot be read.
+    pub fn supervisor_pid(&self) -> Result<u32> {
+        let record: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(self.state.join("supervisor.json"))?)?;
+        let pid = record
+            .pointer("/identity/pid")
+            .and_then(serde_json::Value::as_u64);
+        Ok(u32::try_from(pid.context("no process id in supervisor.json")?)?)
+    }
+
     /// The regions of the local world, writer's home first.
     ///
     /// # Errors

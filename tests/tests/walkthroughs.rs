@@ -343,9 +343,7 @@ async fn bad_release_and_rollback(world: &LocalWorld) {
 /// kill -9 of the supervisor leaves processes; `down` ends exactly those.
 async fn the_supervisor_may_die(world: LocalWorld) {
     let inventory = world.inventory().await.unwrap();
-    let text = std::fs::read_to_string(world.state().join("supervisor.json")).unwrap();
-    let supervisor: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let pid = i32::try_from(supervisor["pid"].as_i64().unwrap()).unwrap();
+    let pid = i32::try_from(world.supervisor_pid().unwrap()).unwrap();
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(pid).unwrap(),
         rustix::process::Signal::KILL,

@@ -19,13 +19,7 @@ pub async fn print(world: &LocalWorld) -> Result<()> {
     for process in &inventory.processes {
         kinds.entry(process.kind.clone()).or_default().extend(process.pid);
     }
-    let supervisor: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(world.state().join("supervisor.json"))?)?;
-    let own = supervisor
-        .get("pid")
-        .and_then(serde_json::Value::as_u64)
-        .and_then(|p| u32::try_from(p).ok());
-    kinds.entry("supervisor".to_owned()).or_default().extend(own);
+    kinds.insert("supervisor".to_owned(), vec![world.supervisor_pid()?]);
     // The supervisor is the parent of all, and Patroni of its postgres: count each process under one kind only.
     let mut members: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     let named: Vec<u32> = kinds.values().flatten().copied().collect();
