@@ -22,12 +22,13 @@ use crate::sources::geo::Geo;
 use crate::sources::indicators::Indicators;
 use aisoc_bus::Bus;
 use aisoc_bus::remote::RemoteBus;
-use aisoc_model::RegionId;
+use aisoc_model::{RegionId, SystemClock};
 use aisoc_storage::event_store::{EventStore, Mode};
 use aisoc_telemetry::probe::{self, Readiness};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -80,6 +81,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         store,
         enricher: Enricher::new(assets, indicators, geo),
         readiness: readiness.clone(),
+        clock: Arc::new(SystemClock),
         inject_latency: config.inject_latency,
     };
     let probes = axum::serve(listener, probe::router(readiness))

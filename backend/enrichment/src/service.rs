@@ -7,12 +7,16 @@
 use crate::enricher::Enricher;
 use crate::retry::until_done;
 use aisoc_bus::{Bus, BusError, Fetched, Record, Sequenced};
-use aisoc_model::RegionId;
 use aisoc_model::event::{EventRecord, topic};
+use aisoc_model::{Clock, RegionId};
 use aisoc_storage::EventStore;
 use aisoc_telemetry::metrics::{self, name};
 use aisoc_telemetry::probe::Readiness;
 use aisoc_telemetry::propagation;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +28,8 @@ const BATCH: usize = 500;
 const LONG_POLL: Duration = Duration::from_secs(30);
 /// A commit costs the bus a write to its disk. A crash repeats that much work, of which nothing is doubled.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+/// Days of events that the store keeps, today included.
+const RETENTION_DAYS: i64 = 30;
 const BUS: &str = "bus";
 const STORE: &str = "event store";
 
@@ -39,6 +45,8 @@ pub struct Service {
     pub enricher: Enricher,
     /// What it reports.
     pub readiness: Readiness,
+    /// Today.
+    pub clock: Arc<dyn Clock>,
     /// Added to every batch.
     pub inject_latency: Duration,
 }
@@ -66,6 +74,7 @@ impl Service {
         let mut next = committed.unwrap_or(0);
         let mut to_commit = None;
         let mut committed_at = Instant::now();
+        let mut cleared = None;
         tracing::info!(next, "reading raw events");
         while !shutdown.is_cancelled() {
             if to_commit.is_some() && committed_at.elapsed() >= COMMIT_INTERVAL {
@@ -90,6 +99,7 @@ impl Service {
                     }
                     next = reached;
                     to_commit = Some(next);
+                    self.drop_old_days(&mut cleared).await;
                 }
                 Some(Err(end)) => {
                     tracing::warn!(next, end, "the bus begins anew: reading from its start");
@@ -117,6 +127,23 @@ impl Service {
         tokio::select! {
             fetched = fetch => fetched,
             () = shutdown.cancelled() => None,
+        }
+    }
+
+    /// Once a day, with the first events of the day.
+    async fn drop_old_days(&self, cleared: &mut Option<Date>) {
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
+        if *cleared == Some(today) {
+            return;
+        }
+        *cleared = Some(today);
+        let oldest = today.saturating_sub((RETENTION_DAYS - 1).days());
+        match self.store.drop_before(oldest).await {
+            Ok(dropped) if dropped.is_empty() => {}
+            Ok(dropped) => tracing::info!(days = dropped.len(), %oldest, "old events dropped"),
+            Err(error) => {
+                tracing::warn!(%error, %oldest, "old events are still there; the next day tries again");
+            }
         }
     }
 

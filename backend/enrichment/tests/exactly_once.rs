@@ -13,6 +13,7 @@ use aisoc_enrichment::service::{GROUP, Service};
 use aisoc_enrichment::sources::assets::Assets;
 use aisoc_enrichment::sources::indicators::Indicators;
 use aisoc_model::SystemClock;
+use aisoc_model::clock::ManualClock;
 use aisoc_model::event::{Entities, EventClass, EventRecord, topic};
 use aisoc_storage::EventStore;
 use aisoc_storage::event_store::Mode;
@@ -36,6 +37,7 @@ fn service(dir: &Path, bus: &Bus) -> Service {
         store: EventStore::open(dir.join("events"), Mode::Write).unwrap(),
         enricher: Enricher::new(Assets::load(None).unwrap(), Indicators::load(None).unwrap(), None),
         readiness: Readiness::new(),
+        clock: Arc::new(ManualClock::at("2026-01-31T12:00:00Z".parse().unwrap())),
         inject_latency: Duration::ZERO,
     }
 }
@@ -48,7 +50,7 @@ fn raw(id: usize, origin: &str) -> Record {
         home_region: "us-east-1".parse().unwrap(),
         connector_id: "c".to_owned(),
         source_format: "json".to_owned(),
-        received_at: "2026-01-01T12:00:00Z".parse().unwrap(),
+        received_at: "2026-01-31T12:00:00Z".parse().unwrap(),
         event_time: "2026-01-01T12:00:00Z".parse().unwrap(),
         class: EventClass::DnsActivity,
         severity: 1,
@@ -108,6 +110,10 @@ async fn own_events_are_stored_and_all_go_on_enriched() {
 
     let shutdown = CancellationToken::new();
     let service = service(dir.path(), &bus);
+    let day = |date: &str| dir.path().join(format!("events/events-{date}.sqlite"));
+    for date in ["2026-01-01", "2026-01-02"] {
+        std::fs::write(day(date), "").unwrap();
+    }
     let checks = async {
         let enriched = records(&bus, topic::ENRICHED_EVENTS, 3).await;
         let first: EventRecord = serde_json::from_slice(&enriched[0].payload).unwrap();
@@ -127,6 +133,8 @@ async fn own_events_are_stored_and_all_go_on_enriched() {
     );
     assert_eq!(bus.committed(GROUP, topic::RAW_EVENTS).await.unwrap(), Some(4));
     assert!(service.readiness.is_ready());
+    assert!(!day("2026-01-01").exists(), "thirty days are kept");
+    assert!(day("2026-01-02").exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
