@@ -76,8 +76,11 @@ fn a_stalled_terminal_does_not_hold_it() {
 #[test]
 fn a_terminal_that_hangs_up_ends_it() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
-    program.wait_for("● live");
+    let mut setting = on(&plane);
+    // A reader would keep the terminal open.
+    setting.read = false;
+    let mut program = Program::start(&setting);
+    plane.wait_watched();
     program.hang_up();
     program
         .wait_exit(Duration::from_secs(3))

@@ -88,7 +88,8 @@ impl ControlPlane {
 
     pub fn listen_again(&self) {
         self.seen.watchers.store(0, Ordering::SeqCst);
-        *self.world.lock().unwrap() = at_now(self.world.lock().unwrap().clone());
+        let seen_now = at_now(self.world.lock().unwrap().clone());
+        *self.world.lock().unwrap() = seen_now;
         let address = self.address.trim_start_matches("http://");
         let deadline = Instant::now() + Duration::from_secs(10);
         let listener = loop {
@@ -137,8 +138,6 @@ fn wait(what: &str, good: impl Fn() -> bool) {
 fn at_now(mut world: World) -> World {
     let now = Timestamp::now();
     let shift = now.duration_since(world.head.at);
-    let text = serde_json::to_string(&world).unwrap();
-    let _ = text;
     world.head.at = now;
     let old = |at: &mut Option<Timestamp>| *at = at.map(|at| at + shift);
     for region in world.regions.values_mut() {

@@ -108,16 +108,17 @@ fn question(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
                 piece(place.to_owned(), Role::Strong),
                 piece(" type ", Role::Muted),
                 piece(name.to_owned(), Role::Strong),
-                piece(", then Enter. ", Role::Muted),
-                piece(
-                    if expired {
-                        "The plan has expired.".to_owned()
-                    } else {
-                        format!("The plan holds for {left}.")
-                    },
-                    if expired { Role::Warn } else { Role::Muted },
-                ),
+                piece(", then Enter.", Role::Muted),
             ];
+            let (holds, role) = if expired {
+                (
+                    "The plan has expired: Enter reads the facts again.".to_owned(),
+                    Role::Warn,
+                )
+            } else {
+                (format!("The plan holds for {left}."), Role::Muted)
+            };
+            canvas.text(x, y + 2, width, &holds, role);
             canvas.pieces(x, y, width, &ask);
             canvas.text(x, y + 1, 9, "name", Role::Accent);
             input(canvas, x + 9, y + 1, width.saturating_sub(9), typed, "");

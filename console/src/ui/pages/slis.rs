@@ -4,14 +4,14 @@ use super::PageView;
 use crate::facts::{self, Standing};
 use crate::format;
 use crate::model::Model;
-use crate::table::{Column, Row, Table, Value, cell, piece};
+use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::detail::Detail;
 use crate::ui::widgets::hero::{self, Hero};
 use crate::ui::widgets::{gauge, observed, sparkline, state, table};
 use aisoc_model::RegionId;
-use aisoc_model::sli::SliReading;
+use aisoc_model::sli::{GoodSide, SliReading};
 use aisoc_model::world::World;
 use ratatui::layout::Rect;
 
@@ -81,7 +81,6 @@ fn row(model: &Model, key: &str, reading: &SliReading, gauge: u16, trend: u16) -
     let spent = fresh.map(|value| facts::spent(reading, value));
     let bar = shown.bar_role();
     let burn = reading.burn_rate.filter(|_| fresh.is_some());
-    let history = model.history.latest(key, usize::from(trend));
     let cells = vec![
         cell(reading.sli.title(), Role::Text),
         cell(reading.region.to_string(), Role::Text),
@@ -97,7 +96,7 @@ fn row(model: &Model, key: &str, reading: &SliReading, gauge: u16, trend: u16) -
         ),
         cell(format::rate(reading.per_second), Role::Muted),
         cell(format::count(reading.samples), Role::Muted),
-        sparkline::line(history, reading.objective.bound, usize::from(trend)),
+        self::trend(model, key, reading, trend),
     ];
     Row::new(key, cells)
         .field("indicator", Value::text(reading.sli.title()))
@@ -108,13 +107,25 @@ fn row(model: &Model, key: &str, reading: &SliReading, gauge: u16, trend: u16) -
         .field("burn", Value::Number(burn))
 }
 
+/// The latest values: what is bad grows upwards, whichever side of the objective is good.
+fn trend(model: &Model, key: &str, reading: &SliReading, columns: u16) -> Vec<Piece> {
+    let history = model.history.latest(key, usize::from(columns));
+    let bound = reading.objective.bound;
+    match reading.objective.good {
+        GoodSide::Below => sparkline::line(history, bound, usize::from(columns)),
+        GoodSide::Above => {
+            let missing = history.map(|sample| sample.map(|value| (1.0 - value).max(0.0)));
+            sparkline::line(missing, 1.0 - bound, usize::from(columns))
+        }
+    }
+}
+
 /// What there is to know about one indicator.
 fn detail(model: &Model, key: &str, reading: &SliReading, width: u16) -> Detail {
     let now = model.shown_at();
     let shown = state::standing(facts::standing(reading, now));
     let columns = width.saturating_sub(16).min(118);
-    let history = model.history.latest(key, usize::from(columns));
-    let trend = sparkline::line(history, reading.objective.bound, usize::from(columns));
+    let trend = trend(model, key, reading, columns);
     let text = |value: &f64| (facts::sli_text(reading, *value), shown.value_role());
     let mut value = observed::value(&reading.value, now, text);
     value.push(piece(format!("   {}", shown.text()), shown.role));
@@ -162,10 +173,6 @@ fn worst(model: &Model, world: &World) -> Hero {
     };
     let standing = facts::standing(reading, now);
     let shown = state::standing(standing);
-    let figure = reading
-        .value
-        .fresh(now)
-        .map_or_else(|| "?".to_owned(), |value| facts::sli_text(reading, *value));
     let count = |wanted: Standing| {
         world
             .slis
@@ -174,6 +181,12 @@ fn worst(model: &Model, world: &World) -> Hero {
             .count()
     };
     let missed = count(Standing::Missed);
+    let met = count(Standing::Met) + count(Standing::Close);
+    // While all is well the whole is the news; else the worst.
+    let figure = match reading.value.fresh(now) {
+        Some(value) if missed > 0 => facts::sli_text(reading, *value),
+        _ => format!("{met}/{}", met + missed + count(Standing::Unknown)),
+    };
     let title = match standing {
         Standing::Missed => format!(
             "{missed} missed; worst: {} in {}",
@@ -190,7 +203,6 @@ fn worst(model: &Model, world: &World) -> Hero {
             )
         }
     };
-    let met = count(Standing::Met) + count(Standing::Close);
     let tally = format!(
         "{met} met · {missed} missed · {} unknown · {} without traffic",
         count(Standing::Unknown),

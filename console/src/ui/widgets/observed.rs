@@ -15,11 +15,11 @@ pub fn value<T>(observed: &Observed<T>, now: Timestamp, show: impl Fn(&T) -> (St
             cell(text, role)
         }
         Freshness::Stale(value, age) => cell(
-            format!("◌ {} stale {}", show(value).0, format::age(age)),
+            format!("◌ stale {}: {}", format::age(age), show(value).0),
             Role::Unknown,
         ),
         Freshness::Lost(value, age, _) => cell(
-            format!("✕ {} lost {}", show(value).0, format::age(age)),
+            format!("✕ lost {}: {}", format::age(age), show(value).0),
             Role::Unknown,
         ),
         Freshness::Unknown(_) => cell("? unknown", Role::Unknown),

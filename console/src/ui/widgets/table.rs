@@ -111,23 +111,27 @@ fn widths(columns: &[Column], room: u16) -> Vec<Option<u16>> {
         }
     }
     let left = room.saturating_sub(needed(&shown));
+    let lacking = needed(&shown).saturating_sub(room);
     let shares: u16 = columns
         .iter()
         .zip(&shown)
         .filter(|(_, s)| **s)
         .map(|(c, _)| c.grow)
         .sum();
+    let width = |column: &Column| {
+        if column.grow == 0 {
+            return column.width;
+        }
+        let extra = u32::from(left) * u32::from(column.grow) / u32::from(shares.max(1));
+        // What grows also gives way when even the columns that stay do not fit.
+        (column.width + u16::try_from(extra).unwrap_or(0))
+            .saturating_sub(lacking)
+            .max(4)
+    };
     columns
         .iter()
         .zip(&shown)
-        .map(|(column, shown)| {
-            let extra = if shares == 0 {
-                0
-            } else {
-                u32::from(left) * u32::from(column.grow) / u32::from(shares)
-            };
-            shown.then(|| column.width + u16::try_from(extra).unwrap_or(0))
-        })
+        .map(|(column, shown)| shown.then(|| width(column)))
         .collect()
 }
 
@@ -146,7 +150,7 @@ mod tests {
         assert_eq!(widths(&COLUMNS, 40), [Some(26), Some(5), Some(5)]);
         assert_eq!(widths(&COLUMNS, 18), [Some(11), Some(5), None]);
         assert_eq!(widths(&COLUMNS, 12), [Some(12), None, None]);
-        assert_eq!(widths(&COLUMNS, 4), [Some(10), None, None]);
+        assert_eq!(widths(&COLUMNS, 6), [Some(6), None, None]);
     }
 
     #[test]

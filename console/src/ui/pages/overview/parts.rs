@@ -239,7 +239,11 @@ pub fn links(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) 
     let inner = panel::panel(canvas, area, "Replication", &[]);
     let now = model.shown_at();
     let mut links: Vec<&Link> = world.links.values().collect();
-    links.sort_by_key(|link| (std::cmp::Reverse(facts::level(link, now)), link.kind));
+    links.sort_by_key(|link| {
+        let place = |id| facts::place(world, Some(id));
+        let level = std::cmp::Reverse(facts::level(link, now));
+        (level, link.kind, place(&link.from), place(&link.to))
+    });
     for (y, link) in (inner.top()..inner.bottom()).zip(links) {
         let level = state::lag(facts::level(link, now));
         let role = level.value_role();

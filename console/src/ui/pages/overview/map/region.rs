@@ -1,100 +1,20 @@
-//! The map: regions in their places, what flows between them as arrows with the lag on them.
-//!
-//! The first region stands at the left over the whole height, the others one below the other at the right: every
-//! pair of neighbours is joined by straight lines. Places never change; arrows turn when roles do.
+//! A region's box on the map.
 
-use super::parts;
 use crate::facts;
-use crate::format::{self, cells};
+use crate::format;
 use crate::model::Model;
-use crate::table::{Piece, piece, width};
+use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
-use crate::ui::widgets::{gauge, observed, panel, state};
-use aisoc_model::RegionId;
+use crate::ui::widgets::{gauge, observed, state};
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::region::{PostgresRole, Region};
 use aisoc_model::world::World;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
-/// Lines between two regions at the right, for the arrows between them.
-const BETWEEN: u16 = 4;
-/// Lines below the map: indicators of all regions.
-const BELOW: u16 = 9;
-
-/// Whether there is room for a map, and the regions are few enough for straight lines.
-#[must_use]
-pub fn fits(world: &World, area: Rect) -> bool {
-    let right = cells(world.regions.len()).saturating_sub(1);
-    (1..=3).contains(&right) && area.width >= 100 && area.height >= right * 8 + (right - 1) * BETWEEN + BELOW
-}
-
-/// Draws it with the panels below.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
-    let regions = facts::regions(world);
-    let Some((first, others)) = regions.split_first() else {
-        return;
-    };
-    let count = cells(others.len());
-    let room = area.height.saturating_sub(BELOW + 1 + (count - 1) * BETWEEN);
-    let each = (room / count).min(11);
-    let map = Rect {
-        height: each * count + (count - 1) * BETWEEN,
-        ..area
-    };
-    let side = (area.width * 4 / 11).clamp(36, 64);
-    let left = Rect { width: side, ..map };
-    region(canvas, left, model, world, first);
-    let mut above: Option<(&Region, Rect)> = None;
-    for (index, other) in (0..).zip(others) {
-        let place = Rect {
-            x: map.right() - side,
-            y: map.y + index * (each + BETWEEN),
-            width: side,
-            height: each,
-        };
-        region(canvas, place, model, world, other);
-        let gap = Rect {
-            x: left.right(),
-            y: place.y + 1,
-            width: place.x - left.right(),
-            height: each - 2,
-        };
-        across(canvas, gap, model, world, (&first.id, &other.id));
-        if let Some((upper, upper_place)) = above {
-            let gap = Rect {
-                y: upper_place.bottom(),
-                height: BETWEEN,
-                ..place
-            };
-            down(canvas, gap, model, world, (&upper.id, &other.id));
-        }
-        above = Some((other, place));
-    }
-    let below = Rect {
-        y: map.bottom() + 1,
-        height: area.height.saturating_sub(map.height + 1),
-        ..area
-    };
-    panels(canvas, below, model, world);
-}
-
-fn panels(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
-    if area.width >= 180 {
-        if let [slis, links, alerts] = panel::columns(area, &[86, 66, 44]).as_slice() {
-            parts::sli_matrix(canvas, *slis, model, world);
-            parts::links(canvas, *links, model, world);
-            parts::alerts(canvas, *alerts, model, world);
-        }
-    } else if let [slis, alerts] = panel::columns(area, &[16, 8]).as_slice() {
-        parts::sli_matrix(canvas, *slis, model, world);
-        parts::alerts(canvas, *alerts, model, world);
-    }
-}
-
 /// A region's box.
-fn region(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World, region: &Region) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World, region: &Region) {
     let health = state::region(region, model.connection.trustworthy());
     let table = model.table();
     let selected = table
@@ -348,140 +268,5 @@ fn release(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
             Role::Muted,
         )],
         None => vec![piece("✖ none deployed", Role::Bad)],
-    }
-}
-
-/// The links between two regions, those of each kind together, from `left` first.
-fn between<'a>(world: &'a World, left: &RegionId, right: &RegionId) -> Vec<(&'a Link, bool)> {
-    let mut found = Vec::new();
-    for kind in parts::KINDS {
-        for (from, to, forward) in [(left, right, true), (right, left, false)] {
-            if let Some(link) = world.links.get(&Link::key(kind, from, to)) {
-                found.push((link, forward));
-            }
-        }
-    }
-    found
-}
-
-fn short(kind: LinkKind) -> &'static str {
-    match kind {
-        LinkKind::Postgres => "postgres",
-        LinkKind::Redis => "redis",
-        LinkKind::Bus => "bus",
-        LinkKind::EventStore => "store",
-        LinkKind::ClickHouse => "clickhouse",
-        LinkKind::ObjectStorage => "objects",
-    }
-}
-
-/// What an arrow says, and how it looks.
-fn label(link: &Link, now: Timestamp, words: bool) -> (Vec<Piece>, Role) {
-    let level = facts::level(link, now);
-    let shown = state::lag(level);
-    let role = shown.value_role();
-    let mut pieces = vec![piece(format!(" {} ", short(link.kind)), Role::Muted)];
-    if let Some(absent) = observed::brief(&link.lag_seconds, now) {
-        pieces.extend(absent);
-        pieces.push(piece(" ", Role::Text));
-        return (pieces, shown.role);
-    }
-    pieces.extend(observed::short(&link.lag_seconds, now, |lag| {
-        (format::seconds(*lag), role)
-    }));
-    let state = if words {
-        format!(" {} ", shown.text())
-    } else {
-        format!(" {} ", shown.glyph)
-    };
-    pieces.push(piece(state, shown.role));
-    (
-        pieces,
-        if level == LagLevel::Ok {
-            Role::Faint
-        } else {
-            shown.role
-        },
-    )
-}
-
-/// Arrows across the gap between the left region and one at the right.
-fn across(
-    canvas: &mut Canvas<'_>,
-    gap: Rect,
-    model: &Model,
-    world: &World,
-    (left, right): (&RegionId, &RegionId),
-) {
-    let now = model.shown_at();
-    let links = between(world, left, right);
-    let spread = if cells(links.len()) * 2 <= gap.height + 1 {
-        2
-    } else {
-        1
-    };
-    let used = (cells(links.len()) * spread)
-        .saturating_sub(spread - 1)
-        .min(gap.height);
-    let top = gap.y + (gap.height - used) / 2;
-    for (index, (link, forward)) in (0..).zip(links) {
-        let y = top + index * spread;
-        if y >= gap.bottom() {
-            break;
-        }
-        let (text, line) = label(link, now, true);
-        let dash = if facts::level(link, now) == LagLevel::Unknown {
-            '┄'
-        } else {
-            '─'
-        };
-        let (start, length) = (gap.x + 1, gap.width.saturating_sub(2));
-        canvas.horizontal(start, y, length, dash, line);
-        if forward {
-            canvas.put(start + length - 1, y, '▶', line);
-        } else {
-            canvas.put(start, y, '◀', line);
-        }
-        let size = cells(width(&text)).min(length.saturating_sub(4));
-        canvas.pieces(start + (length - size) / 2, y, size, &text);
-    }
-}
-
-/// Arrows in the gap between two regions at the right.
-fn down(
-    canvas: &mut Canvas<'_>,
-    gap: Rect,
-    model: &Model,
-    world: &World,
-    (upper, lower): (&RegionId, &RegionId),
-) {
-    let now = model.shown_at();
-    let links = between(world, upper, lower);
-    let count = cells(links.len()).max(1);
-    let slot = ((gap.width - 4) / count).max(3);
-    for (index, (link, downward)) in (0..).zip(links) {
-        let words = slot >= 24;
-        let (text, line) = label(link, now, words);
-        let x = gap.x + 3 + index * slot;
-        let dash = if facts::level(link, now) == LagLevel::Unknown {
-            '┆'
-        } else {
-            '│'
-        };
-        for y in gap.top()..gap.bottom() {
-            canvas.put(x, y, dash, line);
-        }
-        if downward {
-            canvas.put(x, gap.bottom() - 1, '▼', line);
-        } else {
-            canvas.put(x, gap.y, '▲', line);
-        }
-        // Labels stand on two lines by turns: each has the room of two arrows.
-        let room = if index + 2 >= count {
-            gap.right().saturating_sub(x + 1)
-        } else {
-            slot * 2 - 2
-        };
-        canvas.pieces(x + 1, gap.y + 1 + index % 2, room, &text);
     }
 }

@@ -1,0 +1,139 @@
+//! Lines that hold on every page: a connection that is not live, a frozen view, a drill, a running operation.
+
+use crate::connection::Connection;
+use crate::format;
+use crate::model::{Layer, Model};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::widgets;
+use aisoc_model::inventory::FaultSpec;
+use ratatui::layout::Rect;
+
+/// Draws the lines that hold on every page and returns what is left.
+pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
+    let lines = [
+        connection_banner(model),
+        frozen_banner(model),
+        drill_banner(model),
+        operation_banner(model),
+    ];
+    let mut rest = area;
+    for (text, role) in lines.into_iter().flatten() {
+        if rest.height < 4 {
+            break;
+        }
+        canvas.fill(Rect { height: 1, ..rest }, role);
+        canvas.text(rest.x + 1, rest.y, rest.width.saturating_sub(2), &text, role);
+        rest = Rect {
+            y: rest.y + 1,
+            height: rest.height - 1,
+            ..rest
+        };
+    }
+    if rest.y > area.y && area.height >= 30 {
+        rest = Rect {
+            y: rest.y + 1,
+            height: rest.height - 1,
+            ..rest
+        };
+    }
+    rest
+}
+
+fn connection_banner(model: &Model) -> Option<(String, Role)> {
+    let seen = model.world.as_ref()?;
+    let age = format::since(seen.head.at, model.now);
+    let memory = format!("the frame below is {age} old");
+    let text = match &model.connection {
+        Connection::Live { .. } | Connection::Still => return None,
+        Connection::Connecting { endpoint } => format!("◌ CONNECTING to {endpoint}: {memory}"),
+        Connection::Silent { since, .. } => {
+            format!(
+                "◌ NOTHING HEARD for {}: {memory}",
+                format::since(*since, model.now)
+            )
+        }
+        Connection::Lost { since, why, retry_at } => {
+            let next = match retry_at {
+                Some(at) => format!("next try in {}", format::since(model.now, *at)),
+                None => "trying now".to_owned(),
+            };
+            format!(
+                "✕ CONNECTION LOST for {} · {next} · {memory} · {why}",
+                format::since(*since, model.now)
+            )
+        }
+        Connection::Refused { why } => format!("✕ TOKEN REFUSED: {memory} · {why}"),
+    };
+    Some((text, Role::LostBar))
+}
+
+fn frozen_banner(model: &Model) -> Option<(String, Role)> {
+    let frozen = model.frozen.as_ref()?;
+    let age = format::since(frozen.head.at, model.now);
+    let at = format::time_of_day(frozen.head.at);
+    Some((
+        format!("◌ FROZEN at {at}, {age} ago: space lets go"),
+        Role::LostBar,
+    ))
+}
+
+fn drill_banner(model: &Model) -> Option<(String, Role)> {
+    let world = model.shown()?;
+    if world.faults.is_empty() {
+        return None;
+    }
+    let now = model.shown_at();
+    let faults: Vec<String> = world
+        .faults
+        .values()
+        .map(|f| format!("{} ({})", fault(&f.spec), format::since(f.since, now)))
+        .collect();
+    Some((format!("DRILL: {}", faults.join(" · ")), Role::Drill))
+}
+
+/// A fault in words.
+fn fault(spec: &FaultSpec) -> String {
+    match spec {
+        FaultSpec::KillProcess { process, hold: true } => format!("{process} killed and kept down"),
+        FaultSpec::KillProcess { process, hold: false } => format!("{process} killed"),
+        FaultSpec::FreezeProcess { process } => format!("{process} frozen"),
+        FaultSpec::KillNode { region } => format!("database node of {region} killed"),
+        FaultSpec::FreezeNode { region } => format!("database node of {region} frozen"),
+        FaultSpec::KillRegion { region } => format!("{region} killed"),
+        FaultSpec::FreezeRegion { region } => format!("{region} frozen"),
+        FaultSpec::CutReplication { region } => format!("replication to {region} cut"),
+        FaultSpec::StallReplication { region } => format!("replication to {region} stalled"),
+        FaultSpec::ApiLatency { region, milliseconds } => {
+            format!("api of {region} slowed by {milliseconds} ms")
+        }
+    }
+}
+
+fn operation_banner(model: &Model) -> Option<(String, Role)> {
+    // The progress view and the page of operations say it larger.
+    if matches!(model.layer, Layer::Progress(_) | Layer::Deciding(_))
+        || model.page.view().title() == "Operations"
+    {
+        return None;
+    }
+    let operation = model.shown()?.running_operation()?;
+    let state = widgets::state::operation(operation.state);
+    let step = operation.current_step();
+    let title = step
+        .and_then(|at| operation.plan.steps.get(at))
+        .map_or("", |step| step.title.as_str());
+    let elapsed = aisoc_model::clock::millis_between(operation.started_at, model.shown_at());
+    let target = &operation.plan.request.target;
+    let text = format!(
+        "{} {} {} {} · step {} of {}: {title} · {}",
+        state.glyph,
+        target.kind().word(),
+        target.confirmation(),
+        state.word,
+        step.map_or(operation.steps.len(), |at| at + 1),
+        operation.steps.len(),
+        format::clock(elapsed)
+    );
+    Some((text, state.role))
+}

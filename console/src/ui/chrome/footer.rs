@@ -1,0 +1,117 @@
+//! The footer: the latest notice, else the keys that matter here.
+
+use crate::format;
+use crate::keys::{self, Command};
+use crate::model::{Layer, Model};
+use crate::table::{piece, width};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::overlay;
+use ratatui::layout::Rect;
+
+/// Draws the footer: the latest notice, else the keys that matter here.
+pub fn footer(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    if let Layer::Filter(input) = &model.layer {
+        let end = canvas.text(area.x + 1, area.y, 2, "/", Role::Accent);
+        return overlay::input(
+            canvas,
+            end,
+            area.y,
+            area.right().saturating_sub(end),
+            input,
+            "words, lag>5s, region=eu-*",
+        );
+    }
+    if let Some(notice) = &model.notice {
+        let role = if notice.bad { Role::Warn } else { Role::Text };
+        canvas.text(
+            area.x + 1,
+            area.y,
+            area.width.saturating_sub(2),
+            &notice.text,
+            role,
+        );
+        return;
+    }
+    let mut x = area.x + 1;
+    let filter = model.filters.get(&model.page);
+    if let Some(text) = filter {
+        let shown = [
+            piece("/", Role::Accent),
+            piece(format!("{text}  "), Role::Strong),
+            piece("Esc", Role::Accent),
+            piece(" clears it   ", Role::Muted),
+        ];
+        x = canvas.pieces(x, area.y, area.right().saturating_sub(x), &shown);
+    }
+    for (key, short) in hints(model) {
+        let hint = [piece(key, Role::Accent), piece(format!(" {short}"), Role::Muted)];
+        if x + format::cells(width(&hint)) > area.right() {
+            break;
+        }
+        x = canvas.pieces(x, area.y, area.right().saturating_sub(x), &hint) + 2;
+    }
+}
+
+/// Keys and what they do, the most important first.
+fn hints(model: &Model) -> Vec<(String, &'static str)> {
+    let fixed = |hints: &[(&str, &'static str)]| {
+        hints
+            .iter()
+            .map(|(key, does)| ((*key).to_owned(), *does))
+            .collect()
+    };
+    let order: &[Command] = match model.layer {
+        Layer::Action(_) => return fixed(&[("Esc", "back out"), ("↑↓ PgUp PgDn", "scroll")]),
+        Layer::Deciding(_) => return fixed(&[("Esc", "back out")]),
+        Layer::Palette(_) => return fixed(&[("Enter", "choose"), ("↑↓", "move"), ("Esc", "close")]),
+        Layer::Help(_) => return fixed(&[("Esc", "close"), ("j k", "scroll")]),
+        Layer::Progress(_) => &[Command::Close, Command::Retry, Command::Abort, Command::Quit],
+        _ if model.identity.as_ref().is_some_and(|identity| !identity.operator) => LOOKING,
+        _ if model.page.view().title() == "Alerts" => SEEING,
+        _ => ACTING,
+    };
+    let hint = |command: &Command| {
+        let binding = keys::binding(*command)?;
+        let short = if *command == Command::Close {
+            "close"
+        } else {
+            binding.short
+        };
+        Some((binding.keys.first()?.to_string(), short))
+    };
+    order.iter().filter_map(hint).collect()
+}
+
+const LOOKING: &[Command] = &[
+    Command::Help,
+    Command::Palette,
+    Command::Quit,
+    Command::Filter,
+    Command::Open,
+    Command::Freeze,
+];
+const SEEING: &[Command] = &[
+    Command::Help,
+    Command::Palette,
+    Command::Quit,
+    Command::Acknowledge,
+    Command::Drain,
+    Command::Restore,
+    Command::Failover,
+    Command::Rollback,
+    Command::Filter,
+    Command::Freeze,
+];
+const ACTING: &[Command] = &[
+    Command::Help,
+    Command::Palette,
+    Command::Quit,
+    Command::Drain,
+    Command::Restore,
+    Command::Failover,
+    Command::Rollback,
+    Command::Filter,
+    Command::Open,
+    Command::Freeze,
+];

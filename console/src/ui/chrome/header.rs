@@ -1,0 +1,155 @@
+//! The header: which environment, how the connection is, who we are, which page.
+
+use crate::connection::Connection;
+use crate::format;
+use crate::model::Model;
+use crate::page::Page;
+use crate::table::{Piece, piece, width};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::{environment_role, environment_word};
+use ratatui::layout::Rect;
+
+/// A terminal too small for a page still says the most important thing.
+pub fn tiny(canvas: &mut Canvas<'_>, model: &Model) {
+    let area = canvas.area();
+    let state = connection(model);
+    canvas.text(0, 0, area.width, &state.text, state.role);
+    if area.height > 1
+        && let Some(world) = model.shown()
+    {
+        let hero = crate::ui::pages::overview::verdict(model, world);
+        canvas.text(0, 1, area.width, &hero.title, hero.role);
+    }
+}
+
+/// Draws the header and returns what is left.
+pub fn header(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
+    let two_lines = area.height >= 20;
+    let mut left = badge(model);
+    if !two_lines {
+        left.push(piece(
+            format!("  {} {}", model.page.number(), model.page.view().title()),
+            Role::Strong,
+        ));
+    }
+    left.push(piece("  ", Role::Text));
+    left.push(connection(model));
+    let right = identity(model, area.width);
+    let end = canvas.pieces(area.x, area.y, area.width, &left);
+    let room = area.right().saturating_sub(end + 2);
+    if format::cells(width(&right)) <= room {
+        canvas.pieces_right(end + 2, area.y, room.saturating_sub(1), &right);
+    }
+    if !two_lines {
+        return Rect {
+            y: area.y + 1,
+            height: area.height - 1,
+            ..area
+        };
+    }
+    tabs(canvas, area, model);
+    Rect {
+        y: area.y + 3,
+        height: area.height - 3,
+        ..area
+    }
+}
+
+fn badge(model: &Model) -> Vec<Piece> {
+    match &model.world {
+        None => vec![piece(" AiSOC Regions ", Role::Strong)],
+        Some(world) => {
+            let kind = world.head.environment_kind;
+            vec![
+                piece(format!(" {} ", environment_word(kind)), environment_role(kind)),
+                piece(format!(" {}", world.head.environment), Role::Strong),
+            ]
+        }
+    }
+}
+
+/// The connection in a few words.
+fn connection(model: &Model) -> Piece {
+    match &model.connection {
+        Connection::Live { .. } => piece("● live", Role::Good),
+        Connection::Still => piece("● one frame", Role::Muted),
+        Connection::Connecting { .. } => piece("◌ connecting", Role::Unknown),
+        Connection::Silent { since, .. } => piece(
+            format!("◌ silent {}", format::since(*since, model.now)),
+            Role::Unknown,
+        ),
+        Connection::Lost { since, .. } => {
+            piece(format!("✕ lost {}", format::since(*since, model.now)), Role::Bad)
+        }
+        Connection::Refused { .. } => piece("✕ token refused", Role::Bad),
+    }
+}
+
+fn identity(model: &Model, columns: u16) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let missed = model.missed;
+    if missed.coalesced > 0 {
+        pieces.push(piece(
+            format!("{} frames folded  ", missed.coalesced),
+            Role::Muted,
+        ));
+    }
+    if missed.gaps > 0 {
+        pieces.push(piece(format!("{} gaps  ", missed.gaps), Role::Notice));
+    }
+    if let Some(identity) = &model.identity {
+        let role = if identity.operator {
+            "operator"
+        } else {
+            "viewer: read only"
+        };
+        pieces.push(piece(format!("{} ({role})  ", identity.name), Role::Muted));
+    }
+    if let Some(world) = model.shown() {
+        if columns >= 100 {
+            pieces.push(piece(
+                format!("seen by {}  ", world.head.control_plane),
+                Role::Muted,
+            ));
+        }
+        pieces.push(piece(
+            format!("as of {} UTC", format::time_of_day(world.head.at)),
+            Role::Muted,
+        ));
+    }
+    pieces
+}
+
+fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    let y = area.y + 1;
+    let mut x = area.x + 1;
+    for page in Page::all() {
+        let here = page == model.page;
+        let (number, title) = if here {
+            (Role::Accent, Role::Strong)
+        } else {
+            (Role::Faint, Role::Muted)
+        };
+        let label = [
+            piece(page.number().to_string(), number),
+            piece(format!(" {}", page.view().title()), title),
+        ];
+        let end = canvas.pieces(x, y, area.right().saturating_sub(x), &label);
+        if here {
+            canvas.horizontal(x, y + 1, end - x, '━', Role::Accent);
+        } else {
+            canvas.horizontal(x, y + 1, end - x, '─', Role::Faint);
+        }
+        canvas.horizontal(
+            end,
+            y + 1,
+            3.min(area.right().saturating_sub(end)),
+            '─',
+            Role::Faint,
+        );
+        x = end + 3;
+    }
+    canvas.horizontal(area.x, y + 1, 1, '─', Role::Faint);
+    canvas.horizontal(x, y + 1, area.right().saturating_sub(x), '─', Role::Faint);
+}

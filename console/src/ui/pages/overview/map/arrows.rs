@@ -1,0 +1,150 @@
+//! The arrows between two regions on the map, with the lag on them.
+
+use crate::facts;
+use crate::format::{self, cells};
+use crate::model::Model;
+use crate::table::{Piece, piece, width};
+use crate::theme::Role;
+use crate::ui::canvas::Canvas;
+use crate::ui::pages::overview::parts;
+use crate::ui::widgets::{observed, state};
+use aisoc_model::RegionId;
+use aisoc_model::lag::{LagLevel, Link, LinkKind};
+use aisoc_model::world::World;
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+/// The links between two regions, those of each kind together, from `left` first.
+fn between<'a>(world: &'a World, left: &RegionId, right: &RegionId) -> Vec<(&'a Link, bool)> {
+    let mut found = Vec::new();
+    for kind in parts::KINDS {
+        for (from, to, forward) in [(left, right, true), (right, left, false)] {
+            if let Some(link) = world.links.get(&Link::key(kind, from, to)) {
+                found.push((link, forward));
+            }
+        }
+    }
+    found
+}
+
+fn short(kind: LinkKind) -> &'static str {
+    match kind {
+        LinkKind::Postgres => "postgres",
+        LinkKind::Redis => "redis",
+        LinkKind::Bus => "bus",
+        LinkKind::EventStore => "store",
+        LinkKind::ClickHouse => "clickhouse",
+        LinkKind::ObjectStorage => "objects",
+    }
+}
+
+/// What an arrow says, and how it looks.
+fn label(link: &Link, now: Timestamp, words: bool) -> (Vec<Piece>, Role) {
+    let level = facts::level(link, now);
+    let shown = state::lag(level);
+    let role = shown.value_role();
+    let mut pieces = vec![piece(format!(" {} ", short(link.kind)), Role::Muted)];
+    if let Some(absent) = observed::brief(&link.lag_seconds, now) {
+        pieces.extend(absent);
+        pieces.push(piece(" ", Role::Text));
+        return (pieces, shown.role);
+    }
+    pieces.extend(observed::short(&link.lag_seconds, now, |lag| {
+        (format::seconds(*lag), role)
+    }));
+    let state = if words {
+        format!(" {} ", shown.text())
+    } else {
+        format!(" {} ", shown.glyph)
+    };
+    pieces.push(piece(state, shown.role));
+    (
+        pieces,
+        if level == LagLevel::Ok {
+            Role::Faint
+        } else {
+            shown.role
+        },
+    )
+}
+
+/// Arrows across the gap between the left region and one at the right.
+pub fn across(
+    canvas: &mut Canvas<'_>,
+    gap: Rect,
+    model: &Model,
+    world: &World,
+    (left, right): (&RegionId, &RegionId),
+) {
+    let now = model.shown_at();
+    let links = between(world, left, right);
+    let spread = if cells(links.len()) * 2 <= gap.height + 1 {
+        2
+    } else {
+        1
+    };
+    let used = (cells(links.len()) * spread)
+        .saturating_sub(spread - 1)
+        .min(gap.height);
+    let top = gap.y + (gap.height - used) / 2;
+    for (index, (link, forward)) in (0..).zip(links) {
+        let y = top + index * spread;
+        if y >= gap.bottom() {
+            break;
+        }
+        let (text, line) = label(link, now, true);
+        let dash = if facts::level(link, now) == LagLevel::Unknown {
+            '┄'
+        } else {
+            '─'
+        };
+        let (start, length) = (gap.x + 1, gap.width.saturating_sub(2));
+        canvas.horizontal(start, y, length, dash, line);
+        if forward {
+            canvas.put(start + length - 1, y, '▶', line);
+        } else {
+            canvas.put(start, y, '◀', line);
+        }
+        let size = cells(width(&text)).min(length.saturating_sub(4));
+        canvas.pieces(start + (length - size) / 2, y, size, &text);
+    }
+}
+
+/// Arrows in the gap between two regions at the right.
+pub fn down(
+    canvas: &mut Canvas<'_>,
+    gap: Rect,
+    model: &Model,
+    world: &World,
+    (upper, lower): (&RegionId, &RegionId),
+) {
+    let now = model.shown_at();
+    let links = between(world, upper, lower);
+    let count = cells(links.len()).max(1);
+    let slot = ((gap.width - 4) / count).max(3);
+    for (index, (link, downward)) in (0..).zip(links) {
+        let words = slot >= 24;
+        let (text, line) = label(link, now, words);
+        let x = gap.x + 3 + index * slot;
+        let dash = if facts::level(link, now) == LagLevel::Unknown {
+            '┆'
+        } else {
+            '│'
+        };
+        for y in gap.top()..gap.bottom() {
+            canvas.put(x, y, dash, line);
+        }
+        if downward {
+            canvas.put(x, gap.bottom() - 1, '▼', line);
+        } else {
+            canvas.put(x, gap.y, '▲', line);
+        }
+        // Labels stand on two lines by turns: each has the room of two arrows.
+        let room = if index + 2 >= count {
+            gap.right().saturating_sub(x + 1)
+        } else {
+            slot * 2 - 2
+        };
+        canvas.pieces(x + 1, gap.y + 1 + index % 2, room, &text);
+    }
+}

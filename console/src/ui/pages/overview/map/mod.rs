@@ -1,0 +1,92 @@
+//! The map: regions in their places, what flows between them as arrows with the lag on them.
+//!
+//! The first region stands at the left over the whole height, the others one below the other at the right: every
+//! pair of neighbours is joined by straight lines. Places never change; arrows turn when roles do.
+
+mod arrows;
+mod region;
+
+use super::parts;
+use crate::facts;
+use crate::format::cells;
+use crate::model::Model;
+use crate::ui::canvas::Canvas;
+use crate::ui::widgets::panel;
+use aisoc_model::region::Region;
+use aisoc_model::world::World;
+use ratatui::layout::Rect;
+
+/// Lines between two regions at the right, for the arrows between them.
+const BETWEEN: u16 = 4;
+/// Lines below the map: indicators of all regions.
+const BELOW: u16 = 9;
+
+/// Whether there is room for a map, and the regions are few enough for straight lines.
+#[must_use]
+pub fn fits(world: &World, area: Rect) -> bool {
+    let right = cells(world.regions.len()).saturating_sub(1);
+    (1..=3).contains(&right) && area.width >= 100 && area.height >= right * 8 + (right - 1) * BETWEEN + BELOW
+}
+
+/// Draws it with the panels below.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
+    let regions = facts::regions(world);
+    let Some((first, others)) = regions.split_first() else {
+        return;
+    };
+    let count = cells(others.len());
+    let room = area.height.saturating_sub(BELOW + 1 + (count - 1) * BETWEEN);
+    let each = (room / count).min(11);
+    let map = Rect {
+        height: each * count + (count - 1) * BETWEEN,
+        ..area
+    };
+    let side = (area.width * 4 / 11).clamp(36, 64);
+    let left = Rect { width: side, ..map };
+    region::draw(canvas, left, model, world, first);
+    let mut above: Option<(&Region, Rect)> = None;
+    for (index, other) in (0..).zip(others) {
+        let place = Rect {
+            x: map.right() - side,
+            y: map.y + index * (each + BETWEEN),
+            width: side,
+            height: each,
+        };
+        region::draw(canvas, place, model, world, other);
+        let gap = Rect {
+            x: left.right(),
+            y: place.y + 1,
+            width: place.x - left.right(),
+            height: each - 2,
+        };
+        arrows::across(canvas, gap, model, world, (&first.id, &other.id));
+        if let Some((upper, upper_place)) = above {
+            let gap = Rect {
+                y: upper_place.bottom(),
+                height: BETWEEN,
+                ..place
+            };
+            arrows::down(canvas, gap, model, world, (&upper.id, &other.id));
+        }
+        above = Some((other, place));
+    }
+    let below = Rect {
+        y: map.bottom() + 1,
+        height: area.height.saturating_sub(map.height + 1),
+        ..area
+    };
+    panels(canvas, below, model, world);
+}
+
+fn panels(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
+    if area.width >= 180 {
+        if let [slis, links, alerts] = panel::columns(area, &[86, 66, 44]).as_slice() {
+            parts::sli_matrix(canvas, *slis, model, world);
+            parts::links(canvas, *links, model, world);
+            parts::alerts(canvas, *alerts, model, world);
+        }
+    } else if let [slis, alerts] = panel::columns(area, &[16, 8]).as_slice() {
+        parts::sli_matrix(canvas, *slis, model, world);
+        parts::alerts(canvas, *alerts, model, world);
+    }
+}
