@@ -73,7 +73,7 @@ mod tests {
             rates,
             Rates {
                 requests_per_second: 200.0,
-                events_per_second: 20.0
+                events_per_second: 5.0
             }
         );
         assert_eq!(read(&world.state).unwrap(), Some(rates));

@@ -7,107 +7,28 @@
     clippy::indexing_slicing
 )]
 
+mod support;
+
 use aisoc_local::state::StateDir;
-use aisoc_local::supervise::{Phase, Supervisor, adopt, database, node};
-use aisoc_local::world::World;
-use aisoc_model::inventory::{FaultSpec, Inventory, Process, ProcessState};
-use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
+use aisoc_local::supervise::{adopt, database, node};
+use aisoc_model::inventory::{FaultSpec, ProcessState};
 use std::time::{Duration, Instant};
+use support::{Running, process, state_dir, until};
 
-/// A state directory that the databases' account can reach too.
-fn state_dir() -> (tempfile::TempDir, StateDir) {
-    let dir = tempfile::Builder::new()
-        .prefix("aisoc-")
-        .tempdir_in("/tmp")
-        .unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let state = StateDir::resolve(Some(dir.path())).unwrap();
-    let settings = "[parts]\nservices = false\ncontrol_plane = false\ngenerator = false\n[intervals]\nreadiness_ms = 1000\n";
-    std::fs::write(state.world_toml(), settings).unwrap();
-    (dir, state)
-}
+const STORES: &str = "services = false";
 
-async fn until<F: Future<Output = bool>>(what: &str, seconds: u64, condition: impl Fn() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(seconds);
-    while !condition().await {
-        assert!(Instant::now() < deadline, "{what}: not within {seconds} s");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-fn process(inventory: &Inventory, name: &str) -> Process {
-    inventory
-        .processes
+async fn streams(running: &Running, region: &str) -> bool {
+    let world = &running.supervisor.world;
+    database::streaming(world)
+        .await
+        .unwrap_or_default()
         .iter()
-        .find(|p| p.name == name)
-        .unwrap_or_else(|| panic!("{name}"))
-        .clone()
-}
-
-/// Stops the world even when an assertion fails.
-struct Running {
-    supervisor: Arc<Supervisor>,
-    state: StateDir,
-    _dir: tempfile::TempDir,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let state = self.state.clone();
-        let end = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(adopt::end(&state))
-        });
-        let _ = end.join();
-    }
-}
-
-impl Running {
-    async fn streams(&self, region: &str) -> bool {
-        let world = &self.supervisor.world;
-        database::streaming(world)
-            .await
-            .unwrap_or_default()
-            .iter()
-            .any(|r| r == region)
-    }
-
-    fn state_of(&self, name: &str) -> ProcessState {
-        process(&self.supervisor.inventory(), name).state
-    }
-}
-
-async fn start() -> Running {
-    let (dir, state) = state_dir();
-    let exe = std::env::current_exe().unwrap();
-    let world = World::prepare(state.clone(), exe).unwrap();
-    let supervisor = Supervisor::new(world).unwrap();
-    let begun = Instant::now();
-    supervisor.start();
-    let running = Running {
-        supervisor,
-        state,
-        _dir: dir,
-    };
-    until("the stores run", 60, async || match running.supervisor.phase() {
-        Phase::Failed(failed) => panic!("{failed:?}"),
-        phase => phase == Phase::Running,
-    })
-    .await;
-    println!(
-        "the stores were ready after {:.1} s",
-        begun.elapsed().as_secs_f64()
-    );
-    running
+        .any(|r| r == region)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stores_live_break_heal_and_end() {
-    let running = start().await;
+    let running = Running::start(STORES, std::env::current_exe().unwrap()).await;
     let supervisor = &running.supervisor;
     let inventory = supervisor.inventory();
     assert!(inventory.ready, "{inventory:#?}");
@@ -154,21 +75,21 @@ async fn replication_is_cut_and_heals(running: &Running) {
         .await
         .unwrap();
     until("eu-west-1 is cut", 5, async || {
-        !running.streams("eu-west-1").await
+        !streams(running, "eu-west-1").await
     })
     .await;
     assert!(
-        running.streams("ap-southeast-1").await,
+        streams(running, "ap-southeast-1").await,
         "only the one replica is cut"
     );
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(
-        !running.streams("eu-west-1").await,
+        !streams(running, "eu-west-1").await,
         "it stays cut although the replica tries again"
     );
     running.supervisor.heal(Some(fault.id)).await.unwrap();
     until("eu-west-1 streams again", 15, async || {
-        running.streams("eu-west-1").await
+        streams(running, "eu-west-1").await
     })
     .await;
 }
@@ -183,7 +104,7 @@ async fn replication_is_stalled_and_heals(running: &Running) {
         .unwrap();
     let receiver = node::walreceiver(&world.pgdata("eu-west-1")).unwrap();
     until("its walreceiver is frozen", 5, async || receiver.frozen()).await;
-    assert!(running.streams("eu-west-1").await, "the connection stays open");
+    assert!(streams(running, "eu-west-1").await, "the connection stays open");
     assert_eq!(running.supervisor.heal(None).await.unwrap(), 1);
     until("its walreceiver runs", 5, async || !receiver.frozen()).await;
 }
@@ -205,7 +126,7 @@ async fn a_node_is_killed_and_comes_back(running: &Running) {
     assert!(!running.supervisor.inventory().ready);
     running.supervisor.heal(None).await.unwrap();
     until("the node streams again", 40, async || {
-        running.streams("ap-southeast-1").await
+        streams(running, "ap-southeast-1").await
     })
     .await;
     until("the node is ready", 20, async || {
@@ -309,7 +230,7 @@ async fn supervisor_in_a_process_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_one_ends_what_a_killed_supervisor_left() {
-    let (dir, state) = state_dir();
+    let (dir, state) = state_dir(STORES);
     let mut supervisor = std::process::Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",

@@ -41,7 +41,7 @@ pub(super) fn word(state: ProcessState) -> &'static str {
 /// The whole inventory for a person.
 pub(super) fn text(inventory: &Inventory) -> String {
     let mut out = format!(
-        "{:<26} {:<12} {:>8} {:>8} {:>4}  {:<8} {}\n",
+        "{:<28} {:<12} {:>8} {:>8} {:>4}  {:<8} {}\n",
         "PROCESS", "STATE", "PID", "MEMORY", "RST", "VERSION", "PORTS"
     );
     for process in &inventory.processes {
@@ -91,7 +91,7 @@ fn line(out: &mut String, process: &Process) {
     };
     let _ = writeln!(
         out,
-        "{:<26} {:<12} {:>8} {:>8} {:>4}  {:<8} {}",
+        "{:<28} {:<12} {:>8} {:>8} {:>4}  {:<8} {}",
         process.name,
         word(process.state),
         process.pid.map_or_else(dash, |p| p.to_string()),
@@ -104,7 +104,7 @@ fn line(out: &mut String, process: &Process) {
     );
     let quiet = process.state == ProcessState::Ready;
     if let Some(detail) = process.detail.as_deref().filter(|_| !quiet) {
-        let _ = writeln!(out, "{:<26} {}", "", sanitize(detail, 200));
+        let _ = writeln!(out, "{:<28} {}", "", sanitize(detail, 200));
     }
 }
 

@@ -34,14 +34,10 @@ pub(super) struct UpArgs {
 }
 
 pub(super) async fn run(state: &StateDir, args: &UpArgs) -> anyhow::Result<u8> {
+    let limit = Duration::from_secs(args.timeout);
+    let begun = Instant::now();
     if running(state)?.is_some() {
-        println!(
-            "The local world in {} is already running.\n",
-            state.root().display()
-        );
-        let client = Client::connect(state)?;
-        print!("{}", status::text(&client.inventory().await?));
-        return Ok(exit::OK);
+        return again(state, limit, begun).await;
     }
     let missing = packages::missing_to_run();
     if !missing.is_empty() {
@@ -54,9 +50,7 @@ pub(super) async fn run(state: &StateDir, args: &UpArgs) -> anyhow::Result<u8> {
         // A mistake in the file is the operator's to see at once, not to be fished out of a log.
         WorldConfig::load_or_write(&state.world_toml())?;
     }
-    let begun = Instant::now();
     let child = spawn_supervisor(state)?;
-    let limit = Duration::from_secs(args.timeout);
     let client = connect(state, child, limit).await?;
     let inventory = follow(&client, limit, begun).await?;
     println!(
@@ -64,6 +58,30 @@ pub(super) async fn run(state: &StateDir, args: &UpArgs) -> anyhow::Result<u8> {
         begun.elapsed().as_secs_f64()
     );
     print!("{}", status::entry_points(&inventory));
+    Ok(exit::OK)
+}
+
+/// `up` while a supervisor runs: waits with it when it is still starting, else says how it is.
+async fn again(state: &StateDir, limit: Duration, begun: Instant) -> anyhow::Result<u8> {
+    let client = Client::connect(state)?;
+    match client.phase().await? {
+        Phase::Failed(failed) => return Err(explain(&failed)),
+        Phase::Starting(_) => {
+            println!(
+                "The local world in {} is being started already.",
+                state.root().display()
+            );
+            follow(&client, limit, begun).await?;
+        }
+        Phase::Running | Phase::Stopping => {
+            println!(
+                "The local world in {} is already running.",
+                state.root().display()
+            );
+        }
+    }
+    println!();
+    print!("{}", status::text(&client.inventory().await?));
     Ok(exit::OK)
 }
 
@@ -251,7 +269,7 @@ impl Display {
                         .unwrap_or_default(),
                 };
                 self.line(&format!(
-                    "{seconds:5.1} s  {:<26} {}{pid}{detail}",
+                    "{seconds:5.1} s  {:<28} {}{pid}{detail}",
                     process.name,
                     status::word(process.state)
                 ));

@@ -109,6 +109,15 @@ impl Supervisor {
         problem.map(|()| healings.len())
     }
 
+    /// Lets everything run that faults have stopped, and forgets the faults; what is held down stays down.
+    pub(crate) fn thaw_all(&self) {
+        for healing in self.faults.take(None) {
+            for process in healing.thaw {
+                process.signal(Signal::CONT);
+            }
+        }
+    }
+
     async fn undo(&self, healing: &Healing) -> anyhow::Result<()> {
         for process in &healing.thaw {
             process.signal(Signal::CONT);

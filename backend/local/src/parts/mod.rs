@@ -51,6 +51,7 @@ pub(crate) mod tests {
     use crate::packages::Binaries;
     use crate::state::StateDir;
     use crate::world::config::WorldConfig;
+    use crate::world::ports::Slot;
     use crate::world::secrets::Secrets;
 
     /// A world that is only decided, with every program at a made-up place.
@@ -63,7 +64,8 @@ pub(crate) mod tests {
             id: "test-world".to_owned(),
             secrets,
             config: WorldConfig::default(),
-            ports: Ports::choose(&BTreeMap::new(), &|_| true).unwrap(),
+            ports: Ports::choose(&BTreeMap::new(), &Slot::unguarded(0), &|_| true).unwrap(),
+            slot: Slot::unguarded(0),
             binaries: Binaries {
                 postgres_dir: "/usr/lib/postgresql/15/bin".into(),
                 patroni: "/usr/bin/patroni".into(),

@@ -136,6 +136,8 @@ fn base(
         "AISOC_BUS_URL",
         format!("http://127.0.0.1:{}", ports.of(plan, "bus")),
     );
+    // Twenty processes share this machine's cores: one thread each saves most of the switching.
+    set(&mut spec, "AISOC_WORKER_THREADS", "1");
     telemetry(world, ports, &mut spec);
     set(
         &mut spec,

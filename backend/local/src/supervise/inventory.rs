@@ -2,8 +2,9 @@
 
 use super::lifecycle::Supervisor;
 use super::node;
-use super::proc::{self, Families, Identity};
+use super::proc::{self, Identity};
 use super::process::{Handle, Status};
+use super::rollout::SUCCESSOR;
 use crate::parts::{Probe, Stage};
 use aisoc_model::inventory::{Inventory, Process, ProcessState};
 use std::collections::BTreeMap;
@@ -13,11 +14,13 @@ impl Supervisor {
     #[must_use]
     pub fn inventory(&self) -> Inventory {
         let mut handles: Vec<(String, Handle)> = self.handles();
+        // A successor that is being tried out is nobody's instance yet: the release says what is going on, and the
+        // ready ratio is about those that serve.
+        handles.retain(|(name, _)| !name.ends_with(SUCCESSOR));
         handles.sort_by_key(|(name, handle)| {
             let spec = handle.spec();
             (spec.stage, spec.region.is_some(), name.clone())
         });
-        let families = Families::now();
         let mut processes = Vec::new();
         let mut ready = self.phase_is_running();
         for (name, handle) in &handles {
@@ -27,7 +30,7 @@ impl Supervisor {
             let database = handle.spec().stage == Stage::Database;
             processes.push(process);
             if database {
-                processes.push(self.postgres(handle, &status, &families));
+                processes.push(self.postgres(handle, &status));
             }
         }
         Inventory {
@@ -60,12 +63,12 @@ impl Supervisor {
     }
 
     /// The PostgreSQL below a Patroni: nobody's child, so observed.
-    fn postgres(&self, patroni: &Handle, status: &Status, families: &Families) -> Process {
+    fn postgres(&self, patroni: &Handle, status: &Status) -> Process {
         let spec = patroni.spec();
         let region = spec.region.as_ref().map(ToString::to_string).unwrap_or_default();
         let pgdata = self.world.pgdata(&region);
         let postmaster = node::postmaster(&pgdata);
-        let family = postmaster.map(|p| families.of(p)).unwrap_or_default();
+        let family = postmaster.map(proc::family).unwrap_or_default();
         let (state, detail) = match postmaster {
             Some(p) if p.frozen() => (ProcessState::Frozen, Some("stopped by a signal".to_owned())),
             Some(_) if status.state == ProcessState::Ready => (ProcessState::Ready, status.role.clone()),
@@ -74,7 +77,9 @@ impl Supervisor {
                 (ProcessState::Unready, Some("runs without its Patroni".to_owned()))
             }
             Some(_) => (ProcessState::Starting, status.detail.clone()),
-            None if status.identity.is_none() => (ProcessState::Stopped, None),
+            None if matches!(status.state, ProcessState::Stopped | ProcessState::BackingOff) => {
+                (ProcessState::Stopped, None)
+            }
             None => (
                 ProcessState::Starting,
                 Some("not started by Patroni yet".to_owned()),

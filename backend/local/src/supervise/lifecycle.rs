@@ -90,7 +90,8 @@ impl Supervisor {
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(3))
-            .pool_max_idle_per_host(1)
+            // A connection that the other side closed while it was idle must not look like a process that does not answer.
+            .pool_max_idle_per_host(0)
             .build()
             .context("making the HTTP client")?;
         let supervisor = Arc::new(Self {
@@ -225,6 +226,8 @@ impl Supervisor {
     /// Stops every part in order.
     pub async fn stop_all(self: &Arc<Self>) {
         self.set_phase(Phase::Stopping);
+        // Who is frozen cannot hear that it shall stop.
+        self.thaw_all();
         start::stop_all(self).await;
     }
 }

@@ -1,7 +1,7 @@
 //! A database node: the PostgreSQL that a Patroni runs. Patroni starts it as a daemon, so it is nobody's child and
 //! is found by its data directory.
 
-use super::proc::{self, Families, Identity};
+use super::proc::{self, Identity};
 use std::path::Path;
 
 /// The postmaster of a data directory, if it runs: the number in `postmaster.pid`, believed only when that process
@@ -17,9 +17,7 @@ pub fn postmaster(pgdata: &Path) -> Option<Identity> {
 /// The postmaster with all its children.
 #[must_use]
 pub fn family(pgdata: &Path) -> Vec<Identity> {
-    postmaster(pgdata)
-        .map(|p| Families::now().of(p))
-        .unwrap_or_default()
+    postmaster(pgdata).map(proc::family).unwrap_or_default()
 }
 
 /// The process that receives the write-ahead log on a replica.

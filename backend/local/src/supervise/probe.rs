@@ -72,9 +72,14 @@ async fn patroni(http: &reqwest::Client, url: &str) -> Look {
     let (_, text) = get(http, url).await?;
     let answer: serde_json::Value = serde_json::from_str(&text).map_err(|_| short(&text))?;
     let text = |key: &str| answer.get(key).and_then(serde_json::Value::as_str);
+    // Before its cluster has a leader, a node that is just being made calls itself writer already.
+    let led = answer
+        .get("cluster_unlocked")
+        .and_then(serde_json::Value::as_bool)
+        != Some(true);
     match text("state") {
         // 4.x says `streaming` for a replica that does.
-        Some("running" | "streaming") => Ok(text("role").map(str::to_owned)),
+        Some("running" | "streaming") => Ok(text("role").filter(|_| led).map(str::to_owned)),
         state => Err(format!(
             "PostgreSQL is {}",
             state.unwrap_or("in an unknown state")

@@ -4,7 +4,9 @@
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// A process, told from any later one with the same number by its start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,7 +31,14 @@ pub struct Stat {
 /// The state of a process; `None` when there is none.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
-    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    parse_stat(&read(&format!("/proc/{pid}/stat"))?)
+}
+
+/// A short file of `/proc`, with one read: the standard library's guess at its size takes six.
+fn read(path: &str) -> Option<String> {
+    let mut bytes = [0_u8; 4096];
+    let length = std::fs::File::open(path).ok()?.read(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(bytes.get(..length)?).into_owned())
 }
 
 fn parse_stat(text: &str) -> Option<Stat> {
@@ -86,36 +95,37 @@ pub fn all() -> Vec<u32> {
         .collect()
 }
 
-/// Who is whose child, at one moment. Taking it reads all of `/proc` once.
-#[derive(Debug)]
-pub struct Families(BTreeMap<u32, Vec<Identity>>);
-
-impl Families {
-    /// As it is now.
-    #[must_use]
-    pub fn now() -> Self {
-        let mut children: BTreeMap<u32, Vec<Identity>> = BTreeMap::new();
-        for pid in all() {
-            if let Some(stat) = stat(pid) {
-                children.entry(stat.parent).or_default().push(Identity {
-                    pid,
-                    start: stat.start,
-                });
-            }
-        }
-        Self(children)
+/// A process with all its descendants, parents first.
+#[must_use]
+pub fn family(root: Identity) -> Vec<Identity> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(children(parent.pid).into_iter().filter_map(Identity::of));
+        next += 1;
     }
+    found
+}
 
-    /// A process with all its descendants, parents first.
-    #[must_use]
-    pub fn of(&self, root: Identity) -> Vec<Identity> {
-        let mut found = vec![root];
-        let mut next = 0;
-        while let Some(parent) = found.get(next).copied() {
-            found.extend(self.0.get(&parent.pid).into_iter().flatten());
-            next += 1;
-        }
-        found
+fn children(pid: u32) -> Vec<u32> {
+    // Children belong to the thread that made them; not every kernel lists them.
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let listed: Option<Vec<String>> = threads
+        .map(|thread| std::fs::read_to_string(thread.path().join("children")).ok())
+        .collect();
+    match listed {
+        Some(lists) => lists
+            .iter()
+            .flat_map(|list| list.split_ascii_whitespace())
+            .filter_map(|child| child.parse().ok())
+            .collect(),
+        None => all()
+            .into_iter()
+            .filter(|child| stat(*child).is_some_and(|s| s.parent == pid))
+            .collect(),
     }
 }
 
@@ -163,31 +173,35 @@ pub fn title(pid: u32) -> String {
 /// Resident memory of one process, bytes.
 #[must_use]
 pub fn memory(pid: u32) -> Option<u64> {
-    Some(fields(pid)?.iter().sum())
+    resident(pid).map(|(all, _)| all)
 }
 
 /// Resident memory of a family that shares most of it (PostgreSQL): the private parts of all, and the largest
 /// shared part once.
 #[must_use]
 pub fn family_memory(family: &[Identity]) -> u64 {
-    let all: Vec<[u64; 3]> = family.iter().filter_map(|p| fields(p.pid)).collect();
-    let private: u64 = all.iter().map(|[anonymous, _, _]| anonymous).sum();
-    let file = all.iter().map(|[_, file, _]| *file).max().unwrap_or(0);
-    let shared = all.iter().map(|[_, _, shared]| *shared).max().unwrap_or(0);
-    private + file + shared
+    let all: Vec<(u64, u64)> = family.iter().filter_map(|p| resident(p.pid)).collect();
+    let private: u64 = all.iter().map(|(all, shared)| all.saturating_sub(*shared)).sum();
+    private + all.iter().map(|(_, shared)| *shared).max().unwrap_or(0)
 }
 
-fn fields(pid: u32) -> Option<[u64; 3]> {
-    let text = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).ok()?;
-    let kib = |name: &str| {
-        let line = text.lines().find(|l| l.starts_with(name))?;
-        line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
-    };
-    Some([
-        kib("RssAnon:")? * 1024,
-        kib("RssFile:")? * 1024,
-        kib("RssShmem:")? * 1024,
-    ])
+/// Resident memory and the part of it that is shared, bytes.
+fn resident(pid: u32) -> Option<(u64, u64)> {
+    let text = read(&format!("/proc/{pid}/statm"))?;
+    let mut pages = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
+    let (all, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
+    Some((all * page(), shared * page()))
+}
+
+fn page() -> u64 {
+    static PAGE: OnceLock<u64> = OnceLock::new();
+    *PAGE.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+        text.lines()
+            .find_map(|line| line.strip_prefix("KernelPageSize:"))
+            .and_then(|size| size.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
+            .map_or(4096, |kib| kib * 1024)
+    })
 }
 
 /// How often the kernel's out-of-memory killer has killed since boot.
@@ -279,7 +293,7 @@ mod tests {
     fn trees_environments_and_memory_are_read() {
         let child = sleeper();
         let me = Identity::of(std::process::id()).unwrap();
-        assert!(Families::now().of(me).iter().any(|p| p.pid == child.0.id()));
+        assert!(family(me).iter().any(|p| p.pid == child.0.id()));
         assert!(memory(me.pid).unwrap() > 1_000_000);
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
         // Until exec has happened the child still shows our own environment.

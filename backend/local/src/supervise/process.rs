@@ -147,6 +147,7 @@ pub fn spawn(
         wanted: false,
         held: None,
         failures: 0,
+        log_start: 0,
     };
     tokio::spawn(runner.run());
     Handle {
@@ -167,6 +168,8 @@ struct Runner {
     wanted: bool,
     held: Option<String>,
     failures: u32,
+    /// Length of the log when the process was started: what is older was written by another.
+    log_start: u64,
 }
 
 /// Why the attendance of a running child ended.
@@ -286,12 +289,13 @@ impl Runner {
         }
     }
 
-    fn start(&self) -> anyhow::Result<Child> {
+    fn start(&mut self) -> anyhow::Result<Child> {
         if let Some(prepare) = &self.prepare {
             prepare()?;
         }
         let spec = self.spec();
         let log = logfile::open(&spec.log)?;
+        self.log_start = log.metadata().map_or(0, |m| m.len());
         let mut command = tokio::process::Command::new(&spec.program);
         command
             .args(&spec.args)
@@ -379,7 +383,11 @@ impl Runner {
             Err(e) => format!("its end could not be read: {e}"),
         };
         let out_of_memory = killed_for_memory(status);
-        let last = logfile::tail(&spec.log, 1).pop().unwrap_or_default();
+        let wrote = spec.log.metadata().is_ok_and(|m| m.len() > self.log_start);
+        let last = logfile::tail(&spec.log, 1)
+            .pop()
+            .filter(|_| wrote)
+            .unwrap_or_default();
         tracing::warn!(process = spec.name, how, "process ended");
         self.status.send_modify(|s| {
             s.identity = None;
@@ -422,6 +430,7 @@ async fn keep_looking(
     readiness_ms: u64,
 ) {
     let mut pause = STARTING.0;
+    let mut missed = 0;
     let mut was_ready = matches!(status.borrow().state, ProcessState::Ready | ProcessState::Unready);
     loop {
         let frozen = status.borrow().identity.is_some_and(Identity::frozen);
@@ -430,6 +439,12 @@ async fn keep_looking(
         } else {
             probe::look(&spec.probe, http).await
         };
+        missed = if look.is_ok() { 0 } else { missed + 1 };
+        if was_ready && missed == 1 && !frozen {
+            // Once may be chance.
+            tokio::time::sleep(STARTING.1).await;
+            continue;
+        }
         let (state, detail, role) = match look {
             Ok(role) => (ProcessState::Ready, None, role),
             Err(why) if frozen => (ProcessState::Frozen, Some(why), None),
@@ -437,6 +452,10 @@ async fn keep_looking(
             Err(why) => (ProcessState::Starting, Some(why), None),
         };
         pause = match state {
+            // A database without a role is about to get one, and everything waits for it.
+            ProcessState::Ready if role.is_none() && matches!(spec.probe, parts::Probe::Patroni(_)) => {
+                STARTING.1
+            }
             ProcessState::Ready => Duration::from_millis(readiness_ms),
             ProcessState::Starting => pause.saturating_mul(3).div_f64(2.0).min(STARTING.1),
             _ => UNREADY,

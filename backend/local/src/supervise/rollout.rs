@@ -4,7 +4,7 @@
 
 use super::lifecycle::Supervisor;
 use super::process::{Command, Handle};
-use super::{logfile, socket};
+use super::socket;
 use crate::error::Failure;
 use crate::parts::{self, Spec, haproxy, services};
 use crate::releases::settings::{Service, Settings};
@@ -19,6 +19,9 @@ use std::time::Duration;
 /// Between the load balancer's turn to the successor and the end of the predecessor: connections that were being
 /// made at that moment arrive.
 const HANDOVER: Duration = Duration::from_millis(300);
+
+/// End of the name of a process that is tried out beside the one it will replace.
+pub(super) const SUCCESSOR: &str = ".next";
 
 /// A revision that is rolled out.
 struct Target {
@@ -252,6 +255,11 @@ impl Supervisor {
         if unchanged {
             return Ok(false);
         }
+        let status = handle.status();
+        if matches!(status.state, ProcessState::Stopped | ProcessState::Frozen) {
+            let why = status.detail.unwrap_or_default();
+            return Err(format!("{name} is out of action ({why}): heal the fault first"));
+        }
         self.progress(plan, &format!("revision {}: {name}", to.number));
         match step {
             Step::Api(api) => self.surge(plan, api, &name, &handle, new).await.map(|()| true),
@@ -268,7 +276,7 @@ impl Supervisor {
         old: &Handle,
         mut new: Spec,
     ) -> Result<(), String> {
-        let next = format!("{name}.next");
+        let next = format!("{name}{SUCCESSOR}");
         let (http, agent) = (port(&new, "http"), port(&new, "agent"));
         new.name.clone_from(&next);
         let handle = self.add(new, None);
@@ -346,8 +354,7 @@ impl Supervisor {
         if settled && status.state == ProcessState::Ready {
             return Ok(());
         }
-        let last = logfile::tail(&handle.spec().log, 1).pop().unwrap_or_default();
-        let why = status.detail.unwrap_or_else(|| format!("last log line: {last}"));
+        let why = status.detail.unwrap_or_else(|| "it does not say why".to_owned());
         Err(format!(
             "{name} was not ready within {} s: {why}",
             limit.as_secs()

@@ -129,8 +129,8 @@ impl Default for Intervals {
 impl Default for Generator {
     fn default() -> Self {
         Self {
-            requests_per_second: 10.0,
-            events_per_second: 20.0,
+            requests_per_second: 5.0,
+            events_per_second: 5.0,
             seed: 42,
         }
     }
@@ -280,7 +280,10 @@ mod tests {
             .fold(String::new(), |text, line| text + line + "\n");
         let config = WorldConfig::parse(&uncommented).unwrap();
         assert_eq!(config.ports.len(), super::super::ports::defaults().len());
-        super::super::ports::Ports::choose(&config.ports, &|_| true).unwrap();
+        super::super::ports::Ports::choose(&config.ports, &super::super::ports::Slot::unguarded(0), &|_| {
+            true
+        })
+        .unwrap();
     }
 
     #[rstest]

@@ -11,7 +11,7 @@ use crate::packages::Binaries;
 use crate::privileges::{self, Account};
 use crate::state::{self, StateDir};
 use config::WorldConfig;
-use ports::Ports;
+use ports::{Ports, Slot};
 use regions::{REGIONS, RegionPlan};
 use secrets::Secrets;
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub struct World {
     pub config: WorldConfig,
     /// Ports chosen at this start.
     pub ports: Ports,
+    /// Keeps other worlds of this machine off these ports.
+    pub slot: Slot,
     /// Passwords and tokens.
     pub secrets: Secrets,
     /// Programs of the parts.
@@ -49,13 +51,15 @@ impl World {
         let binaries = Binaries::find()?;
         state.create(account)?;
         let config = WorldConfig::load_or_write(&state.world_toml())?;
-        let ports = Ports::choose(&config.ports, &ports::free_on_loopback)?;
+        let slot = Slot::take();
+        let ports = Ports::choose(&config.ports, &slot, &ports::free_on_loopback)?;
         let secrets = Secrets::load_or_make(&state)?;
         let world = Self {
             id: uuid::Uuid::now_v7().to_string(),
             state,
             config,
             ports,
+            slot,
             secrets,
             binaries,
             account,

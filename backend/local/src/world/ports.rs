@@ -1,8 +1,13 @@
 //! Which port each part listens on: fixed by the operator, else the default, else the next free one.
+//!
+//! Two worlds on one machine prefer different ports (see [`Slot`]): a port that is free when it is chosen may be
+//! another world's a moment later, when that one has started its parts too.
 
 use crate::error::Failure;
 use crate::world::regions::{REGIONS, RegionPlan};
+use rustix::fs::{FlockOperation, flock};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Ports of parts that belong to no region, with their defaults.
@@ -34,18 +39,73 @@ const REGIONAL: [(&str, u16); 12] = [
 ];
 
 /// How far the search for a free port goes.
-const SEARCH: u16 = 2000;
+const SEARCH: u16 = 400;
+
+/// Distance between the ports of two worlds; further than the search goes.
+const STRIDE: u16 = 1000;
+
+/// Worlds on one machine that are kept apart.
+const SLOTS: u16 = 12;
+
+/// This world's place among those of the machine: a file that is locked as long as its supervisor lives.
+#[derive(Debug)]
+pub struct Slot {
+    number: u16,
+    _lock: Option<File>,
+}
+
+impl Slot {
+    /// The first free place.
+    #[must_use]
+    pub fn take() -> Self {
+        let taken = (0..SLOTS).find_map(|number| {
+            let path = std::env::temp_dir().join(format!("aisoc-local-{number}.lock"));
+            let open = |create| {
+                OpenOptions::new()
+                    .read(true)
+                    .write(create)
+                    .create(create)
+                    .truncate(false)
+                    .open(&path)
+            };
+            // Another user's file may be read and locked, but not opened for writing.
+            let file = open(false).or_else(|_| open(true)).ok()?;
+            flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+            Some(Self {
+                number,
+                _lock: Some(file),
+            })
+        });
+        taken.unwrap_or(Self {
+            number: 0,
+            _lock: None,
+        })
+    }
+
+    /// A place that is not guarded.
+    #[must_use]
+    pub fn unguarded(number: u16) -> Self {
+        Self { number, _lock: None }
+    }
+}
 
 /// Ports by name: `load_balancer`, `us-east-1/api-a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ports(BTreeMap<String, u16>);
+pub struct Ports {
+    chosen: BTreeMap<String, u16>,
+    slot: u16,
+}
 
 impl Ports {
     /// Chooses all ports. `fixed` are the operator's; `free` says whether a port can be listened on.
     ///
     /// # Errors
     /// When a fixed port's name is unknown, two names share one, it is taken, or nothing is free.
-    pub fn choose(fixed: &BTreeMap<String, u16>, free: &dyn Fn(u16) -> bool) -> Result<Self, Failure> {
+    pub fn choose(
+        fixed: &BTreeMap<String, u16>,
+        slot: &Slot,
+        free: &dyn Fn(u16) -> bool,
+    ) -> Result<Self, Failure> {
         let defaults = defaults();
         let mut used = BTreeSet::new();
         for (name, port) in fixed {
@@ -73,6 +133,7 @@ impl Ports {
         }
         let mut chosen = BTreeMap::new();
         for (name, default) in defaults {
+            let default = shifted(default, slot.number);
             let port = match fixed.get(&name) {
                 Some(port) => *port,
                 None => next_free(default, &used, free).ok_or_else(|| {
@@ -88,13 +149,16 @@ impl Ports {
             used.insert(port);
             chosen.insert(name, port);
         }
-        Ok(Self(chosen))
+        Ok(Self {
+            chosen,
+            slot: slot.number,
+        })
     }
 
     /// A global port; 0 for a name that does not exist.
     #[must_use]
     pub fn global(&self, name: &str) -> u16 {
-        self.0.get(name).copied().unwrap_or_default()
+        self.chosen.get(name).copied().unwrap_or_default()
     }
 
     /// A region's port; 0 for a name that does not exist.
@@ -105,16 +169,16 @@ impl Ports {
 
     /// Moves a region's part to another port.
     pub fn set(&mut self, region: &RegionPlan, name: &str, port: u16) {
-        self.0.insert(format!("{}/{name}", region.name), port);
+        self.chosen.insert(format!("{}/{name}", region.name), port);
     }
 
     /// `count` free ports for a process that runs beside the one it will replace.
     #[must_use]
     pub fn spare(&self, region: &RegionPlan, count: usize, free: &dyn Fn(u16) -> bool) -> Option<Vec<u16>> {
-        let mut used: BTreeSet<u16> = self.0.values().copied().collect();
+        let mut used: BTreeSet<u16> = self.chosen.values().copied().collect();
         (0..count)
             .map(|_| {
-                let port = next_free(region.port_block + 40, &used, free)?;
+                let port = next_free(shifted(region.port_block + 40, self.slot), &used, free)?;
                 used.insert(port);
                 Some(port)
             })
@@ -132,6 +196,12 @@ pub fn defaults() -> Vec<(String, u16)> {
         }
     }
     all
+}
+
+/// A default port in a slot: the block at 17000 moves as a whole, the conventional ones move to their neighbours.
+fn shifted(default: u16, slot: u16) -> u16 {
+    let step = if default >= 17000 { STRIDE } else { 1 };
+    default.saturating_add(step.saturating_mul(slot))
 }
 
 fn next_free(from: u16, used: &BTreeSet<u16>, free: &dyn Fn(u16) -> bool) -> Option<u16> {
@@ -154,7 +224,7 @@ mod tests {
 
     #[test]
     fn defaults_when_all_is_free() {
-        let ports = Ports::choose(&BTreeMap::new(), &|_| true).unwrap();
+        let ports = Ports::choose(&BTreeMap::new(), &Slot::unguarded(0), &|_| true).unwrap();
         assert_eq!(ports.global("load_balancer"), 17000);
         assert_eq!(ports.global("otlp"), 4317);
         assert_eq!(ports.of(&REGIONS[1], "postgres"), 17232);
@@ -162,7 +232,10 @@ mod tests {
 
     #[test]
     fn a_taken_default_moves_on_without_collision() {
-        let ports = Ports::choose(&BTreeMap::new(), &|p| p != 17000 && p != 4317).unwrap();
+        let ports = Ports::choose(&BTreeMap::new(), &Slot::unguarded(0), &|p| {
+            p != 17000 && p != 4317
+        })
+        .unwrap();
         assert_eq!(ports.global("load_balancer"), 17001);
         assert_eq!(
             ports.global("control_plane"),
@@ -170,7 +243,7 @@ mod tests {
             "17001 is used up by the load balancer"
         );
         assert_eq!(ports.global("otlp"), 4318);
-        let mut all: Vec<u16> = ports.0.values().copied().collect();
+        let mut all: Vec<u16> = ports.chosen.values().copied().collect();
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), defaults().len());
@@ -178,18 +251,19 @@ mod tests {
 
     #[test]
     fn a_fixed_port_is_kept_or_refused_never_moved() {
-        let ports = Ports::choose(&fixed("etcd", 2379), &|_| true).unwrap();
+        let ports = Ports::choose(&fixed("etcd", 2379), &Slot::unguarded(0), &|_| true).unwrap();
         assert_eq!(ports.global("etcd"), 2379);
-        let refused = Ports::choose(&fixed("etcd", 2379), &|p| p != 2379).unwrap_err();
+        let refused = Ports::choose(&fixed("etcd", 2379), &Slot::unguarded(0), &|p| p != 2379).unwrap_err();
         assert_eq!(refused.code, crate::error::exit::USAGE);
         assert!(
             refused.what.contains("2379") && refused.what.contains("etcd"),
             "{refused}"
         );
-        assert!(Ports::choose(&fixed("etdc", 2379), &|_| true).is_err());
+        assert!(Ports::choose(&fixed("etdc", 2379), &Slot::unguarded(0), &|_| true).is_err());
         assert!(
             Ports::choose(
                 &BTreeMap::from([("etcd".to_owned(), 1), ("otlp".to_owned(), 1)]),
+                &Slot::unguarded(0),
                 &|_| true
             )
             .is_err()
@@ -198,13 +272,25 @@ mod tests {
 
     #[test]
     fn a_fixed_port_is_not_given_to_another_part() {
-        let ports = Ports::choose(&fixed("otlp", 17000), &|_| true).unwrap();
+        let ports = Ports::choose(&fixed("otlp", 17000), &Slot::unguarded(0), &|_| true).unwrap();
         assert_eq!(ports.global("load_balancer"), 17001);
     }
 
     #[test]
+    fn worlds_in_different_slots_share_no_port() {
+        let all = |slot| {
+            let ports = Ports::choose(&BTreeMap::new(), &Slot::unguarded(slot), &|_| true).unwrap();
+            ports.chosen.into_values().collect::<BTreeSet<u16>>()
+        };
+        assert!(all(0).is_disjoint(&all(1)));
+        assert!(all(1).is_disjoint(&all(2)));
+        let (first, second) = (Slot::take(), Slot::take());
+        assert_ne!(first.number, second.number);
+    }
+
+    #[test]
     fn spare_ports_are_free_and_distinct() {
-        let ports = Ports::choose(&BTreeMap::new(), &|_| true).unwrap();
+        let ports = Ports::choose(&BTreeMap::new(), &Slot::unguarded(0), &|_| true).unwrap();
         let spare = ports.spare(&REGIONS[0], 2, &|p| p != 17140).unwrap();
         assert_eq!(spare, [17141, 17142]);
     }

@@ -1,0 +1,94 @@
+//! What the tests with real processes share.
+
+use aisoc_local::state::StateDir;
+use aisoc_local::supervise::{Phase, Supervisor, adopt};
+use aisoc_local::world::World;
+use aisoc_model::inventory::{Inventory, Process, ProcessState};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A state directory that the databases' account can reach too.
+pub fn state_dir(parts: &str) -> (tempfile::TempDir, StateDir) {
+    let dir = tempfile::Builder::new()
+        .prefix("aisoc-")
+        .tempdir_in("/tmp")
+        .unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let state = StateDir::resolve(Some(dir.path())).unwrap();
+    let settings = format!(
+        "[parts]\ncontrol_plane = false\ngenerator = false\n{parts}\n[intervals]\nreadiness_ms = 1000\n\
+         [limits]\nrollout_ready_seconds = 10\n"
+    );
+    std::fs::write(state.world_toml(), settings).unwrap();
+    (dir, state)
+}
+
+/// Waits for a condition.
+pub async fn until<F: Future<Output = bool>>(what: &str, seconds: u64, condition: impl Fn() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what}: not within {seconds} s");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A process of an inventory.
+pub fn process(inventory: &Inventory, name: &str) -> Process {
+    inventory
+        .processes
+        .iter()
+        .find(|p| p.name == name)
+        .unwrap_or_else(|| panic!("{name}"))
+        .clone()
+}
+
+/// A running world, ended even when an assertion fails.
+pub struct Running {
+    pub supervisor: Arc<Supervisor>,
+    pub state: StateDir,
+    _dir: tempfile::TempDir,
+}
+
+impl Running {
+    /// Starts a world whose own processes are `exe`.
+    pub async fn start(parts: &str, exe: PathBuf) -> Self {
+        let (dir, state) = state_dir(parts);
+        let world = World::prepare(state.clone(), exe).unwrap();
+        let supervisor = Supervisor::new(world).unwrap();
+        let begun = Instant::now();
+        supervisor.start();
+        let running = Self {
+            supervisor,
+            state,
+            _dir: dir,
+        };
+        until("the world runs", 90, async || match running.supervisor.phase() {
+            Phase::Failed(failed) => panic!("{failed:?}"),
+            phase => phase == Phase::Running,
+        })
+        .await;
+        println!("ready after {:.1} s", begun.elapsed().as_secs_f64());
+        running
+    }
+
+    /// State of a process.
+    pub fn state_of(&self, name: &str) -> ProcessState {
+        process(&self.supervisor.inventory(), name).state
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let state = self.state.clone();
+        let end = std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(adopt::end(&state))
+        });
+        let _ = end.join();
+    }
+}
