@@ -1,12 +1,12 @@
 //! Each api instance's `/api/health`, as a load balancer would ask it, and the spec's two removal counters.
 
 use super::board::Seen;
-use super::{Look, round, settle};
+use super::{Look, milliseconds, round, settle};
 use aisoc_model::RegionId;
 use aisoc_model::region::ApiHealth;
 use aisoc_model::slo::RegionRemoval;
 use aisoc_model::topology::ApiConfig;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -177,7 +177,11 @@ impl Look for Health {
             return false;
         };
         let before = observed.value.as_ref().map(mark);
-        settle(observed, result.map(|probe| self.checks.take(probe, at)), at);
+        // That an api does not answer is known when one has waited in vain, not when one began to wait.
+        let took = result.as_ref().map_or(Duration::ZERO, |probe| probe.took);
+        let known_at = SignedDuration::try_from(took).map_or(at, |took| at + took);
+        let health = result.map(|probe| self.checks.take(probe, at));
+        settle(observed, health, milliseconds(known_at));
         before != observed.value.as_ref().map(mark)
     }
 }

@@ -153,7 +153,9 @@ fn note<T>(
     at: Timestamp,
     pace: Pace,
 ) {
-    let lost_after_ms = pace.stale_after_ms();
+    // A look that takes all its time succeeds that much after it began.
+    let patience = u32::try_from(pace.timeout.as_millis()).unwrap_or(u32::MAX);
+    let lost_after_ms = pace.stale_after_ms().saturating_add(patience);
     let source = seen.sources.entry(name.to_owned()).or_insert_with(|| Source {
         last_success: None,
         problem: None,

@@ -7,7 +7,7 @@ use aisoc_model::inventory::{Process, ProcessState};
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::region::{ApiHealth, ApiProbe, Health, PostgresRole, Region, RegionRole};
-use aisoc_model::sli::SliReading;
+use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::RegionRemoval;
 use jiff::Timestamp;
 
@@ -218,7 +218,8 @@ fn lags(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn indicators(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
-    for reading in &facts.slis {
+    // Instances that are not ready are named by themselves.
+    for reading in facts.slis.iter().filter(|s| s.sli != SliId::PodReadyRatio) {
         if let Some(value) = reading.value.fresh(now)
             && !reading.objective.met_by(*value)
         {
