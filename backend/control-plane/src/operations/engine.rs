@@ -222,11 +222,12 @@ impl Run {
                 operation: record.operation.id.clone(),
                 direction,
                 since: record.since(step),
+                sent_before: direction == Direction::Do && record.may_have_acted(step),
                 decided: record.operation.started_at,
             };
             (task, action, request.unwrap_or_default())
         };
-        let begun_before = task.since.is_some() && direction == Direction::Do;
+        let begun_before = task.sent_before;
         match self.look(&task, &action).await {
             Sight::Done(report) => {
                 let outcome = if begun_before {
@@ -311,6 +312,10 @@ impl Run {
                 return match self.hands.observe(task, action).await {
                     Sight::Done(report) => self.result(step, direction, Outcome::Done, report).await,
                     Sight::Failed(why) => self.failed(step, direction, Outcome::Failed, why).await,
+                    // What an earlier try may have left behind is undone with the rest.
+                    _ if task.sent_before && action.undo().is_some() => {
+                        self.failed(step, direction, Outcome::Failed, why).await
+                    }
                     _ => self.failed(step, direction, Outcome::Refused, why).await,
                 };
             }

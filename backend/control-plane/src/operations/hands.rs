@@ -27,6 +27,8 @@ pub struct Task {
     pub direction: Direction,
     /// When the step's first intent was written; `None` before it.
     pub since: Option<Timestamp>,
+    /// Whether it may have been sent before, with an outcome that is not known.
+    pub sent_before: bool,
     /// When the operation was confirmed.
     pub decided: Timestamp,
 }
@@ -53,7 +55,8 @@ pub enum Acted {
     Done(Report),
     /// Done, and the outcome is not what it has to be.
     Failed(Report),
-    /// Refused; nothing changed.
+    /// Refused; nothing changed. What cannot be undone says so only when no earlier try can have changed anything
+    /// either.
     Refused(String),
     /// Nobody knows: observe.
     Unknown(String),

@@ -220,6 +220,13 @@ impl Record {
             .and_then(|i| i.as_ref().map(|intent| intent.since))
     }
 
+    /// Whether a step may have been sent without its outcome being known: a process died, or nobody answered.
+    #[must_use]
+    pub fn may_have_acted(&self, step: usize) -> bool {
+        let intent = self.intents.get(step).and_then(Option::as_ref);
+        intent.is_some_and(|i| i.effect_possible)
+    }
+
     /// Whether there is no way back any more.
     #[must_use]
     pub fn past_no_return(&self) -> bool {
@@ -331,8 +338,12 @@ impl Record {
         let figure = |name: &str| operation.figures.get(name).copied();
         let end = operation.steps.iter().rev().find_map(|s| s.detail.as_deref());
         let end = end.unwrap_or("as planned");
-        let Target::Failover { to } = target else {
-            return format!("{}: {end}", target.kind().word());
+        let to = match target {
+            Target::Failover { to } => to,
+            Target::Restore { region } => return format!("restore: {region} has its full weight; {end}"),
+            Target::Drain { .. } | Target::Rollback { .. } => {
+                return format!("{}: {end}", target.kind().word());
+            }
         };
         let outage = figure("write_outage_ms").map_or_else(String::new, |ms| {
             format!(", writes stood still for {:.2} s", ms / 1_000.0)

@@ -116,6 +116,14 @@ impl Probe {
         Self::start("", Vec::new(), clock)
     }
 
+    /// A probe that has acknowledged this, for tests.
+    #[cfg(test)]
+    pub(crate) fn having(acknowledged: Acknowledged, clock: &dyn Clock) -> Self {
+        let probe = Self::silent(clock);
+        *probe.shared.acknowledged.lock().unwrap() = acknowledged;
+        probe
+    }
+
     /// What has been acknowledged so far.
     #[must_use]
     pub fn acknowledged(&self) -> Acknowledged {

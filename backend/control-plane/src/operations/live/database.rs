@@ -20,6 +20,10 @@ use tokio::time::Instant;
 const OBSERVE: Duration = Duration::from_millis(25);
 /// How long the old writer has to go on writing after "failed" for it to be true.
 const SETTLED: Duration = Duration::from_secs(3);
+/// How long a request from before a restart is waited for.
+const EARLIER_PATIENCE: Duration = Duration::from_mins(1);
+/// An old writer that still writes after this long was never asked: Patroni looks every `loop_wait`, 10 s.
+const NEVER_ARRIVED: Duration = Duration::from_secs(15);
 /// How long the write probe may take to its first acknowledgement.
 const FIRST_CANARY: Duration = Duration::from_secs(2);
 /// How long the probe may take to write to a promoted server before it is done without.
@@ -100,13 +104,18 @@ impl Live {
     /// Asks for the switchover and watches the candidate at the same time: Patroni's answer comes up to a
     /// second after the fact, or says nothing at all.
     pub(super) async fn switch(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
+        let probe = self.probe(&task.operation);
+        if task.sent_before
+            && let Some(acted) = self.earlier_request(from, to).await
+        {
+            return acted;
+        }
         let proven_at = self.memory().get(&task.operation).and_then(|m| m.proven_at);
         if proven_at.is_none_or(|at| millis_between(at, self.now()) > PROOF_MS)
             && let Err(why) = self.prove(task, &to.region).await
         {
             return Acted::Refused(why);
         }
-        let probe = self.probe(&task.operation);
         let mut asks = vec![to.region.clone()];
         let regions = self.view.world();
         asks.extend(
@@ -144,6 +153,30 @@ impl Live {
                 }
             }
         }
+    }
+
+    /// What became of a request that may have been sent before. While no server writes it is being carried out;
+    /// a leader that has not begun does so within its `loop_wait`. `None` when it never arrived.
+    async fn earlier_request(&self, from: &Seat, to: &Seat) -> Option<Acted> {
+        let (begun, mut writing_since) = (Instant::now(), None);
+        while begun.elapsed() < EARLIER_PATIENCE {
+            // Whatever it is, the engine's own look will see it.
+            let Sight::NotDone(_) = self.see_switchover(from, to).await else {
+                return Some(Acted::Sent);
+            };
+            if self.drivers.database.stance(&from.region).await == Stance::Writes {
+                let since = *writing_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > NEVER_ARRIVED {
+                    return None;
+                }
+            } else {
+                writing_since = None;
+            }
+            tokio::time::sleep(OBSERVE).await;
+        }
+        Some(Acted::Unknown(
+            "no server accepts writes since the switchover was asked for".to_owned(),
+        ))
     }
 
     /// "Failed" is true when the old writer goes on writing for a while.

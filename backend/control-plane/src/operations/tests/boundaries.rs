@@ -233,12 +233,11 @@ fn started(prepared: &Prepared) -> Event {
 
 /// What has to be the same however often the process died.
 fn ending(operation: &Operation) -> (OperationState, Vec<StepState>) {
-    let step = |s: StepState| {
-        if s == StepState::AlreadyDone {
-            StepState::Done
-        } else {
-            s
-        }
+    let step = |s: StepState| match s {
+        StepState::AlreadyDone => StepState::Done,
+        // A refused step of which a dead process may have done a part is undone, too: to no effect.
+        StepState::Failed => StepState::Undone,
+        s => s,
     };
     (
         operation.state,

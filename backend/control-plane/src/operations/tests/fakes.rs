@@ -1,6 +1,6 @@
 //! A world in memory that counts what is done to it, with drivers over it, and hands for the engine alone.
 
-use crate::drivers::database::probe::Probe;
+use crate::drivers::database::probe::{Acknowledged, Probe};
 use crate::drivers::database::{Answer, DatabaseDriver, Evidence, Stance, StandbyRow, WriteAnswer};
 use crate::drivers::release::ReleaseDriver;
 use crate::drivers::traffic::{ServerReading, TrafficDriver, TrafficReading};
@@ -29,6 +29,12 @@ pub struct State {
     pub failures_per_look: u64,
     /// What Patroni answers instead of switching.
     pub switchover: Option<Answer>,
+    /// Looks at a server that go by before a switchover is done.
+    pub switching: Option<(u32, RegionId)>,
+    /// How many looks a switchover takes.
+    pub looks: u32,
+    /// Acknowledged canaries; without them the probe is silent.
+    pub acknowledged: Option<Acknowledged>,
     pub spoil: Option<fn(&mut Evidence)>,
 }
 
@@ -48,6 +54,9 @@ impl FakeWorld {
             traffic_error: None,
             failures_per_look: 0,
             switchover: None,
+            switching: None,
+            looks: 0,
+            acknowledged: None,
             spoil: None,
         })))
     }
@@ -115,7 +124,12 @@ impl DatabaseDriver for FakeWorld {
     fn evidence<'a>(&'a self, _to: &'a RegionId) -> BoxFuture<'a, Evidence> {
         async {
             let state = self.0.lock().unwrap();
-            let mut evidence = fixture::evidence(SystemClock.now(), state.writer.as_str());
+            let writer = if state.switching.is_some() {
+                "nobody"
+            } else {
+                state.writer.as_str()
+            };
+            let mut evidence = fixture::evidence(SystemClock.now(), writer);
             if let Some(spoil) = state.spoil {
                 spoil(&mut evidence);
             }
@@ -131,6 +145,10 @@ impl DatabaseDriver for FakeWorld {
             if let Some(answer) = state.switchover.clone() {
                 return answer;
             }
+            if state.looks > 0 {
+                state.switching = Some((state.looks, fixture::region(to)));
+                return Answer::Unknown("Switchover status unknown".into());
+            }
             state.writer = fixture::region(to);
             Answer::Switched(to.to_owned())
         }
@@ -143,8 +161,19 @@ impl DatabaseDriver for FakeWorld {
 
     fn stance<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Stance> {
         async move {
-            let writes = self.0.lock().unwrap().writer == *region;
-            if writes { Stance::Writes } else { Stance::Follows }
+            let mut state = self.0.lock().unwrap();
+            if let Some((looks, to)) = state.switching.take() {
+                if looks > 0 {
+                    state.switching = Some((looks - 1, to));
+                    return Stance::Away("shutting down".into());
+                }
+                state.writer = to;
+            }
+            if state.writer == *region {
+                Stance::Writes
+            } else {
+                Stance::Follows
+            }
         }
         .boxed()
     }
@@ -187,7 +216,9 @@ impl DatabaseDriver for FakeWorld {
     }
 
     fn probe(&self, _operation: &str) -> Arc<Probe> {
-        Arc::new(Probe::silent(&SystemClock))
+        let acknowledged = self.0.lock().unwrap().acknowledged.clone();
+        let silent = || Probe::silent(&SystemClock);
+        Arc::new(acknowledged.map_or_else(silent, |a| Probe::having(a, &SystemClock)))
     }
 }
 

@@ -3,13 +3,16 @@
 use super::fakes::FakeWorld;
 use super::fixture::{self, AP, EU, US, drain, region, request, topology};
 use crate::drivers::database::Answer;
+use crate::drivers::database::probe::{Acknowledged, Span};
 use crate::operations::{OperationError, Operations, Resolution, WorldView};
 use aisoc_model::clock::ManualClock;
 use aisoc_model::operation::{Operation, OperationState, StepState};
 use aisoc_model::plan::{PlanRequest, Target};
 use aisoc_model::slo::Slo;
 use aisoc_model::{Clock, SystemClock};
+use jiff::Timestamp;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,6 +184,60 @@ async fn a_console_that_dies_while_confirming_leaves_nothing_half_begun() {
     }
     let drained = until(&operations, &plan.id, |o| o.state.ended()).await;
     assert_eq!(drained.state, OperationState::Done);
+}
+
+/// A probe to which both servers have acknowledged, one after the other.
+fn both_acknowledge(world: &FakeWorld) {
+    let span = |at: Timestamp| Span {
+        first: at,
+        last: at,
+        lsn: 1,
+        count: 1,
+    };
+    let (before, after) = (fixture::at(0), fixture::at(1_500));
+    let by_region = BTreeMap::from([(region(US), span(before)), (region(EU), span(after))]);
+    world.0.lock().unwrap().acknowledged = Some(Acknowledged {
+        by_region,
+        canaries: vec![],
+    });
+}
+
+async fn killed_while_switching(world: &Arc<FakeWorld>) -> Operation {
+    let dir = tempfile::tempdir().unwrap();
+    both_acknowledge(world);
+    let operations = open(world, dir.path(), Arc::new(SystemClock)).await;
+    let moved = begin(&operations, request(Target::Failover { to: region(EU) }))
+        .await
+        .unwrap();
+    until(&operations, &moved.id, |o| o.steps[1].started_at.is_some()).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(world.effects(), ["switchover eu-west-1"]);
+    operations.close();
+    let after = open(world, dir.path(), Arc::new(SystemClock)).await;
+    until(&after, &moved.id, |o| o.state.ended()).await
+}
+
+#[tokio::test]
+async fn a_switchover_that_is_under_way_is_waited_for_and_not_asked_for_again() {
+    let world = FakeWorld::new();
+    world.0.lock().unwrap().looks = 150;
+    let moved = killed_while_switching(&world).await;
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    assert_eq!(world.effects(), ["switchover eu-west-1"]);
+}
+
+#[tokio::test]
+async fn a_switchover_that_never_arrived_is_asked_for_again() {
+    let world = FakeWorld::new();
+    world.0.lock().unwrap().switchover = Some(Answer::Unknown("connection reset".into()));
+    let heals = async {
+        // The first request is lost for good; the next one will arrive.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.0.lock().unwrap().switchover = None;
+    };
+    let (moved, ()) = tokio::join!(killed_while_switching(&world), heals);
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    assert_eq!(world.effects(), ["switchover eu-west-1", "switchover eu-west-1"]);
 }
 
 #[tokio::test]
