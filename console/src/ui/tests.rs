@@ -20,10 +20,10 @@ use tui_input::Input;
 
 const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 40), (200, 50)];
 
-fn live(world: World, page: Page, size: (u16, u16)) -> Model {
+fn live(world: &World, page: Page, size: (u16, u16)) -> Model {
     let at = world.head.at;
     let mut model = Model::still(world.clone(), page, size);
-    history(&mut model, &world);
+    history(&mut model, world);
     model.connection = Connection::Live {
         endpoint: "http://127.0.0.1:7700".to_owned(),
     };
@@ -58,7 +58,7 @@ fn history(model: &mut Model, world: &World) {
 }
 
 fn lost(page: Page, size: (u16, u16)) -> Model {
-    let mut model = live(fixture::healthy(), page, size);
+    let mut model = live(&fixture::healthy(), page, size);
     model.now = now() + SignedDuration::from_secs(42);
     model.connection = Connection::Lost {
         since: now() + SignedDuration::from_secs(2),
@@ -73,7 +73,7 @@ fn text(model: &Model) -> String {
 }
 
 fn action(stage: Stage, target: Target, size: (u16, u16)) -> Model {
-    let mut model = live(fixture::healthy(), Page::OVERVIEW, size);
+    let mut model = live(&fixture::healthy(), Page::OVERVIEW, size);
     model.layer = Layer::Action(Box::new(Action {
         target,
         ticket: 1,
@@ -89,12 +89,12 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     let mut all = Vec::new();
     for page in Page::all() {
         for (name, world) in [("healthy", fixture::healthy()), ("incident", fixture::incident())] {
-            all.push((format!("{page}-{name}"), live(world, page, size)));
+            all.push((format!("{page}-{name}"), live(&world, page, size)));
         }
     }
     let first = Page::OVERVIEW;
-    all.push(("overview-stale".to_owned(), live(fixture::stale(), first, size)));
-    all.push(("overview-empty".to_owned(), live(fixture::empty(), first, size)));
+    all.push(("overview-stale".to_owned(), live(&fixture::stale(), first, size)));
+    all.push(("overview-empty".to_owned(), live(&fixture::empty(), first, size)));
     all.push(("overview-lost".to_owned(), lost(first, size)));
     all.push((
         "waiting".to_owned(),
@@ -121,7 +121,7 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     all.push(("plan-confirm".to_owned(), action(confirm, failover(), size)));
     let refusal = Stage::Refused(Box::new(operations::refused(failover())));
     all.push(("plan-refused".to_owned(), action(refusal, failover(), size)));
-    let mut progress = live(fixture::incident(), first, size);
+    let mut progress = live(&fixture::incident(), first, size);
     progress.layer = Layer::Progress(Following::new(operations::failover_running().id));
     all.push(("progress-running".to_owned(), progress.clone()));
     progress.layer = Layer::Progress(Following::new(operations::drain_done().id));
@@ -133,7 +133,7 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
         remark: None,
     });
     all.push(("progress-abort".to_owned(), progress));
-    let mut help = live(fixture::healthy(), first, size);
+    let mut help = live(&fixture::healthy(), first, size);
     help.layer = Layer::Help(0);
     all.push(("help".to_owned(), help.clone()));
     help.layer = Layer::Palette(Palette {
@@ -161,7 +161,7 @@ fn every_picture_as_text() {
 #[test]
 fn pages_with_styles() {
     for page in Page::all() {
-        let model = live(fixture::incident(), page, (120, 40));
+        let model = live(&fixture::incident(), page, (120, 40));
         let colors = Capabilities {
             colors: Colors::Indexed,
             glyphs: Glyphs::Full,
@@ -174,7 +174,7 @@ fn pages_with_styles() {
 #[test]
 fn pages_without_colour_in_seven_bits() {
     for page in Page::all() {
-        let model = live(fixture::incident(), page, (80, 24));
+        let model = live(&fixture::incident(), page, (80, 24));
         let buffer = draw(&model, Capabilities::PLAIN);
         let text = print(&buffer, Style::Text);
         assert!(text.is_ascii(), "{page}");
@@ -222,7 +222,7 @@ fn a_lost_connection_cannot_look_healthy() {
 
 #[test]
 fn stale_values_never_look_fresh() {
-    let shown = text(&live(fixture::stale(), "lag".parse().unwrap(), (120, 40)));
+    let shown = text(&live(&fixture::stale(), "lag".parse().unwrap(), (120, 40)));
     assert!(shown.contains("◌ 60 s"), "{shown}");
     assert!(!shown.contains("● ok"), "{shown}");
 }
@@ -246,7 +246,7 @@ fn untrusted_text_never_reaches_the_terminal_raw() {
         alert.summary = "\u{1b}[2J\u{202e}日本\u{200b}evil".to_owned();
     }
     let buffer = draw(
-        &live(world, "alerts".parse().unwrap(), (120, 40)),
+        &live(&world, "alerts".parse().unwrap(), (120, 40)),
         Capabilities::FULL,
     );
     let bytes = crate::terminal::encode::frame(None, &buffer);
@@ -259,7 +259,7 @@ fn untrusted_text_never_reaches_the_terminal_raw() {
 #[test]
 fn a_second_in_a_live_world_costs_little() {
     let before = draw(
-        &live(fixture::incident(), Page::OVERVIEW, (200, 50)),
+        &live(&fixture::incident(), Page::OVERVIEW, (200, 50)),
         Capabilities::FULL,
     );
     let mut world = fixture::incident();
@@ -268,7 +268,7 @@ fn a_second_in_a_live_world_costs_little() {
         reading.value.observed_at = Some(ago(-1));
         reading.value.value = reading.value.value.map(|value| value * 1.05);
     }
-    let after = draw(&live(world, Page::OVERVIEW, (200, 50)), Capabilities::FULL);
+    let after = draw(&live(&world, Page::OVERVIEW, (200, 50)), Capabilities::FULL);
     let bytes = crate::terminal::encode::frame(Some(&before), &after);
     assert!(bytes.len() < 1_200, "{} bytes", bytes.len());
 }

@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 
 /// Draws the footer: the latest notice, else the keys that matter here.
 pub fn footer(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    canvas.fill(area, Role::Text);
     if let Layer::Filter(input) = &model.layer {
         let end = canvas.text(area.x + 1, area.y, 2, "/", Role::Accent);
         return overlay::input(
@@ -66,6 +67,9 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
         Layer::Deciding(_) => return fixed(&[("Esc", "back out")]),
         Layer::Palette(_) => return fixed(&[("Enter", "choose"), ("↑↓", "move"), ("Esc", "close")]),
         Layer::Help(_) => return fixed(&[("Esc", "close"), ("j k", "scroll")]),
+        Layer::Progress(ref following) if model.operation(&following.id).is_none_or(|o| o.state.ended()) => {
+            &[Command::Close, Command::Quit]
+        }
         Layer::Progress(_) => &[Command::Close, Command::Retry, Command::Abort, Command::Quit],
         _ if model.identity.as_ref().is_some_and(|identity| !identity.operator) => LOOKING,
         _ if model.page.view().title() == "Alerts" => SEEING,

@@ -207,17 +207,13 @@ fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
             .to_owned()
     };
     let slo = model.slo.as_ref();
-    let rule = slo.and_then(|slo| slo.alerts.iter().find(|rule| rule.name == alert.rule));
     let matrix = slo.and_then(|slo| slo.escalation.iter().find(|row| row.severity == alert.severity));
-    let held = rule.map_or_else(String::new, |rule| {
-        format!(", rule holds for {}", format::seconds(rule.for_seconds))
-    });
     let value = vec![
         piece(
             alert.value.map_or_else(|| "not known".to_owned(), number),
             Role::Strong,
         ),
-        piece(format!(" against {}{held}", number(alert.bound)), Role::Muted),
+        piece(format!(" against {}", number(alert.bound)), Role::Muted),
     ];
     let since = format!(
         "{} UTC, {} ago",

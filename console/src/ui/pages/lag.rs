@@ -84,7 +84,7 @@ fn row(model: &Model, key: &str, link: &Link, trend: u16) -> Row {
     let bounds = model.slo.as_ref().and_then(|slo| slo.lag.get(&link.kind));
     let bound = |value: Option<f64>| cell(value.map_or_else(|| "–".to_owned(), format::bound), Role::Muted);
     let to: Cell = if link.from == link.to {
-        cell("its own store", Role::Muted)
+        cell("itself", Role::Muted)
     } else {
         cell(link.to.to_string(), Role::Text)
     };

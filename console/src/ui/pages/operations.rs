@@ -75,6 +75,11 @@ impl PageView for Operations {
             let target = &operation.plan.request.target;
             let title = format!("{} {}", target.kind().word(), target.confirmation());
             let inner = panel::panel(canvas, below, &title, &[piece("Enter opens it", Role::Muted)]);
+            // The last line is for what does not fit.
+            let inner = Rect {
+                height: inner.height.saturating_sub(1),
+                ..inner
+            };
             progress::content(canvas, inner, model, operation, 0);
         }
         table::draw(canvas, rest, &rows, selected.or(Some("")));

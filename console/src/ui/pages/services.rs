@@ -182,7 +182,7 @@ fn headline(world: &World) -> Hero {
         .collect();
     let figure = format!("{ready}/{total}");
     let hero = Hero::new(figure, title, role).note(format!(
-        "{restarts} restarts · {oom} killed for memory · {} in use",
+        "restarts: {restarts} · killed for memory: {oom} · {} in use",
         format::bytes(memory)
     ));
     if rollouts.is_empty() {

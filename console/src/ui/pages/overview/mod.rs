@@ -17,7 +17,7 @@ use crate::ui::widgets::{observed, state};
 use aisoc_model::RegionId;
 use aisoc_model::alert::Severity;
 use aisoc_model::lag::LinkKind;
-use aisoc_model::region::{Health, PostgresRole, Region};
+use aisoc_model::region::{Health, PostgresRole, Region, RegionRole};
 use aisoc_model::world::World;
 use ratatui::layout::Rect;
 
@@ -84,7 +84,12 @@ fn row(model: &Model, world: &World, region: &Region) -> Row {
         cell(region.id.to_string(), Role::Strong),
         cell(region.role.word(), Role::Muted),
         cell(health.text(), health.role),
-        observed::short(traffic, now, |t| weight_text(t.weight_percent)),
+        observed::short(traffic, now, |t| {
+            (
+                format!("{} %", t.weight_percent),
+                weight_role(region, t.weight_percent),
+            )
+        }),
         observed::short(traffic, now, |t| {
             (format::rate(t.requests_per_second), Role::Text)
         }),
@@ -104,11 +109,13 @@ fn row(model: &Model, world: &World, region: &Region) -> Row {
         .field("location", Value::text(region.location.clone()))
 }
 
-fn weight_text(percent: u8) -> (String, Role) {
-    (
-        format!("{percent} %"),
-        if percent == 100 { Role::Text } else { Role::Notice },
-    )
+/// A weight other than full stands out, unless it is the place of a region that only takes over.
+fn weight_role(region: &Region, percent: u8) -> Role {
+    match percent {
+        100 => Role::Text,
+        0 if region.role == RegionRole::DrOnly && region.drain.is_none() => Role::Muted,
+        _ => Role::Notice,
+    }
 }
 
 /// The database's part in a region: `WRITER` stands out, because there must be exactly one.
@@ -164,7 +171,8 @@ pub fn verdict(model: &Model, world: &World) -> Hero {
         format!("{healthy}/{}", regions.len())
     };
     let writers = facts::writers(world, now);
-    let worst = regions.iter().max_by_key(|region| region.health);
+    // The first in place among those that are worst.
+    let worst = regions.iter().rev().max_by_key(|region| region.health);
     let (title, role) = match (&writers, worst) {
         (_, None) => ("No region is known".to_owned(), Role::Unknown),
         (Writers::Many(ids), _) => (format!("MORE THAN ONE WRITER: {}", names(ids)), Role::Bad),
@@ -190,10 +198,18 @@ fn worst_region(worst: &Region, regions: &[&Region]) -> (String, Role) {
         .reasons
         .first()
         .map_or_else(String::new, |reason| format!(": {reason}"));
+    let who = match regions
+        .iter()
+        .filter(|region| region.health == worst.health)
+        .count()
+    {
+        0 | 1 => format!("{} is", worst.id),
+        alike => format!("{} and {} more are", worst.id, alike - 1),
+    };
     match worst.health {
-        Health::Down => (format!("{} is DOWN{why}", worst.id), Role::Bad),
-        Health::Unknown => (format!("{} is unknown{why}", worst.id), Role::Unknown),
-        Health::Degraded => (format!("{} is degraded{why}", worst.id), Role::Warn),
+        Health::Down => (format!("{who} DOWN{why}"), Role::Bad),
+        Health::Unknown => (format!("{who} unknown{why}"), Role::Unknown),
+        Health::Degraded => (format!("{who} degraded{why}"), Role::Warn),
         Health::Healthy => {
             let drained: Vec<RegionId> = regions
                 .iter()

@@ -122,29 +122,29 @@ pub fn down(
     let links = between(world, upper, lower);
     let count = cells(links.len()).max(1);
     let slot = ((gap.width - 4) / count).max(3);
+    let mut labels = Vec::new();
     for (index, (link, downward)) in (0..).zip(links) {
-        let words = slot >= 24;
-        let (text, line) = label(link, now, words);
+        let (text, line) = label(link, now, slot >= 24);
         let x = gap.x + 3 + index * slot;
-        let dash = if facts::level(link, now) == LagLevel::Unknown {
-            '┆'
-        } else {
-            '│'
-        };
+        let unknown = facts::level(link, now) == LagLevel::Unknown;
         for y in gap.top()..gap.bottom() {
-            canvas.put(x, y, dash, line);
+            canvas.put(x, y, if unknown { '┆' } else { '│' }, line);
         }
         if downward {
             canvas.put(x, gap.bottom() - 1, '▼', line);
         } else {
             canvas.put(x, gap.y, '▲', line);
         }
-        // Labels stand on two lines by turns: each has the room of two arrows.
-        let room = if index + 2 >= count {
+        // Labels stand on two lines by turns: each has the room of two arrows, and covers the line between.
+        let last = index + 2 >= count;
+        let room = if last {
             gap.right().saturating_sub(x + 1)
         } else {
             slot * 2 - 2
         };
-        canvas.pieces(x + 1, gap.y + 1 + index % 2, room, &text);
+        labels.push((x + 1, gap.y + 1 + index % 2, room, text));
+    }
+    for (x, y, room, text) in labels {
+        canvas.pieces(x, y, room, &text);
     }
 }

@@ -6,6 +6,7 @@ use crate::model::Model;
 use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
+use crate::ui::pages::overview::weight_role;
 use crate::ui::widgets::{gauge, observed, state};
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::region::{PostgresRole, Region};
@@ -84,7 +85,7 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
     }
     lines.push(labelled("traffic", traffic(region, now)));
     lines.push(labelled("api", api(region, now)));
-    lines.push(labelled("postgres", postgres(region, now)));
+    lines.push(labelled("postgres", postgres(world, region, now)));
     lines.push(labelled("events", events(world, region, now)));
     lines.push(labelled("redis", redis(region, now)));
     lines.push(labelled("services", services(world, region)));
@@ -131,18 +132,14 @@ fn traffic(region: &Region, now: Timestamp) -> Vec<Piece> {
     let weight = observed::value(&region.traffic, now, |t| {
         (
             format!("{:>3} % ", t.weight_percent),
-            if t.weight_percent == 100 {
-                Role::Text
-            } else {
-                Role::Notice
-            },
+            weight_role(region, t.weight_percent),
         )
     });
     let Some(t) = region.traffic.fresh(now) else {
         return weight;
     };
     let mut line = weight;
-    line.extend(gauge::share(f64::from(t.weight_percent) / 100.0, 6, Role::Muted));
+    line.extend(gauge::share(f64::from(t.weight_percent) / 100.0, 4, Role::Muted));
     line.push(piece(
         format!(
             " {} req/s, {} open",
@@ -175,7 +172,13 @@ fn api(region: &Region, now: Timestamp) -> Vec<Piece> {
     line
 }
 
-fn postgres(region: &Region, now: Timestamp) -> Vec<Piece> {
+fn postgres(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
+    // Not every Patroni tells a replica's state; its writer does.
+    let feed = world
+        .links
+        .values()
+        .find(|l| l.kind == LinkKind::Postgres && l.to == region.id);
+    let seen = feed.and_then(|link| link.state.fresh(now));
     observed::value(&region.postgres, now, |member| {
         let timeline = member
             .timeline
@@ -185,7 +188,8 @@ fn postgres(region: &Region, now: Timestamp) -> Vec<Piece> {
         match member.role {
             PostgresRole::Writer => (format!("writer{timeline}{paused}"), Role::Text),
             PostgresRole::Replica => {
-                let how = member.replication_state.as_deref().unwrap_or("not streaming");
+                let known = member.replication_state.as_ref().or(seen);
+                let how = known.map_or("state unknown,", String::as_str);
                 let role = if how == "streaming" {
                     Role::Text
                 } else {
