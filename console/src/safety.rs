@@ -128,6 +128,15 @@ pub fn authorise(
     })
 }
 
+/// The gate of a control plane that refuses a plan for want of a reason.
+pub const REASON_GATE: &str = "reason";
+
+/// Whether a reason is all that a plan still lacks: it is asked for under the plan.
+#[must_use]
+pub fn lacks_only_a_reason(plan: &Plan) -> bool {
+    plan.request.reason.trim().is_empty() && plan.refusals().all(|gate| gate.name == REASON_GATE)
+}
+
 /// What to do with an operation that is held or runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {

@@ -149,8 +149,8 @@ fn planned(model: &mut Model, ticket: u64, result: Result<Box<Plan>, String>) {
     }
     action.stage = match result {
         Err(why) => Stage::Failed(why),
+        Ok(plan) if safety::lacks_only_a_reason(&plan) => Stage::Reason(plan, Input::default()),
         Ok(plan) if !plan.may_execute() => Stage::Refused(plan),
-        Ok(plan) if plan.request.reason.trim().is_empty() => Stage::Reason(plan, Input::default()),
         Ok(plan) => Stage::Confirm(plan, Input::default()),
     };
 }

@@ -4,6 +4,7 @@ use super::{dialog, environment, input, scrolled};
 use crate::action::{Action, Stage};
 use crate::format;
 use crate::model::Model;
+use crate::safety;
 use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::{Canvas, wrap};
@@ -226,8 +227,12 @@ fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
 /// A gate: decision, name, why, and under them what it looked at. Nothing of it is cut off.
 fn gate_lines(all: &mut Vec<Vec<Piece>>, gate: &Gate, width: usize) {
     const BEFORE: usize = 41;
-    let shown = state::gate(gate.decision);
     let passed = gate.decision == Decision::Pass;
+    let shown = if !passed && gate.name == safety::REASON_GATE {
+        state::WANTED
+    } else {
+        state::gate(gate.decision)
+    };
     let role = if passed { Role::Muted } else { Role::Text };
     let mut first = vec![
         piece(format!("  {:<18}", shown.text()), shown.role),

@@ -52,6 +52,9 @@ impl State {
     }
 }
 
+/// What is still to be typed.
+pub const WANTED: State = State::new('·', "asked for below", Role::Notice);
+
 /// A region's health; a drained region says so, because its silence is wanted.
 #[must_use]
 pub fn region(region: &Region, trustworthy: bool) -> State {
