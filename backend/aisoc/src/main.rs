@@ -31,12 +31,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        // Two threads serve any of the services; more would only cost idle memory in a world of twenty processes.
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
+    let threads = match &args.command {
+        Command::Serve(args) => args.worker_threads,
+        _ => 1,
+    };
+    let runtime = match runtime(threads) {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("aisoc: cannot start: {error}");
@@ -54,4 +53,18 @@ fn main() -> ExitCode {
     // A blocked thread (a frozen disk, say) must not keep a stopped process alive.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     ExitCode::from(code)
+}
+
+/// A runtime on `threads` threads; on one, everything runs on the main thread, which saves the switches between
+/// threads that a mostly idle service would spend most of its time on.
+fn runtime(threads: u16) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = if threads <= 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    if threads > 1 {
+        builder.worker_threads(usize::from(threads));
+    }
+    builder.enable_all().build()
 }

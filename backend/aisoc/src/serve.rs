@@ -74,6 +74,9 @@ pub struct ServeArgs {
     target: Vec<Target>,
     #[command(flatten)]
     identity: IdentityArgs,
+    /// Threads that serve; 1 suits a world of twenty processes on one machine.
+    #[arg(long, env = "AISOC_WORKER_THREADS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub worker_threads: u16,
     /// HTTP address of the service; further services of the same process listen on the ports after it.
     #[arg(long, env = "AISOC_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
