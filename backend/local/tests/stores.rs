@@ -26,6 +26,10 @@ async fn streams(running: &Running, region: &str) -> bool {
         .any(|r| r == region)
 }
 
+fn state_of(running: &Running, name: &str) -> ProcessState {
+    process(&running.supervisor.inventory(), name).state
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stores_live_break_heal_and_end() {
     let running = Running::start(STORES, std::env::current_exe().unwrap()).await;
@@ -117,7 +121,7 @@ async fn a_node_is_killed_and_comes_back(running: &Running) {
         .await
         .unwrap();
     until("the node is down", 5, async || {
-        running.state_of("ap-southeast-1/patroni") == ProcessState::Stopped
+        state_of(running, "ap-southeast-1/patroni") == ProcessState::Stopped
             && process(&running.supervisor.inventory(), "ap-southeast-1/postgres")
                 .pid
                 .is_none()
@@ -130,7 +134,7 @@ async fn a_node_is_killed_and_comes_back(running: &Running) {
     })
     .await;
     until("the node is ready", 20, async || {
-        running.state_of("ap-southeast-1/patroni") == ProcessState::Ready
+        state_of(running, "ap-southeast-1/patroni") == ProcessState::Ready
     })
     .await;
 }
@@ -203,12 +207,12 @@ async fn a_frozen_process_thaws(running: &Running) {
         .await
         .unwrap();
     until("it is frozen", 5, async || {
-        running.state_of(name) == ProcessState::Frozen
+        state_of(running, name) == ProcessState::Frozen
     })
     .await;
     running.supervisor.heal(Some(fault.id)).await.unwrap();
     until("it is ready", 5, async || {
-        running.state_of(name) == ProcessState::Ready
+        state_of(running, name) == ProcessState::Ready
     })
     .await;
     assert!(

@@ -1,9 +1,9 @@
 //! The inventory: what `aisoc local status` and the control plane see.
 
+use super::handle::{Handle, Status};
 use super::lifecycle::Supervisor;
 use super::node;
 use super::proc::{self, Identity};
-use super::process::{Handle, Status};
 use super::rollout::SUCCESSOR;
 use crate::parts::{Probe, Stage};
 use aisoc_model::inventory::{Inventory, Process, ProcessState};

@@ -1,23 +1,20 @@
-//! The life of the supervisor: take the state directory, end what an earlier one left, start the parts in order,
-//! serve, and on the way out stop everything in order.
+//! The supervisor itself: what it owns, where it is in its life.
 
-use super::process::{self, Command, Handle, Prepare};
+use super::handle::{Command, Handle};
+use super::process::{self, Prepare};
 use super::table::Table;
-use super::{adopt, http, keep, start};
-use crate::error::{Failure, as_failure, exit};
+use super::{keep, start};
 use crate::faults::Faults;
 use crate::parts::{self, Spec};
 use crate::releases::Releases;
-use crate::state::{StateDir, write_json};
 use crate::supervise::proc::Identity;
 use crate::world::World;
 use crate::world::ports::Ports;
 use aisoc_model::SystemClock;
 use anyhow::Context;
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -45,17 +42,6 @@ pub struct Failed {
     pub log: Option<PathBuf>,
 }
 
-/// `supervisor.json`: who the supervisor is and where it answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// The process.
-    pub identity: Identity,
-    /// `http://127.0.0.1:port`.
-    pub url: String,
-    /// Id of this start.
-    pub world_id: String,
-}
-
 /// The supervisor of one world.
 pub struct Supervisor {
     /// What was decided before the start.
@@ -70,7 +56,7 @@ pub struct Supervisor {
     latencies: Mutex<BTreeMap<Identity, u32>>,
     phase: Mutex<Phase>,
     table: Arc<Table>,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -83,7 +69,7 @@ impl Supervisor {
     /// # Errors
     /// When the history of releases or the process table cannot be read or written.
     pub fn new(world: World) -> anyhow::Result<Arc<Self>> {
-        process::watch_memory_kills();
+        super::ending::watch_memory_kills();
         crate::rates::reset(&world)?;
         let releases = Releases::open(world.state.at("releases.json"), Arc::new(SystemClock))?;
         let table = Table::create(world.state.at("processes.json"), &world.id)?;
@@ -230,96 +216,6 @@ impl Supervisor {
         self.thaw_all();
         start::stop_all(self).await;
     }
-}
-
-/// The daemon: `aisoc local supervise`.
-///
-/// # Errors
-/// When the world cannot be prepared; the reason is also left in the state directory for whoever started us.
-pub async fn run(state: StateDir) -> anyhow::Result<()> {
-    // We were started from a terminal; its end is not ours.
-    let _ = rustix::process::setsid();
-    let outcome = serve(state.clone()).await;
-    if let Err(error) = &outcome {
-        let failure = as_failure(error);
-        tracing::error!(what = failure.what, next = failure.next, "the supervisor ends");
-        let record = serde_json::json!({ "code": failure.code, "what": failure.what, "next": failure.next });
-        let _ = write_json(&failure_path(&state), &record);
-    }
-    outcome
-}
-
-/// Where a supervisor that could not start leaves the reason.
-#[must_use]
-pub fn failure_path(state: &StateDir) -> PathBuf {
-    state.run("failure.json")
-}
-
-async fn serve(state: StateDir) -> anyhow::Result<()> {
-    std::fs::create_dir_all(state.root()).with_context(|| format!("making {}", state.root().display()))?;
-    let _lock = take_lock(&state.at("supervisor.lock"))?;
-    let ended = adopt::end(&state).await;
-    if ended > 0 {
-        tracing::warn!(ended, "ended processes of an earlier supervisor that was killed");
-    }
-    let exe = std::env::current_exe().context("finding our own program")?;
-    let world = World::prepare(state.clone(), exe)?;
-    let port = world.ports.global("supervisor");
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
-        .await
-        .with_context(|| format!("listening on 127.0.0.1:{port}"))?;
-    let world_id = world.id.clone();
-    let supervisor = Supervisor::new(world)?;
-    let record = Record {
-        identity: Identity::of(std::process::id()).context("reading our own start time")?,
-        url: format!("http://127.0.0.1:{port}"),
-        world_id,
-    };
-    write_json(&state.supervisor_json(), &record)?;
-    let stop = supervisor.stop.clone();
-    let router = http::router(Arc::clone(&supervisor));
-    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-    supervisor.start();
-    wait_for_end(&stop).await?;
-    supervisor.stop_all().await;
-    let _ = std::fs::remove_file(state.supervisor_json());
-    serving.abort();
-    tracing::info!("everything is stopped");
-    Ok(())
-}
-
-async fn wait_for_end(stop: &CancellationToken) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("waiting for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("waiting for SIGINT")?;
-    tokio::select! {
-        () = stop.cancelled() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    stop.cancel();
-    Ok(())
-}
-
-/// One supervisor for a state directory: the lock goes with the process, however it ends.
-///
-/// # Errors
-/// When another one has it.
-pub fn take_lock(path: &Path) -> anyhow::Result<std::fs::File> {
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .with_context(|| format!("opening {}", path.display()))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        Failure::new(
-            exit::REFUSED,
-            "another supervisor runs this world",
-            "see it with `aisoc local status`, end it with `aisoc local down`",
-        )
-    })?;
-    Ok(file)
 }
 
 /// Starts a process that was added.

@@ -2,17 +2,14 @@
 //! is ready and in the load balancer before it leaves; the others own exclusive files (bus, cursors), so their
 //! successor starts when they have ended.
 
+use super::handle::{Command, Handle};
 use super::lifecycle::Supervisor;
-use super::process::{Command, Handle};
 use super::socket;
-use crate::error::Failure;
 use crate::parts::{self, Spec, haproxy, services};
 use crate::releases::settings::{Service, Settings};
 use crate::world::ports::free_on_loopback;
-use crate::world::regions::{ApiPlan, REGIONS, RegionPlan};
-use aisoc_model::RegionId;
-use aisoc_model::inventory::{ProcessState, Release, RevisionStatus};
-use std::collections::BTreeMap;
+use crate::world::regions::{ApiPlan, RegionPlan};
+use aisoc_model::inventory::ProcessState;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +21,9 @@ const HANDOVER: Duration = Duration::from_millis(300);
 pub(super) const SUCCESSOR: &str = ".next";
 
 /// A revision that is rolled out.
-struct Target {
-    number: u32,
-    settings: Settings,
+pub(super) struct Target {
+    pub(super) number: u32,
+    pub(super) settings: Settings,
 }
 
 /// One service of the region.
@@ -37,124 +34,8 @@ enum Step {
 }
 
 impl Supervisor {
-    /// Begins a new revision in one region or all, with `changes` on top of the settings in force (or in their
-    /// place). The rollouts go on after this returns.
-    ///
-    /// # Errors
-    /// When a setting is wrong, the region unknown, or a rollout of it is going on.
-    pub fn deploy(
-        self: &Arc<Self>,
-        region: Option<&RegionId>,
-        changes: &BTreeMap<String, String>,
-        replace: bool,
-        description: &str,
-    ) -> anyhow::Result<Vec<Release>> {
-        let plans: Vec<&'static RegionPlan> = REGIONS
-            .iter()
-            .filter(|r| region.is_none_or(|id| id.as_str() == r.name))
-            .collect();
-        if plans.is_empty() {
-            let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
-            return Err(Failure::usage(
-                "there is no such region",
-                format!("the regions are: {}", names.join(", ")),
-            )
-            .into());
-        }
-        let in_force = self.releases().in_force();
-        let mut targets = Vec::new();
-        for plan in plans {
-            let base = in_force
-                .get(plan.name)
-                .filter(|_| !replace)
-                .map(|(_, s)| s.clone())
-                .unwrap_or_default();
-            targets.push((plan, base.with(changes)?));
-        }
-        check_binaries(targets.iter().map(|(_, s)| s))?;
-        let mut begun = Vec::new();
-        for (plan, settings) in targets {
-            begun.push(self.begin(plan, settings, RevisionStatus::PendingUpgrade, description)?);
-        }
-        Ok(begun)
-    }
-
-    /// Begins a revision that equals an earlier one.
-    ///
-    /// # Errors
-    /// When there is no such release or revision, or a rollout is going on.
-    pub fn rollback(
-        self: &Arc<Self>,
-        release: &str,
-        revision: u32,
-        operation: Option<&str>,
-    ) -> anyhow::Result<Release> {
-        let plan = REGIONS.iter().find(|r| r.release() == release);
-        let target = self
-            .releases()
-            .by_name(release)
-            .and_then(|r| r.history.iter().find(|h| h.number == revision))
-            .cloned();
-        let (Some(plan), Some(target)) = (plan, target) else {
-            return Err(Failure::usage(
-                format!(
-                    "there is no revision {revision} of release '{}'",
-                    aisoc_model::text::sanitize(release, 80)
-                ),
-                "`aisoc local history` shows the revisions",
-            )
-            .into());
-        };
-        let settings = Settings::parse(&target.settings)?;
-        check_binaries(std::iter::once(&settings))?;
-        let by = operation
-            .map(|o| format!(" (operation {})", aisoc_model::text::sanitize(o, 80)))
-            .unwrap_or_default();
-        self.begin(
-            plan,
-            settings,
-            RevisionStatus::PendingRollback,
-            &format!("rollback to {revision}{by}"),
-        )
-    }
-
-    fn begin(
-        self: &Arc<Self>,
-        plan: &'static RegionPlan,
-        settings: Settings,
-        status: RevisionStatus,
-        description: &str,
-    ) -> anyhow::Result<Release> {
-        let name = plan.release();
-        let description = aisoc_model::text::sanitize(description, 300);
-        let before = self.releases().in_force().remove(plan.name);
-        let number = self.releases().begin(&name, &settings, status, description)?;
-        let supervisor = Arc::clone(self);
-        let after = Target { number, settings };
-        let (number_before, settings_before) = before.unwrap_or_default();
-        let before = Target {
-            number: number_before,
-            settings: settings_before,
-        };
-        let release = name.clone();
-        tokio::spawn(async move {
-            let outcome = supervisor.roll_out(plan, &before, &after).await;
-            tracing::info!(release, number, ?outcome, "rollout ended");
-            if let Err(error) = supervisor.releases().finish(&release, number, &outcome) {
-                tracing::error!(
-                    release,
-                    error = format!("{error:#}"),
-                    "the history could not be written"
-                );
-            }
-        });
-        self.releases()
-            .by_name(&name)
-            .cloned()
-            .ok_or_else(|| anyhow::anyhow!("release {name} has gone"))
-    }
-
-    async fn roll_out(
+    /// Moves a region's services from one revision to another; back again when one of them does not get ready.
+    pub(super) async fn roll_out(
         self: &Arc<Self>,
         plan: &'static RegionPlan,
         before: &Target,
@@ -364,21 +245,4 @@ impl Supervisor {
 
 fn port(spec: &Spec, purpose: &str) -> u16 {
     spec.ports.get(purpose).copied().unwrap_or_default()
-}
-
-fn check_binaries<'a>(all: impl Iterator<Item = &'a Settings>) -> Result<(), Failure> {
-    for settings in all {
-        for service in Service::ALL {
-            if let Some(binary) = settings
-                .binary(service)
-                .filter(|b| !crate::packages::is_program(b))
-            {
-                return Err(Failure::usage(
-                    format!("{}.binary: {} is not a program", service.word(), binary.display()),
-                    "name the absolute path of an executable file",
-                ));
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The order in which the parts start and stop.
 
+use super::handle::{Command, Handle};
 use super::lifecycle::{Failed, Supervisor, start_process};
-use super::process::{Command, Handle};
 use super::{adopt, database, keep, logfile, node, probe, socket};
 use crate::parts::{self, Stage, haproxy, patroni, redis};
 use crate::state::write_atomic;

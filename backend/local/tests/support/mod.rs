@@ -3,7 +3,7 @@
 use aisoc_local::state::StateDir;
 use aisoc_local::supervise::{Phase, Supervisor, adopt};
 use aisoc_local::world::World;
-use aisoc_model::inventory::{Inventory, Process, ProcessState};
+use aisoc_model::inventory::{Inventory, Process};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,11 +71,6 @@ impl Running {
         .await;
         println!("ready after {:.1} s", begun.elapsed().as_secs_f64());
         running
-    }
-
-    /// State of a process.
-    pub fn state_of(&self, name: &str) -> ProcessState {
-        process(&self.supervisor.inventory(), name).state
     }
 }
 
