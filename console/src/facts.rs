@@ -91,6 +91,15 @@ pub fn firing(world: &World) -> Vec<(&String, &Alert)> {
     firing
 }
 
+/// What an alert says, with what it is about where its rule watches several things.
+#[must_use]
+pub fn alert_text(alert: &Alert) -> String {
+    match &alert.subject {
+        Some(subject) => format!("{subject}: {}", alert.summary),
+        None => alert.summary.clone(),
+    }
+}
+
 /// How many alerts of a severity fire.
 #[must_use]
 pub fn count_firing(world: &World, severity: Severity) -> usize {

@@ -103,7 +103,7 @@ fn row(model: &Model, key: &str, alert: &Alert, now: Timestamp) -> Row {
         cell(word, state_role),
         cell(region.to_owned(), text),
         cell(format::since(since, now), Role::Muted),
-        cell(alert.summary.clone(), text),
+        cell(facts::alert_text(alert), text),
         cell(
             alert.runbook.clone().unwrap_or_else(|| "–".to_owned()),
             Role::Muted,
@@ -208,13 +208,13 @@ fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
     };
     let slo = model.slo.as_ref();
     let matrix = slo.and_then(|slo| slo.escalation.iter().find(|row| row.severity == alert.severity));
-    let value = vec![
-        piece(
-            alert.value.map_or_else(|| "not known".to_owned(), number),
-            Role::Strong,
-        ),
-        piece(format!(" against {}", number(alert.bound)), Role::Muted),
-    ];
+    let value = match alert.value {
+        Some(value) => vec![
+            piece(number(value), Role::Strong),
+            piece(format!(" against {}", number(alert.bound)), Role::Muted),
+        ],
+        None => vec![piece("– a state, not a figure", Role::Muted)],
+    };
     let since = format!(
         "{} UTC, {} ago",
         format::time_of_day(alert.since),
@@ -242,7 +242,7 @@ fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
         ],
     };
     Detail::new(alert.rule.clone())
-        .text("what", alert.summary.clone())
+        .text("what", facts::alert_text(alert))
         .line("value", value)
         .text("since", since)
         .text(

@@ -195,8 +195,8 @@ pub fn alerts(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World)
         };
         canvas.text(inner.x, inner.y, inner.width, text, Role::Muted);
     }
-    // Two lines each in a narrow panel that has the height for it.
-    let tall = inner.width < 70 && firing.len() * 2 <= usize::from(inner.height);
+    // Two lines each in a narrow panel: the gravest can be read, the others are counted.
+    let tall = inner.width < 60 && inner.height >= 4;
     let step = if tall { 2 } else { 1 };
     let room = usize::from(inner.height) / step;
     for (y, (index, (_, alert))) in (inner.top()..inner.bottom())
@@ -231,7 +231,7 @@ fn alert_lines(alert: &Alert, now: jiff::Timestamp) -> (Vec<Piece>, Vec<Piece>) 
     if let Some(seen) = &alert.acknowledged {
         first.push(piece(format!("✓ {}  ", seen.by), Role::Muted));
     }
-    (first, vec![piece(alert.summary.clone(), Role::Text)])
+    (first, vec![piece(facts::alert_text(alert), Role::Text)])
 }
 
 /// Every link that starts or ends nowhere on the map, and all of them where there is room.

@@ -74,14 +74,8 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
         let ends = drain
             .expires_at
             .map_or_else(String::new, |at| format!(", ends in {}", format::since(now, at)));
-        lines.push(vec![piece(
-            format!(
-                "drained by {} {} ago{ends}",
-                drain.by,
-                format::since(drain.since, now)
-            ),
-            Role::Notice,
-        )]);
+        let text = format!("for {}{ends}, by {}", format::since(drain.since, now), drain.by);
+        lines.push(labelled("drained", vec![piece(text, Role::Notice)]));
     }
     lines.push(labelled("traffic", traffic(region, now)));
     lines.push(labelled("api", api(region, now)));
@@ -103,7 +97,14 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
             );
             lines.push(labelled(
                 "lb",
-                vec![piece(text, if good { Role::Muted } else { Role::Warn })],
+                vec![piece(
+                    text,
+                    if good || region.drain.is_some() {
+                        Role::Muted
+                    } else {
+                        Role::Warn
+                    },
+                )],
             ));
         }
     }
@@ -158,10 +159,10 @@ fn api(region: &Region, now: Timestamp) -> Vec<Piece> {
         line.push(piece(format!("{zone} "), Role::Muted));
         line.extend(observed::short(&probe.health, now, |health| {
             let latency = format::seconds(health.p99_ms / 1_000.0);
-            if health.status == 200 {
-                (format!("● {latency}"), Role::Text)
-            } else {
-                (format!("✖ {}", health.status), Role::Bad)
+            match health.status {
+                0 => ("✖ no answer".to_owned(), Role::Bad),
+                200 => (format!("● {latency}"), Role::Text),
+                status => (format!("✖ {status}"), Role::Bad),
             }
         }));
         line.push(piece("  ", Role::Text));
