@@ -221,6 +221,15 @@ fn a_lost_connection_cannot_look_healthy() {
 }
 
 #[test]
+fn a_map_at_120_by_40_whatever_else_is_to_be_said() {
+    let mut model = live(&fixture::incident(), Page::OVERVIEW, (120, 40));
+    model.frozen.clone_from(&model.world);
+    let shown = text(&model);
+    assert!(shown.contains("FROZEN") && shown.contains("DRILL") && shown.contains("failover"));
+    assert!(shown.contains("▼") && shown.contains("◀"), "{shown}");
+}
+
+#[test]
 fn stale_values_never_look_fresh() {
     let shown = text(&live(&fixture::stale(), "lag".parse().unwrap(), (120, 40)));
     assert!(shown.contains("◌ 60 s"), "{shown}");

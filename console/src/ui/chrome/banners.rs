@@ -30,7 +30,7 @@ pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
             ..rest
         };
     }
-    if rest.y > area.y && area.height >= 30 {
+    if rest.y > area.y && area.height >= 40 {
         rest = Rect {
             y: rest.y + 1,
             height: rest.height - 1,

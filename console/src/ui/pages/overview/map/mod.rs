@@ -25,7 +25,7 @@ const BELOW: u16 = 9;
 #[must_use]
 pub fn fits(world: &World, area: Rect) -> bool {
     let right = cells(world.regions.len()).saturating_sub(1);
-    (1..=3).contains(&right) && area.width >= 100 && area.height >= right * 8 + (right - 1) * BETWEEN + BELOW
+    (1..=3).contains(&right) && area.width >= 100 && area.height >= right * 7 + (right - 1) * BETWEEN + BELOW
 }
 
 /// Draws it with the panels below.
