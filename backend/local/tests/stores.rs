@@ -221,6 +221,27 @@ async fn a_frozen_process_thaws(running: &Running) {
     );
 }
 
+/// Ends what runs in a state directory, also when the test fails.
+struct Ended(StateDir);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let (state, runtime) = (self.0.clone(), tokio::runtime::Handle::current());
+        let end = std::thread::spawn(move || runtime.block_on(adopt::end(&state)));
+        let _ = end.join();
+    }
+}
+
+/// A process that does not outlive the test.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Not a test of its own: the supervisor that the next test kills.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "started by the_next_one_ends_what_a_killed_supervisor_left"]
@@ -235,26 +256,29 @@ async fn supervisor_in_a_process_of_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_one_ends_what_a_killed_supervisor_left() {
     let (dir, state) = state_dir(STORES);
-    let mut supervisor = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "supervisor_in_a_process_of_its_own",
-            "--ignored",
-            "--nocapture",
-        ])
-        .env("AISOC_TEST_ROOT", dir.path())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let _end = Ended(state.clone());
+    let mut supervisor = Killed(
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "supervisor_in_a_process_of_its_own",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("AISOC_TEST_ROOT", dir.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
     // Killed in the midst of starting, when PostgreSQL has just come up.
     let pgdata = state.data("us-east-1").join("pg/data");
     until("PostgreSQL has started", 40, async || {
         node::postmaster(&pgdata).is_some()
     })
     .await;
-    supervisor.kill().unwrap();
-    supervisor.wait().unwrap();
+    supervisor.0.kill().unwrap();
+    supervisor.0.wait().unwrap();
     let left = adopt::find(&state);
     for name in [
         "etcd",

@@ -76,13 +76,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let state = self.state.clone();
+        let (supervisor, state) = (Arc::clone(&self.supervisor), self.state.clone());
+        let runtime = tokio::runtime::Handle::current();
+        // The supervisor first: it would start again what is ended behind its back.
         let end = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(adopt::end(&state))
+            runtime.block_on(async {
+                supervisor.stop_all().await;
+                adopt::end(&state).await;
+            });
         });
         let _ = end.join();
     }
