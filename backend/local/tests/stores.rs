@@ -295,7 +295,7 @@ async fn the_next_one_ends_what_a_killed_supervisor_left() {
         "a dead supervisor is not running"
     );
     let ended = adopt::end(&state).await;
-    assert!(ended >= left.len());
+    assert!(ended > 0);
     assert_eq!(adopt::find(&state), []);
     assert!(node::postmaster(&pgdata).is_none());
 }
