@@ -54,7 +54,7 @@ impl Terminal {
         let output = Arc::new(Mutex::new(Output::default()));
         let sink = Arc::clone(&output);
         std::thread::spawn(move || {
-            let mut buffer = [0_u8; 65_536];
+            let mut buffer = [0_u8; 8_192];
             while let Ok(count) = reader.read(&mut buffer) {
                 let Some(part) = buffer.get(..count).filter(|p| !p.is_empty()) else {
                     break;

@@ -21,7 +21,7 @@ use aisoc_tests::writes::Writer;
 use aisoc_tests::{command, events, writes};
 use std::time::Duration;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_living_world() {

@@ -36,11 +36,7 @@ enum JournalCommand {
 
 /// Runs a command and returns the process's exit code.
 pub async fn run(args: JournalArgs) -> u8 {
-    let Some(data_dir) = args
-        .data_dir
-        .clone()
-        .or_else(|| local_data_dir(args.state_dir.clone()))
-    else {
+    let Some(data_dir) = args.data_dir.or_else(|| local_data_dir(args.state_dir)) else {
         eprintln!(
             "aisoc journal: which control plane? give --data-dir, or --state-dir of a local world that was started"
         );

@@ -190,10 +190,10 @@ fn plan_text(plan: &Plan) -> String {
         sanitize(&plan.environment, 60)
     );
     if let Some(outage) = plan.predicted_write_outage_ms {
-        let _ = write!(text, "  predicted write outage {:.1} s\n", outage as f64 / 1000.0);
+        let _ = writeln!(text, "  predicted write outage {:.1} s", outage as f64 / 1000.0);
     }
     for line in &plan.affected {
-        let _ = write!(text, "  affects: {}\n", sanitize(line, 200));
+        let _ = writeln!(text, "  affects: {}", sanitize(line, 200));
     }
     text.push_str("\nGates\n");
     for gate in &plan.gates {
@@ -206,15 +206,15 @@ fn plan_text(plan: &Plan) -> String {
         } else {
             ""
         };
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "  {}. {}{mark}\n     {}\n",
+            "  {}. {}{mark}\n     {}",
             number + 1,
             sanitize(&step.title, 120),
             sanitize(&step.request, 200)
         );
         if let Some(undo) = &step.undo {
-            let _ = write!(text, "     undo: {}\n", sanitize(undo, 200));
+            let _ = writeln!(text, "     undo: {}", sanitize(undo, 200));
         }
     }
     let verdict = if plan.may_execute() {
@@ -222,9 +222,9 @@ fn plan_text(plan: &Plan) -> String {
     } else {
         "REFUSED by the gates above"
     };
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "\nPlan {} {verdict}; it expires at {}\n",
+        "\nPlan {} {verdict}; it expires at {}",
         plan.id,
         report::clock(plan.expires_at)
     );
@@ -245,7 +245,7 @@ fn gate_text(gate: &Gate) -> String {
     );
     if gate.decision != Decision::Pass {
         for line in &gate.evidence {
-            let _ = write!(text, "                  {}\n", sanitize(line, 200));
+            let _ = writeln!(text, "                  {}", sanitize(line, 200));
         }
     }
     text
@@ -259,12 +259,12 @@ fn operation_text(operation: &Operation) -> String {
         operation.state.word()
     );
     if let Some(outcome) = &operation.outcome {
-        let _ = write!(text, "  {}\n", sanitize(outcome, 400));
+        let _ = writeln!(text, "  {}", sanitize(outcome, 400));
     }
     for (step, planned) in operation.steps.iter().zip(&operation.plan.steps) {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "  {:<12}  {}  {}\n",
+            "  {:<12}  {}  {}",
             format!("{:?}", step.state).to_lowercase(),
             sanitize(&planned.title, 80),
             sanitize(step.detail.as_deref().unwrap_or_default(), 160)
@@ -272,10 +272,10 @@ fn operation_text(operation: &Operation) -> String {
     }
     for (name, at) in &operation.times {
         let after = aisoc_model::clock::millis_between(operation.started_at, *at) as f64 / 1000.0;
-        let _ = write!(text, "  t_{:<20} +{after:.3} s\n", sanitize(name, 20));
+        let _ = writeln!(text, "  t_{:<20} +{after:.3} s", sanitize(name, 20));
     }
     for (name, figure) in &operation.figures {
-        let _ = write!(text, "  {:<22} {figure}\n", sanitize(name, 22));
+        let _ = writeln!(text, "  {:<22} {figure}", sanitize(name, 22));
     }
     text
 }

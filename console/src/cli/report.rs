@@ -41,12 +41,12 @@ pub fn status(world: &World) -> String {
         text.push_str(&alerts(world));
     }
     for fault in world.faults.values() {
-        let _ = write!(text, "fault injected: {:?}\n", fault.spec);
+        let _ = writeln!(text, "fault injected: {:?}", fault.spec);
     }
     if let Some(operation) = world.running_operation() {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "\n{} {}: {} ({})\n",
+            "\n{} {}: {} ({})",
             operation.plan.request.target.kind().word(),
             operation.state.word(),
             sanitize(&operation.plan.summary, 200),

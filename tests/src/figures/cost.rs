@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Time over which CPU is measured.
-const OVER: Duration = Duration::from_secs(60);
+const OVER: Duration = Duration::from_mins(1);
 
 /// Prints CPU (percent of one core) and memory (PSS) over a minute with the generator at its default rate.
 ///

@@ -48,7 +48,7 @@ pub async fn print(world: &LocalWorld, runs: usize) -> Result<()> {
 }
 
 async fn two_replicas(world: &LocalWorld) -> Result<()> {
-    until("two replicas stream", Duration::from_secs(60), async || {
+    until("two replicas stream", Duration::from_mins(1), async || {
         let seen = world.seen().await?;
         Ok((streaming_replicas(&seen) == 2).then_some(()))
     })

@@ -42,7 +42,7 @@ pub async fn print(world: &LocalWorld, rate: usize) -> Result<()> {
     let pattern = format!("lat-{run}-%");
     let alerts = "select extract(epoch from pg_xact_commit_timestamp(xmin) - received_at)::float8 from alerts \
                   where body->'entities'->>'host' like $1 and updated_at = created_at";
-    let mut latencies = until("every attack alerted", Duration::from_secs(60), async || {
+    let mut latencies = until("every attack alerted", Duration::from_mins(1), async || {
         let rows: Vec<(f64,)> = sqlx::query_as(alerts).bind(&pattern).fetch_all(&pool).await?;
         anyhow::ensure!(rows.len() >= attacks, "{} of {attacks} alerts", rows.len());
         Ok(Some(rows.into_iter().map(|r| r.0 * 1000.0).collect::<Vec<f64>>()))

@@ -13,7 +13,7 @@ const SIZE: (u16, u16) = (200, 50);
 /// Time until the screen has filled.
 const SETTLE: Duration = Duration::from_secs(5);
 /// Time over which it is measured.
-const OVER: Duration = Duration::from_secs(60);
+const OVER: Duration = Duration::from_mins(1);
 
 /// Prints first frame, bytes a second, CPU seconds a minute and resident memory.
 ///
