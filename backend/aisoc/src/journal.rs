@@ -36,7 +36,10 @@ enum JournalCommand {
 
 /// Runs a command and returns the process's exit code.
 pub async fn run(args: JournalArgs) -> u8 {
-    let Some(data_dir) = args.data_dir.or_else(|| local_data_dir(args.state_dir)) else {
+    let Some(data_dir) = args
+        .data_dir
+        .or_else(|| local_data_dir(args.state_dir.as_deref()))
+    else {
         eprintln!(
             "aisoc journal: which control plane? give --data-dir, or --state-dir of a local world that was started"
         );
@@ -52,8 +55,8 @@ pub async fn run(args: JournalArgs) -> u8 {
 }
 
 /// The data directory that the topology file of a local world names.
-fn local_data_dir(state_dir: Option<PathBuf>) -> Option<PathBuf> {
-    let state = aisoc_local::state::StateDir::resolve(state_dir.as_deref()).ok()?;
+fn local_data_dir(state_dir: Option<&std::path::Path>) -> Option<PathBuf> {
+    let state = aisoc_local::state::StateDir::resolve(state_dir).ok()?;
     let text = std::fs::read_to_string(state.topology_toml()).ok()?;
     let topology = aisoc_model::topology::Topology::parse(&text).ok()?;
     Some(PathBuf::from(topology.control_plane.data_dir))
