@@ -124,6 +124,11 @@ async fn lab() -> Lab {
     let (consoles, otlp, probes) = (free_port(), free_port(), free_port());
     let tokens = write(&dir.path().join("tokens"), "op operator ann\n");
     let internal = write(&dir.path().join("internal"), "internal\n");
+    // Rules that give something the time to recover are not sped up; here nothing is meant to recover.
+    let thresholds = include_str!("../../../assets/slo.yaml")
+        .replace("for_seconds: 60", "for_seconds: 3")
+        .replace("for_seconds: 30 ", "for_seconds: 3 ");
+    let slo = write(&dir.path().join("slo.yaml"), &thresholds);
     let mut topology = format!(
         r#"
         environment = {{ name = "lab", kind = "local", speed_up = 10.0 }}
@@ -136,6 +141,7 @@ async fn lab() -> Lab {
         data_dir = "{dir}"
         tokens_file = "{tokens}"
         observe_interval_ms = 500
+        slo_file = "{slo}"
         [database]
         scope = "aisoc"
         database = "postgres"
