@@ -1,17 +1,15 @@
 #!/usr/bin/env bash
 # Finds system packages that the local world and the tests need, and installs what is missing.
 #
-# The list is assets/packages.txt: package, a file or command that proves it is there, and what it is for.
+# The list is assets/packages.txt: package, the program that proves it is there, and what it is for.
 # With root or password-less sudo the packages are installed by apt; otherwise the exact command is printed
 # and the exit code is 8.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-present() { # a command on the PATH, or a path that may hold wildcards
-    case $1 in
-        /*) compgen -G "$1" >/dev/null ;;
-        *) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] ;;
-    esac
+# Debian keeps servers that users do not start themselves off the PATH.
+present() {
+    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
 }
 
 missing=()

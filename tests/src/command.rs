@@ -48,24 +48,24 @@ impl Finished {
     }
 }
 
-/// Path of a built program: beside the directory of the test's own executable (`target/<profile>`).
+/// Path of a built program: beside this executable (`target/<profile>`), or one above it, where tests run.
 ///
 /// # Errors
 /// When it was not built; `make test` and `make bench` build it first.
 pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("path of the test's executable")?;
-    let path = own
+    let found = own
         .ancestors()
-        .nth(2)
+        .skip(1)
+        .take(2)
         .map(|dir| dir.join(name))
-        .context("no target directory")?;
-    if !path.exists() {
-        bail!(
-            "{} is not there: run `cargo build --workspace --bins` first",
-            path.display()
-        );
-    }
-    Ok(path)
+        .find(|path| path.is_file());
+    found.with_context(|| {
+        format!(
+            "{name} is not built beside {}: run `cargo build --workspace --bins` first",
+            own.display()
+        )
+    })
 }
 
 /// Runs a program to its end.

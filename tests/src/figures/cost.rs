@@ -19,7 +19,8 @@ pub async fn print(world: &LocalWorld) -> Result<()> {
     for process in &inventory.processes {
         kinds.entry(process.kind.clone()).or_default().extend(process.pid);
     }
-    kinds.insert("supervisor".to_owned(), vec![world.supervisor_pid()?]);
+    let supervisor = world.supervisor_pid()?;
+    kinds.insert("supervisor".to_owned(), vec![supervisor]);
     // The supervisor is the parent of all, and Patroni of its postgres: count each process under one kind only.
     let mut members: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     let named: Vec<u32> = kinds.values().flatten().copied().collect();
@@ -27,7 +28,11 @@ pub async fn print(world: &LocalWorld) -> Result<()> {
         let all = if kind == "supervisor" {
             pids.iter().copied().collect()
         } else {
-            let others: Vec<u32> = named.iter().copied().filter(|p| !pids.contains(p)).collect();
+            let others: Vec<u32> = named
+                .iter()
+                .copied()
+                .filter(|p| *p != supervisor && !pids.contains(p))
+                .collect();
             let below_others = if kind == "patroni" {
                 with_descendants(&others)?
             } else {
