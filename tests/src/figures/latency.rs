@@ -1,4 +1,5 @@
-//! From the acceptance of an event to its committed alert.
+//! From the acceptance of an event to its alert: to the start of the transaction that commits it, which is the time
+//! that PostgreSQL keeps (`created_at`).
 
 use super::quantile;
 use crate::events;
@@ -17,8 +18,7 @@ const BATCHES: usize = 10;
 /// One event in this many matches a rule.
 const ATTACK_EVERY: usize = 10;
 
-/// Sends `rate` events a second to the writer's region; prints p50 and p99 from `received_at` to the commit
-/// timestamp of the alert (PostgreSQL's `track_commit_timestamp`).
+/// Sends `rate` events a second to the writer's region; prints p50 and p99 from `received_at` to `created_at`.
 ///
 /// # Errors
 /// When the world does not answer, or an alert is missing after a minute.
@@ -40,7 +40,7 @@ pub async fn print(world: &LocalWorld, rate: usize) -> Result<()> {
     }
     let pool = writer(world).await?;
     let pattern = format!("lat-{run}-%");
-    let alerts = "select extract(epoch from pg_xact_commit_timestamp(xmin) - received_at)::float8 from alerts \
+    let alerts = "select extract(epoch from created_at - received_at)::float8 from alerts \
                   where body->'entities'->>'host' like $1 and updated_at = created_at";
     let mut latencies = until("every attack alerted", Duration::from_mins(1), async || {
         let rows: Vec<(f64,)> = sqlx::query_as(alerts).bind(&pattern).fetch_all(&pool).await?;
