@@ -8,7 +8,6 @@
 
 pub mod investigate;
 pub mod playbook;
-mod retry;
 pub mod service;
 pub mod tools;
 pub mod verdict;

@@ -4,7 +4,6 @@
 //! life of this process) is known by its investigation's id and passed over.
 
 use crate::investigate::Investigator;
-use crate::retry::until_done;
 use aisoc_bus::{Bus, BusError, Fetched, Record};
 use aisoc_model::event::{Investigation, SecurityAlert, topic};
 use aisoc_storage::database::Connection;
@@ -12,6 +11,7 @@ use aisoc_storage::{Database, investigations};
 use aisoc_telemetry::metrics;
 use aisoc_telemetry::probe::Readiness;
 use aisoc_telemetry::propagation;
+use aisoc_telemetry::retry::until_done;
 use futures::StreamExt as _;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -10,7 +10,6 @@
 
 pub mod detect;
 pub mod fuse;
-mod retry;
 pub mod service;
 
 use crate::detect::Detector;

@@ -19,7 +19,6 @@ mod recover;
 
 use crate::detect::Detector;
 use crate::fuse::{Changes, Fusion, Limits};
-use crate::retry::until_done;
 use aisoc_bus::{Bus, BusError, Fetched};
 use aisoc_model::clock::millis_between;
 use aisoc_model::event::{EventRecord, topic};
@@ -30,6 +29,7 @@ use aisoc_storage::fusion::{self, FusionBatch};
 use aisoc_telemetry::metrics::{self, name};
 use aisoc_telemetry::probe::Readiness;
 use aisoc_telemetry::propagation;
+use aisoc_telemetry::retry::until_done;
 use announce::Announcements;
 use position::Position;
 use recover::Recovered;

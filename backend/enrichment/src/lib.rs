@@ -11,7 +11,6 @@
 mod cache;
 pub mod enricher;
 pub mod observables;
-mod retry;
 pub mod service;
 pub mod sources;
 

@@ -5,7 +5,6 @@
 //! committed after both are durable, and a batch that fails is tried until it works.
 
 use crate::enricher::Enricher;
-use crate::retry::until_done;
 use aisoc_bus::{Bus, BusError, Fetched, Record, Sequenced};
 use aisoc_model::event::{EventRecord, topic};
 use aisoc_model::{Clock, RegionId};
@@ -13,6 +12,7 @@ use aisoc_storage::EventStore;
 use aisoc_telemetry::metrics::{self, name};
 use aisoc_telemetry::probe::Readiness;
 use aisoc_telemetry::propagation;
+use aisoc_telemetry::retry::until_done;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

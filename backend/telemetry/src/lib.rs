@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod probe;
 pub mod propagation;
 pub mod receive;
+pub mod retry;
 pub mod sli;
 
 pub use identity::Identity;

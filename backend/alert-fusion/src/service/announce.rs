@@ -1,9 +1,9 @@
 //! Alerts on their way to the agents.
 
 use super::{BUS, Service};
-use crate::retry::until_done;
 use aisoc_bus::Record;
 use aisoc_model::event::{SecurityAlert, topic};
+use aisoc_telemetry::retry::until_done;
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use tokio_util::sync::CancellationToken;

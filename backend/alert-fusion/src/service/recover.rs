@@ -3,9 +3,9 @@
 use super::announce::Announcements;
 use super::{DATABASE, GROUP, Service};
 use crate::fuse::Fusion;
-use crate::retry::until_done;
 use aisoc_model::event::topic;
 use aisoc_storage::{alerts, fusion, tenants};
+use aisoc_telemetry::retry::until_done;
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 

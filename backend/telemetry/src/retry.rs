@@ -1,6 +1,6 @@
 //! Doing something until it works: nothing is skipped because a neighbour is away.
 
-use aisoc_telemetry::probe::Readiness;
+use crate::probe::Readiness;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use std::fmt::Display;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Repeats `op` with growing pauses until it succeeds, and tells `readiness` meanwhile what is wrong. `None` when
 /// `shutdown` came first.
-pub(crate) async fn until_done<T, E: Display, F: Future<Output = Result<T, E>>>(
+pub async fn until_done<T, E: Display, F: Future<Output = Result<T, E>>>(
     part: &'static str,
     readiness: &Readiness,
     shutdown: &CancellationToken,
