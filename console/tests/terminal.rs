@@ -31,7 +31,7 @@ fn shows_the_world_and_gives_the_terminal_back() {
     program.write(b"2");
     program.wait_for("worst lag");
     program.write(b"q");
-    assert_eq!(program.wait_exit(Duration::from_secs(2)), Some(0));
+    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(0));
     program.assert_restored();
 }
 
@@ -43,7 +43,7 @@ fn the_first_frame_does_not_wait_for_anyone() {
     program.wait_for("No connection");
     program.wait_for("Nothing is known yet");
     program.write(b"q");
-    assert_eq!(program.wait_exit(Duration::from_secs(2)), Some(0));
+    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(0));
     program.assert_restored();
 }
 
@@ -54,7 +54,7 @@ fn a_signal_ends_it_at_once_and_the_terminal_is_restored() {
         let mut program = Program::start(&on(&plane));
         program.wait_for("● live");
         program.signal(signal);
-        program.wait_exit(Duration::from_secs(2)).expect("it ends");
+        program.wait_exit(Duration::from_secs(15)).expect("it ends");
         program.assert_restored();
     }
 }
@@ -69,7 +69,7 @@ fn a_stalled_terminal_does_not_hold_it() {
     plane.wait_watched();
     program.signal(15);
     program
-        .wait_exit(Duration::from_secs(2))
+        .wait_exit(Duration::from_secs(15))
         .expect("it ends although nobody reads its terminal");
 }
 
@@ -83,7 +83,7 @@ fn a_terminal_that_hangs_up_ends_it() {
     plane.wait_watched();
     program.hang_up();
     program
-        .wait_exit(Duration::from_secs(3))
+        .wait_exit(Duration::from_secs(15))
         .expect("it ends without its terminal");
 }
 
@@ -108,7 +108,7 @@ fn a_refused_token_is_not_a_network_error() {
     let mut program = Program::start(&setting);
     program.wait_for("Token refused");
     program.write(b"q");
-    assert_eq!(program.wait_exit(Duration::from_secs(2)), Some(0));
+    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(0));
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn many_resizes_are_one_and_tiny_sizes_survive() {
         .count();
     assert!(clears < 20, "{clears} clears for 40 resizes");
     program.write(b"q");
-    assert_eq!(program.wait_exit(Duration::from_secs(2)), Some(0));
+    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(0));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn suspends_and_resumes() {
     program.wait_until("it draws again", |text| text.contains("● live"));
     assert!(program.alternate_screen());
     program.write(b"q");
-    assert_eq!(program.wait_exit(Duration::from_secs(2)), Some(0));
+    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(0));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_dumb_terminal_is_not_filled_with_sequences() {
     setting.variables = vec![("TERM", "dumb")];
     let mut program = Program::start(&setting);
     program.wait_for("cannot show a screen");
-    assert_eq!(program.wait_exit(Duration::from_secs(2)), Some(7));
+    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(7));
     assert!(!String::from_utf8_lossy(program.raw()).contains('\u{1b}'));
 }
 

@@ -188,7 +188,7 @@ async fn revisions_roll_out_fail_and_roll_back_without_a_failed_request() {
         hold: false,
     };
     supervisor.inflict(kill).await.unwrap();
-    until("HAProxy is back", 10, async || {
+    until("HAProxy is back", 30, async || {
         let haproxy = process(&supervisor.inventory(), "haproxy");
         haproxy.restarts == 1 && haproxy.state == ProcessState::Ready
     })
@@ -228,12 +228,12 @@ async fn an_api_is_slowed_and_healed(running: &Running) {
         hold: false,
     };
     running.supervisor.inflict(kill).await.unwrap();
-    until("it is back", 10, async || {
+    until("it is back", 30, async || {
         let api = process(&running.supervisor.inventory(), "eu-west-1/api-a");
         api.restarts == 1 && api.state == ProcessState::Ready
     })
     .await;
-    until("it is slow again", 10, async || {
+    until("it is slow again", 30, async || {
         duration().await >= Duration::from_millis(300)
     })
     .await;

@@ -78,7 +78,7 @@ async fn replication_is_cut_and_heals(running: &Running) {
         .inflict(FaultSpec::CutReplication { region })
         .await
         .unwrap();
-    until("eu-west-1 is cut", 5, async || {
+    until("eu-west-1 is cut", 20, async || {
         !streams(running, "eu-west-1").await
     })
     .await;
@@ -92,7 +92,7 @@ async fn replication_is_cut_and_heals(running: &Running) {
         "it stays cut although the replica tries again"
     );
     running.supervisor.heal(Some(fault.id)).await.unwrap();
-    until("eu-west-1 streams again", 15, async || {
+    until("eu-west-1 streams again", 60, async || {
         streams(running, "eu-west-1").await
     })
     .await;
@@ -107,10 +107,10 @@ async fn replication_is_stalled_and_heals(running: &Running) {
         .await
         .unwrap();
     let receiver = node::walreceiver(&world.pgdata("eu-west-1")).unwrap();
-    until("its walreceiver is frozen", 5, async || receiver.frozen()).await;
+    until("its walreceiver is frozen", 30, async || receiver.frozen()).await;
     assert!(streams(running, "eu-west-1").await, "the connection stays open");
     assert_eq!(running.supervisor.heal(None).await.unwrap(), 1);
-    until("its walreceiver runs", 5, async || !receiver.frozen()).await;
+    until("its walreceiver runs", 30, async || !receiver.frozen()).await;
 }
 
 async fn a_node_is_killed_and_comes_back(running: &Running) {
@@ -120,7 +120,7 @@ async fn a_node_is_killed_and_comes_back(running: &Running) {
         .inflict(FaultSpec::KillNode { region })
         .await
         .unwrap();
-    until("the node is down", 5, async || {
+    until("the node is down", 30, async || {
         state_of(running, "ap-southeast-1/patroni") == ProcessState::Stopped
             && process(&running.supervisor.inventory(), "ap-southeast-1/postgres")
                 .pid
@@ -162,7 +162,7 @@ async fn the_load_balancer_keeps_its_weights(running: &Running) {
     ask("set server api/us-east-1a weight 10").await.unwrap();
     ask("set server api/eu-west-1a state drain").await.unwrap();
     let kept = running.state.at("lb.json");
-    until("the weights are kept", 5, async || {
+    until("the weights are kept", 30, async || {
         let text = std::fs::read_to_string(&kept).unwrap_or_default();
         text.contains("\"drain\"") && text.contains("10")
     })
@@ -176,7 +176,7 @@ async fn the_load_balancer_keeps_its_weights(running: &Running) {
         })
         .await
         .unwrap();
-    until("HAProxy is back", 10, async || {
+    until("HAProxy is back", 30, async || {
         let now = process(&running.supervisor.inventory(), "haproxy");
         now.state == ProcessState::Ready && now.pid != before.pid && now.restarts == before.restarts + 1
     })
@@ -206,12 +206,12 @@ async fn a_frozen_process_thaws(running: &Running) {
         .inflict(FaultSpec::FreezeProcess { process: name.into() })
         .await
         .unwrap();
-    until("it is frozen", 5, async || {
+    until("it is frozen", 30, async || {
         state_of(running, name) == ProcessState::Frozen
     })
     .await;
     running.supervisor.heal(Some(fault.id)).await.unwrap();
-    until("it is ready", 5, async || {
+    until("it is ready", 30, async || {
         state_of(running, name) == ProcessState::Ready
     })
     .await;

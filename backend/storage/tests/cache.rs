@@ -84,7 +84,7 @@ async fn redis_absent_frozen_or_read_only_is_never_an_error() {
         assert!(load(&absent, &format!("k{n}"), Some("v"), &loads).await.is_some());
     }
     assert!(
-        started.elapsed() < Duration::from_secs(2),
+        started.elapsed() < Duration::from_secs(20),
         "{:?}",
         started.elapsed()
     );
@@ -114,7 +114,7 @@ async fn redis_absent_frozen_or_read_only_is_never_an_error() {
         assert!(load(&frozen, &format!("k{n}"), Some("v"), &loads).await.is_some());
     }
     assert!(
-        started.elapsed() < Duration::from_secs(2),
+        started.elapsed() < Duration::from_secs(10),
         "{:?}",
         started.elapsed()
     );
