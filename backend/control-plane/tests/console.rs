@@ -175,6 +175,7 @@ async fn tokens_decide_who_may_do_what() {
         },
         reason: "test".into(),
         overrides: vec![],
+        break_glass: None,
     };
     let unknown = viewer.plan(&wanted).await.unwrap_err();
     assert!(

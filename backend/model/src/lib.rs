@@ -5,6 +5,7 @@
 //! console draws it, a recording stores it, `status --output json` prints it.
 
 pub mod alert;
+pub mod approval;
 pub mod clock;
 pub mod event;
 pub mod ids;

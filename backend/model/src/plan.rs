@@ -96,6 +96,9 @@ pub struct PlanRequest {
     pub reason: String,
     /// Gates overridden by name, each with its own reason.
     pub overrides: Vec<Override>,
+    /// Why it has to be done although the control planes cannot agree who may act; needs a second person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<String>,
 }
 
 /// A gate that an operator overrides on purpose.
@@ -158,19 +161,28 @@ impl Plan {
         self
     }
 
-    /// Whether every gate lets it pass.
+    /// Whether no gate stops it. A second person may still have to approve it: [`Plan::needs_approval`].
     #[must_use]
     pub fn may_execute(&self) -> bool {
-        self.gates
-            .iter()
-            .all(|g| matches!(g.decision, Decision::Pass | Decision::Overridden))
+        self.gates.iter().all(|g| !g.decision.stops())
     }
 
     /// The gates that stop it.
     pub fn refusals(&self) -> impl Iterator<Item = &Gate> {
+        self.gates.iter().filter(|g| g.decision.stops())
+    }
+
+    /// The gates that let it pass only with a second person's approval.
+    pub fn approval_gates(&self) -> impl Iterator<Item = &Gate> {
         self.gates
             .iter()
-            .filter(|g| !matches!(g.decision, Decision::Pass | Decision::Overridden))
+            .filter(|g| g.decision == Decision::NeedsApproval)
+    }
+
+    /// Whether a second person has to approve it before it is carried out.
+    #[must_use]
+    pub fn needs_approval(&self) -> bool {
+        self.approval_gates().next().is_some()
     }
 }
 
@@ -212,6 +224,16 @@ pub enum Decision {
     NeedsOverride,
     /// The operator has overridden it.
     Overridden,
+    /// Not safe unless a second person approves this very plan ([`crate::approval`]).
+    NeedsApproval,
+}
+
+impl Decision {
+    /// Whether a plan with this decision cannot be carried out, approved or not.
+    #[must_use]
+    pub fn stops(self) -> bool {
+        matches!(self, Self::Refuse | Self::NeedsOverride)
+    }
 }
 
 /// A step of a plan.
@@ -242,6 +264,7 @@ mod tests {
                 },
                 reason: "maintenance".into(),
                 overrides: vec![],
+                break_glass: None,
             },
             requested_by: "op".into(),
             environment: "local".into(),

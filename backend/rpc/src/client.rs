@@ -4,6 +4,7 @@ use crate::error::RpcError;
 use crate::json;
 use crate::proto::regions_client::RegionsClient;
 use crate::proto::{self, frame::Content};
+use aisoc_model::approval::Approval;
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest};
 use aisoc_model::world::{Delta, World};
@@ -126,14 +127,42 @@ impl Client {
     ///
     /// # Errors
     /// See [`RpcError`]; a refusal (gate, drift, expiry, wrong confirmation) is [`RpcError::Refused`].
-    pub async fn execute(&mut self, plan: &Plan, confirmation: &str) -> Result<Operation, RpcError> {
+    pub async fn execute(
+        &mut self,
+        plan_id: &str,
+        plan_hash: &str,
+        confirmation: &str,
+    ) -> Result<Operation, RpcError> {
         let request = proto::ExecuteRequest {
-            plan_id: plan.id.clone(),
-            plan_hash: plan.hash.clone(),
+            plan_id: plan_id.to_owned(),
+            plan_hash: plan_hash.to_owned(),
             confirmation: confirmation.to_owned(),
         };
         let reply = self.inner.execute(request).await.map_err(|s| self.error(&s))?;
         json::decode("operation", &reply.into_inner().operation)
+    }
+
+    /// A plan that was made and not yet carried out.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn shown_plan(&mut self, id: &str) -> Result<Plan, RpcError> {
+        let request = proto::GetPlanRequest { id: id.to_owned() };
+        let reply = self.inner.get_plan(request).await.map_err(|s| self.error(&s))?;
+        json::decode("plan", &reply.into_inner().plan)
+    }
+
+    /// Approves a plan that needs a second person, by the hash of what was looked at.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn approve(&mut self, plan_id: &str, plan_hash: &str) -> Result<Approval, RpcError> {
+        let request = proto::ApproveRequest {
+            plan_id: plan_id.to_owned(),
+            plan_hash: plan_hash.to_owned(),
+        };
+        let reply = self.inner.approve(request).await.map_err(|s| self.error(&s))?;
+        json::decode("approval", &reply.into_inner().approval)
     }
 
     /// One operation with its progress.

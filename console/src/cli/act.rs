@@ -49,8 +49,68 @@ pub async fn execute(
         print(format, &plan, || plan_text(&plan))?;
         return Ok(Exit::Refused);
     }
-    let operation = client.execute(&plan, &confirmed.confirmation).await?;
-    if !confirmed.wait {
+    if plan.needs_approval() {
+        print(format, &plan, || plan_text(&plan))?;
+        return Ok(Exit::Refused);
+    }
+    let operation = client
+        .execute(&plan.id, &plan.hash, &confirmed.confirmation)
+        .await?;
+    begun(settings, format, client, operation, confirmed.wait).await
+}
+
+/// `execute`: carries out a plan that was shown before, by its id and hash.
+///
+/// # Errors
+/// See [`CliError`].
+pub async fn execute_shown(
+    settings: &Settings,
+    format: OutputFormat,
+    (id, hash): (&str, &str),
+    confirmation: &str,
+    wait: bool,
+) -> Result<Exit, CliError> {
+    let mut client = connect::client(settings).await?;
+    let operation = client.execute(id, hash, confirmation).await?;
+    begun(settings, format, client, operation, wait).await
+}
+
+/// `approve`: a second person's consent, or what it would be given to.
+///
+/// # Errors
+/// See [`CliError`].
+pub async fn approve(
+    settings: &Settings,
+    format: OutputFormat,
+    id: &str,
+    hash: Option<&str>,
+) -> Result<Exit, CliError> {
+    let mut client = connect::client(settings).await?;
+    let Some(hash) = hash else {
+        let plan = client.shown_plan(id).await?;
+        print(format, &plan, || plan_text(&plan))?;
+        return Ok(Exit::Refused);
+    };
+    let approval = client.approve(id, hash).await?;
+    print(format, &approval, || {
+        format!(
+            "approved by {} until {}; somebody else carries it out now\n",
+            sanitize(&approval.by, 80),
+            report::clock(approval.expires_at)
+        )
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// Says that an operation has begun, or follows it to its end.
+async fn begun(
+    settings: &Settings,
+    format: OutputFormat,
+    client: Client,
+    operation: Operation,
+    wait: bool,
+) -> Result<Exit, CliError> {
+    if !wait {
         print(format, &operation, || {
             format!(
                 "started {}; follow it with `aisoc-console operations show {}`\n",
@@ -217,10 +277,10 @@ fn plan_text(plan: &Plan) -> String {
             let _ = writeln!(text, "     undo: {}", sanitize(undo, 200));
         }
     }
-    let verdict = if plan.may_execute() {
-        "may be executed"
-    } else {
-        "REFUSED by the gates above"
+    let verdict = match (plan.may_execute(), plan.needs_approval()) {
+        (true, false) => "may be executed",
+        (true, true) => "NEEDS A SECOND PERSON",
+        (false, _) => "REFUSED by the gates above",
     };
     let _ = writeln!(
         text,
@@ -228,6 +288,15 @@ fn plan_text(plan: &Plan) -> String {
         plan.id,
         report::clock(plan.expires_at)
     );
+    if plan.may_execute() && plan.needs_approval() {
+        let (id, hash) = (&plan.id, &plan.hash);
+        let name = sanitize(plan.request.target.confirmation(), 80);
+        let _ = writeln!(
+            text,
+            "  another operator looks at it and runs\n    aisoc-console approve {id} --hash {hash}\n  then\n    \
+             aisoc-console execute {id} --hash {hash} --confirm {name} --wait"
+        );
+    }
     text
 }
 
@@ -237,6 +306,7 @@ fn gate_text(gate: &Gate) -> String {
         Decision::Refuse => "REFUSE",
         Decision::NeedsOverride => "NEEDS OVERRIDE",
         Decision::Overridden => "OVERRIDDEN",
+        Decision::NeedsApproval => "SECOND PERSON",
     };
     let mut text = format!(
         "  {word:<14}  {}: {}\n",

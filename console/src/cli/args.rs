@@ -87,6 +87,28 @@ pub enum Command {
         #[command(subcommand)]
         target: PlanTarget,
     },
+    /// Approves another operator's plan that needs a second person; without `--hash` shows what it is.
+    Approve {
+        /// The plan's id.
+        plan: String,
+        /// The plan's hash, as it was shown: what is approved is what was looked at.
+        #[arg(long)]
+        hash: Option<String>,
+    },
+    /// Carries out a plan that was made before, for example one that a second person has approved.
+    Execute {
+        /// The plan's id.
+        plan: String,
+        /// The plan's hash, as it was shown.
+        #[arg(long)]
+        hash: String,
+        /// The region's or the release's name: this is the confirmation.
+        #[arg(long)]
+        confirm: String,
+        /// Stay until the operation has ended, and say how.
+        #[arg(long)]
+        wait: bool,
+    },
     /// Takes a region out of the load balancer's rotation, in steps.
     Drain(Acting<DrainTarget>),
     /// Puts a region back, in steps.
@@ -143,6 +165,9 @@ pub struct Planning<T: clap::Args> {
     /// Overrides a gate by name: `gate=why`; repeatable.
     #[arg(long = "override", value_parser = override_of)]
     overrides: Vec<Override>,
+    /// Why it has to be done although the control planes cannot agree who may act; needs a second person.
+    #[arg(long, value_name = "WHY")]
+    break_glass: Option<String>,
 }
 
 /// What acting needs besides its target.
@@ -159,6 +184,9 @@ pub struct Acting<T: clap::Args> {
     /// Overrides a gate by name: `gate=why`; repeatable.
     #[arg(long = "override", value_parser = override_of)]
     overrides: Vec<Override>,
+    /// Why it has to be done although the control planes cannot agree who may act; needs a second person.
+    #[arg(long, value_name = "WHY")]
+    break_glass: Option<String>,
     /// Stay until the operation has ended, and say how.
     #[arg(long)]
     wait: bool,
@@ -251,6 +279,7 @@ impl<T: clap::Args + Into<Target>> From<Planning<T>> for PlanRequest {
             target: p.target.into(),
             reason: p.reason,
             overrides: p.overrides,
+            break_glass: p.break_glass,
         }
     }
 }
@@ -262,6 +291,7 @@ impl<T: clap::Args + Into<Target>> From<Acting<T>> for Confirmed {
                 target: a.target.into(),
                 reason: a.reason,
                 overrides: a.overrides,
+                break_glass: a.break_glass,
             },
             confirmation: a.confirm,
             wait: a.wait,

@@ -69,6 +69,13 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         Command::Watch => connect::watch(&settings, args.output).await,
         Command::Operations { command } => act::operations(&settings, args.output, command).await,
         Command::Plan { target } => act::plan(&settings, args.output, target).await,
+        Command::Approve { plan, hash } => act::approve(&settings, args.output, &plan, hash.as_deref()).await,
+        Command::Execute {
+            plan,
+            hash,
+            confirm,
+            wait,
+        } => act::execute_shown(&settings, args.output, (&plan, &hash), &confirm, wait).await,
         Command::Drain(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Restore(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Failover(acting) => act::execute(&settings, args.output, acting.into()).await,

@@ -50,6 +50,7 @@ fn plan(model: &mut Model, target: Target, reason: String, remark: Option<String
         target: target.clone(),
         reason,
         overrides: Vec::new(),
+        break_glass: None,
     };
     model.layer = Layer::Action(Box::new(Action {
         target,
@@ -128,7 +129,14 @@ pub fn reply(model: &mut Model, reply: Reply) -> Vec<Effect> {
                     }
                     model.complain(text);
                 }
-                Err(failure) => action.stage = Stage::Failed(failure.text),
+                Err(failure) => match &action.stage {
+                    // Nobody has approved it yet: the same plan is confirmed again when somebody has.
+                    Stage::Sent(plan) if plan.needs_approval() => {
+                        action.stage = Stage::Confirm(plan.clone(), Input::default());
+                        action.remark = Some(failure.text);
+                    }
+                    _ => action.stage = Stage::Failed(failure.text),
+                },
             }
         }
         Reply::Acknowledged(key, Ok(())) => model.tell(format!("acknowledged {key}")),

@@ -313,6 +313,20 @@ impl Regions for Service {
         }))
     }
 
+    async fn get_plan(
+        &self,
+        _: Request<proto::GetPlanRequest>,
+    ) -> Result<Response<proto::PlanReply>, Status> {
+        Err(Status::not_found("none"))
+    }
+
+    async fn approve(
+        &self,
+        _: Request<proto::ApproveRequest>,
+    ) -> Result<Response<proto::ApproveReply>, Status> {
+        Err(Status::not_found("none"))
+    }
+
     async fn get_operation(
         &self,
         _: Request<proto::GetOperationRequest>,

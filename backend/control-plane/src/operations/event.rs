@@ -22,6 +22,20 @@ pub enum Event {
         by: String,
         /// From where.
         origin: String,
+        /// The second person who approved it, where one had to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
+    /// A second person approved a plan that needs it.
+    Approved {
+        /// The plan, as it was approved.
+        plan: Box<Plan>,
+        /// Who approved.
+        by: String,
+        /// From where.
+        origin: String,
+        /// Until when it may be carried out on that.
+        expires_at: Timestamp,
     },
     /// A plan was confirmed but not carried out.
     Refused {
@@ -149,6 +163,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
+            Self::Approved { .. } => "approved",
             Self::Refused { .. } => "refused",
             Self::Resumed { .. } => "resumed",
             Self::Intent { .. } => "intent",

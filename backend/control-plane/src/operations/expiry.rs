@@ -75,6 +75,7 @@ async fn restore(operations: &Operations, region: &RegionId, drain: &str) -> Res
         },
         reason: format!("the drain of operation {drain} has expired"),
         overrides: Vec::new(),
+        break_glass: None,
     };
     let plan = operations.plan(request, WHO).await?;
     let confirmation = plan.request.target.confirmation();

@@ -5,6 +5,7 @@
 
 pub mod action;
 mod admission;
+mod approvals;
 pub mod drain;
 pub mod engine;
 pub mod event;
@@ -36,6 +37,7 @@ use aisoc_model::topology::Topology;
 use aisoc_model::world::World;
 use aisoc_model::{Clock, RegionId};
 use anyhow::Context;
+use approvals::Approvals;
 use engine::{EventLog, ResolveError, Run};
 use event::Event;
 use facts::Own;
@@ -64,7 +66,7 @@ pub trait WorldView: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
     /// There is no such plan or operation.
-    #[error("there is no plan or operation '{0}'; plans are kept for five minutes: make a new one")]
+    #[error("there is no plan or operation '{0}'; plans are not kept for long: make a new one")]
     NotFound(String),
     /// The request makes no sense.
     #[error("{0}")]
@@ -90,6 +92,7 @@ struct Inner {
     log: Arc<JournalLog>,
     hands: Arc<dyn Hands>,
     shelf: Mutex<Shelf>,
+    approvals: Mutex<Approvals>,
     ledger: Mutex<Ledger>,
     /// Held while an operation is begun: the check that none is running and its begin are one.
     beginning: tokio::sync::Mutex<()>,
@@ -143,6 +146,7 @@ impl Operations {
             log,
             hands: Arc::new(hands),
             shelf: Mutex::default(),
+            approvals: Mutex::default(),
             ledger: Mutex::new(ledger),
             beginning: tokio::sync::Mutex::new(()),
             planners: Semaphore::new(PLANNERS),
@@ -216,9 +220,13 @@ impl Operations {
         }
         let shown = inner.shelf().get(plan_id);
         let shown = shown.ok_or_else(|| not_found(plan_id))?;
-        let admitted = inner.admit(&shown, hash, confirmation).await;
-        let now = match admitted {
-            Ok(now) => now,
+        let approved = inner.approvals().admit(&shown.plan, who, inner.clock.now());
+        let admitted = match approved {
+            Ok(by) => inner.admit(&shown, hash, confirmation).await.map(|now| (now, by)),
+            Err(error) => Err(error),
+        };
+        let (now, approved_by) = match admitted {
+            Ok(admitted) => admitted,
             Err(error) => {
                 inner.note_refusal(plan_id, hash, who, origin, &error).await;
                 return Err(error);
@@ -229,6 +237,7 @@ impl Operations {
             actions: now.actions,
             by: who.to_owned(),
             origin: origin.to_owned(),
+            approved_by,
         };
         let at = inner.log.append(plan_id, &started).await;
         let at = at.map_err(|e| OperationError::Journal(e.to_string()))?;
@@ -365,6 +374,10 @@ fn not_found(id: &str) -> OperationError {
 impl Inner {
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn approvals(&self) -> MutexGuard<'_, Approvals> {
+        self.approvals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

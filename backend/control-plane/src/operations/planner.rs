@@ -3,11 +3,13 @@
 use crate::operations::action::Action;
 use crate::operations::gates::{self, Case};
 use crate::operations::{drain, failover, rollback};
-use aisoc_model::plan::{Fact, Plan, PlannedStep, Target};
+use aisoc_model::plan::{Decision, Fact, Plan, PlannedStep, Target};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a plan can be executed.
 pub const LIFETIME: SignedDuration = SignedDuration::from_secs(300);
+/// How long when a second person has to be found first. Its facts are read again before it begins, as always.
+pub const LIFETIME_WITH_APPROVAL: SignedDuration = SignedDuration::from_secs(1_800);
 
 /// A plan with what its steps do and what must not move before it is executed.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +98,8 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
     all.extend(draft.gates);
     gates::apply_overrides(&mut all, &case.request.overrides)?;
     let created_at = case.facts.now;
+    let waits = all.iter().any(|g| g.decision == Decision::NeedsApproval);
+    let lifetime = if waits { LIFETIME_WITH_APPROVAL } else { LIFETIME };
     let mut actions = Vec::with_capacity(draft.steps.len());
     let mut steps = Vec::with_capacity(draft.steps.len());
     for (action, step) in draft.steps {
@@ -114,7 +118,7 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
         requested_by: requester.who.to_owned(),
         environment: format!("{} ({})", case.topology.environment.name, kind(case)),
         created_at,
-        expires_at: created_at.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
+        expires_at: created_at.saturating_add(lifetime).unwrap_or(Timestamp::MAX),
         summary: draft.summary,
         facts: draft.facts.into_iter().map(|f| f.fact).collect(),
         gates: all,
@@ -174,6 +178,10 @@ pub fn drift(shown: &Prepared, now: &Prepared) -> Vec<String> {
         .refusals()
         .map(|gate| format!("gate {} refuses now: {}", gate.name, gate.why))
         .collect();
+    let asked = |name: &str| shown.plan.approval_gates().any(|g| g.name == name);
+    for gate in now.plan.approval_gates().filter(|g| !asked(&g.name)) {
+        moved.push(format!("gate {} needs a second person now: {}", gate.name, gate.why));
+    }
     for (name, then) in &shown.pinned {
         match now.pinned.iter().find(|(n, _)| n == name) {
             Some((_, value)) if value == then => {}

@@ -63,17 +63,19 @@ impl Record {
             actions,
             by,
             origin,
+            approved_by,
         } = event
         else {
             return None;
         };
         let steps = plan.steps.iter().map(|s| waiting(&s.id)).collect();
+        let approved = approved_by.as_ref().map(|a| format!(", approved by {a}"));
         Some(Self {
             operation: Operation {
                 id: plan.id.clone(),
                 plan: Plan::clone(plan),
                 state: OperationState::Running,
-                started_by: format!("{by} from {origin}"),
+                started_by: format!("{by} from {origin}{}", approved.unwrap_or_default()),
                 started_at: at,
                 ended_at: None,
                 steps,
@@ -92,7 +94,10 @@ impl Record {
     /// Adds what happened.
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::Started { .. } | Event::Refused { .. } | Event::Resumed { .. } => {}
+            Event::Started { .. }
+            | Event::Approved { .. }
+            | Event::Refused { .. }
+            | Event::Resumed { .. } => {}
             Event::Intent { step, direction, .. } => self.intent(at, *step, *direction),
             Event::Unknown { step, why } => {
                 if let Some(progress) = self.operation.steps.get_mut(*step) {

@@ -138,9 +138,7 @@ impl Regions for Service {
         request: Request<proto::ExecuteRequest>,
     ) -> Result<Response<proto::ExecuteReply>, Status> {
         let caller = auth::operator(&request, "carrying out an operation")?;
-        let origin = request
-            .remote_addr()
-            .map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let origin = origin(&request);
         let wanted = request.into_inner();
         let operation = self
             .parts
@@ -156,6 +154,34 @@ impl Regions for Service {
             .map_err(|e| status(&e))?;
         let operation = document("operation", &operation)?;
         Ok(Response::new(proto::ExecuteReply { operation }))
+    }
+
+    async fn get_plan(
+        &self,
+        request: Request<proto::GetPlanRequest>,
+    ) -> Result<Response<proto::PlanReply>, Status> {
+        auth::caller(&request)?;
+        let id = request.into_inner().id;
+        let plan = self.parts.operations.shown_plan(&id).map_err(|e| status(&e))?;
+        let plan = document("plan", &plan)?;
+        Ok(Response::new(proto::PlanReply { plan }))
+    }
+
+    async fn approve(
+        &self,
+        request: Request<proto::ApproveRequest>,
+    ) -> Result<Response<proto::ApproveReply>, Status> {
+        let caller = auth::operator(&request, "approving a plan")?;
+        let origin = origin(&request);
+        let wanted = request.into_inner();
+        let approval = self
+            .parts
+            .operations
+            .approve(&wanted.plan_id, &wanted.plan_hash, &caller.name, &origin)
+            .await
+            .map_err(|e| status(&e))?;
+        let approval = document("approval", &approval)?;
+        Ok(Response::new(proto::ApproveReply { approval }))
     }
 
     async fn get_operation(
@@ -211,6 +237,12 @@ impl Regions for Service {
         tracing::info!(alert = %sanitize(&key, 120), by = %caller.name, "alert acknowledged");
         Ok(Response::new(proto::AcknowledgeReply {}))
     }
+}
+
+/// Where a request comes from.
+fn origin<T>(request: &Request<T>) -> String {
+    let address = request.remote_addr();
+    address.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
 }
 
 fn document<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Status> {

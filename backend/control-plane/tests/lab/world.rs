@@ -154,6 +154,7 @@ pub async fn plan(operations: &Operations, target: Target) -> Plan {
         target,
         reason: "test".into(),
         overrides: vec![],
+        break_glass: None,
     };
     operations.plan(request, "tester").await.unwrap()
 }

@@ -32,6 +32,8 @@ pub struct Secrets {
     pub supervisor: String,
     /// A console that may act.
     pub operator: String,
+    /// A second person who may act: some plans need two.
+    pub second_operator: String,
     /// A console that may look.
     pub viewer: String,
     /// API and ingest token of each tenant.
@@ -72,6 +74,7 @@ impl Secrets {
             internal: random(),
             supervisor: random(),
             operator: random(),
+            second_operator: random(),
             viewer: random(),
             tenants: TENANTS.iter().map(|t| (t.0.to_owned(), random())).collect(),
         }
@@ -80,12 +83,13 @@ impl Secrets {
     fn write_files(&self, state: &StateDir) -> anyhow::Result<()> {
         let write = |name: &str, content: &str| write_atomic(&state.token(name), content.as_bytes(), 0o600);
         write("operator.token", &format!("{}\n", self.operator))?;
+        write("second-operator.token", &format!("{}\n", self.second_operator))?;
         write("viewer.token", &format!("{}\n", self.viewer))?;
         write("internal.token", &format!("{}\n", self.internal))?;
         write("supervisor.token", &format!("{}\n", self.supervisor))?;
         let roles = format!(
-            "{} operator operator\n{} viewer viewer\n",
-            self.operator, self.viewer
+            "{} operator operator\n{} operator second-operator\n{} viewer viewer\n",
+            self.operator, self.second_operator, self.viewer
         );
         write("control-plane.tokens", &roles)?;
         for (tenant, token) in &self.tenants {

@@ -116,6 +116,12 @@ fn question(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
                     "The plan has expired: Enter reads the facts again.".to_owned(),
                     Role::Warn,
                 )
+            } else if plan.needs_approval() {
+                let who = format!(
+                    "A second person first: `aisoc-console approve {}` as another operator. It holds for {left}.",
+                    plan.id
+                );
+                (who, Role::Warn)
             } else {
                 (format!("The plan holds for {left}."), Role::Muted)
             };

@@ -158,6 +158,7 @@ pub fn gate(decision: Decision) -> State {
     match decision {
         Decision::Pass => State::new('✓', "pass", Role::Good),
         Decision::Overridden => State::new('▲', "overridden", Role::Warn),
+        Decision::NeedsApproval => State::new('▲', "second person", Role::Warn),
         Decision::NeedsOverride => State::new('✖', "needs override", Role::Bad),
         Decision::Refuse => State::new('✖', "REFUSES", Role::Bad),
     }

@@ -1,8 +1,8 @@
 //! Gates of every operation.
 
-use super::{Case, needs_override, pass, refuse};
+use super::{Case, needs_approval, needs_override, pass, refuse};
 use aisoc_model::clock::millis_between;
-use aisoc_model::plan::{Decision, Gate};
+use aisoc_model::plan::Gate;
 
 /// A frame may be this many observations old.
 const FRAME_INTERVALS: u64 = 5;
@@ -14,7 +14,25 @@ const TRAFFIC_MS: u64 = 2_000;
 /// The gates that every operation passes.
 #[must_use]
 pub fn gates(case: &Case<'_>) -> Vec<Gate> {
-    vec![reason(case), one_operation(case), freshness(case), journal(case)]
+    let mut gates = vec![reason(case), one_operation(case), freshness(case), journal(case)];
+    gates.extend(break_glass(case));
+    gates
+}
+
+/// Acting without the agreement of the control planes is what two people answer for.
+fn break_glass(case: &Case<'_>) -> Option<Gate> {
+    let why = case.request.break_glass.as_deref()?.trim();
+    let name = "break_glass";
+    Some(if why.is_empty() {
+        refuse(name, "breaking the glass needs a reason of its own", vec![])
+    } else {
+        let why = aisoc_model::text::sanitize(why, 300);
+        needs_approval(
+            name,
+            "the control planes' agreement on who may act is set aside: a second person has to approve",
+            vec![format!("because: {why}")],
+        )
+    })
 }
 
 fn reason(case: &Case<'_>) -> Gate {
@@ -123,7 +141,5 @@ pub fn rollouts(case: &Case<'_>) -> Gate {
 /// Whether all of these let a plan pass.
 #[must_use]
 pub fn all_pass(gates: &[Gate]) -> bool {
-    gates
-        .iter()
-        .all(|g| matches!(g.decision, Decision::Pass | Decision::Overridden))
+    gates.iter().all(|g| !g.decision.stops())
 }

@@ -46,6 +46,11 @@ pub(crate) fn needs_override(name: &str, why: impl Into<String>, evidence: Vec<S
     gate(name, Decision::NeedsOverride, why, evidence)
 }
 
+/// For what is done only when a second person approves this very plan.
+pub(crate) fn needs_approval(name: &str, why: impl Into<String>, evidence: Vec<String>) -> Gate {
+    gate(name, Decision::NeedsApproval, why, evidence)
+}
+
 /// Applies an operator's overrides; each has to name a gate that asks for one, and say why.
 ///
 /// # Errors
@@ -71,6 +76,12 @@ pub fn apply_overrides(gates: &mut [Gate], overrides: &[Override]) -> Result<(),
                 gate.decision = Decision::Overridden;
                 let reason = aisoc_model::text::sanitize(&wanted.reason, 200);
                 gate.evidence.push(format!("overridden: {reason}"));
+            }
+            Decision::NeedsApproval => {
+                return Err(format!(
+                    "gate '{}' is not overridden but approved by a second person: {}",
+                    gate.name, gate.why
+                ));
             }
             // Nothing to override (any more): harmless, and the operator may have sent it to be safe.
             Decision::Pass | Decision::Overridden => {}

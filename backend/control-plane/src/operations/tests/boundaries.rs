@@ -228,6 +228,7 @@ fn started(prepared: &Prepared) -> Event {
         actions: prepared.actions.clone(),
         by: "op".into(),
         origin: "test".into(),
+        approved_by: None,
     }
 }
 

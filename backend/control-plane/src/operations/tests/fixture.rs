@@ -266,6 +266,7 @@ pub fn request(target: Target) -> PlanRequest {
         target,
         reason: "maintenance".into(),
         overrides: vec![],
+        break_glass: None,
     }
 }
 

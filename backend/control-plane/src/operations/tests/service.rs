@@ -280,6 +280,41 @@ async fn plans_expire_and_are_carried_out_once() {
 }
 
 #[tokio::test]
+async fn what_needs_two_people_is_not_done_by_one() {
+    let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
+    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    let mut wanted = request(drain(US));
+    wanted.break_glass = Some("etcd is gone".into());
+    let plan = operations.plan(wanted, "ann").await.unwrap();
+    assert!(plan.may_execute() && plan.needs_approval());
+    let execute = async |who: &'static str| operations.execute(&plan.id, &plan.hash, US, who, "test").await;
+    refused(execute("ann").await, "aisoc-console approve");
+    refused(
+        operations.approve(&plan.id, &plan.hash, "ann", "test").await,
+        "second person",
+    );
+    refused(operations.approve(&plan.id, "0", "bob", "test").await, "hash");
+    assert!(matches!(
+        operations.approve("none", &plan.hash, "bob", "test").await,
+        Err(OperationError::NotFound(_))
+    ));
+    operations
+        .approve(&plan.id, &plan.hash, "bob", "test")
+        .await
+        .unwrap();
+    refused(execute("bob").await, "somebody else");
+    assert_eq!(world.effects(), Vec::<String>::new());
+    execute("ann").await.unwrap();
+    let done = until(&operations, &plan.id, |o| o.state.ended()).await;
+    assert_eq!(done.state, OperationState::Done);
+    assert!(done.started_by.contains("approved by bob"), "{}", done.started_by);
+    drop(operations);
+    let journal = crate::operations::journal::Journal::open(dir.path()).await.unwrap();
+    let kinds: Vec<String> = journal.entries().await.unwrap().into_iter().map(|e| e.kind).collect();
+    assert_eq!(kinds[..3], ["refused", "approved", "refused"]);
+}
+
+#[tokio::test]
 async fn an_expired_drain_is_restored_by_itself() {
     let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
     let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
