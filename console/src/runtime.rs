@@ -197,7 +197,9 @@ fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
             Effect::Execute { ticket, authorised } => {
                 let call = answer(client, |mut client| async move {
                     let plan = authorised.plan();
-                    client.execute(&plan.id, &plan.hash, authorised.confirmation()).await
+                    client
+                        .execute(&plan.id, &plan.hash, authorised.confirmation())
+                        .await
                 });
                 Reply::Executed(ticket, call.await.map(Box::new))
             }

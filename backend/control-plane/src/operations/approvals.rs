@@ -16,9 +16,7 @@ pub(super) struct Approvals(BTreeMap<String, Approval>);
 impl Approvals {
     fn put(&mut self, approval: Approval, now: Timestamp) {
         // An ended one stays for a while: "expired" is a better answer than "nobody approved".
-        let long_ago = now
-            .saturating_sub(approval::LIFETIME)
-            .unwrap_or(Timestamp::MIN);
+        let long_ago = now.saturating_sub(approval::LIFETIME).unwrap_or(Timestamp::MIN);
         self.0.retain(|_, a| a.expires_at > long_ago);
         self.0.insert(approval.plan.clone(), approval);
     }
@@ -74,7 +72,8 @@ impl Inner {
         let plan = self.shelf().get(plan_id).map(|p| p.plan);
         let plan = plan.ok_or_else(|| not_found(plan_id))?;
         let now = self.clock.now();
-        let approval = approval::give(&plan, hash, who, now).map_err(|e| OperationError::Refused(e.to_string()))?;
+        let approval =
+            approval::give(&plan, hash, who, now).map_err(|e| OperationError::Refused(e.to_string()))?;
         let event = Event::Approved {
             plan: Box::new(plan),
             by: who.to_owned(),
@@ -83,7 +82,11 @@ impl Inner {
         };
         let written = self.log.append(plan_id, &event).await;
         written.map_err(|e| OperationError::Journal(e.to_string()))?;
-        tracing::warn!(plan = plan_id, by = who, "a second person APPROVED a plan that needs it");
+        tracing::warn!(
+            plan = plan_id,
+            by = who,
+            "a second person APPROVED a plan that needs it"
+        );
         self.approvals().put(approval.clone(), now);
         Ok(approval)
     }

@@ -180,7 +180,10 @@ pub fn drift(shown: &Prepared, now: &Prepared) -> Vec<String> {
         .collect();
     let asked = |name: &str| shown.plan.approval_gates().any(|g| g.name == name);
     for gate in now.plan.approval_gates().filter(|g| !asked(&g.name)) {
-        moved.push(format!("gate {} needs a second person now: {}", gate.name, gate.why));
+        moved.push(format!(
+            "gate {} needs a second person now: {}",
+            gate.name, gate.why
+        ));
     }
     for (name, then) in &shown.pinned {
         match now.pinned.iter().find(|(n, _)| n == name) {

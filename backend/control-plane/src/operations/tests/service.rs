@@ -309,8 +309,16 @@ async fn what_needs_two_people_is_not_done_by_one() {
     assert_eq!(done.state, OperationState::Done);
     assert!(done.started_by.contains("approved by bob"), "{}", done.started_by);
     drop(operations);
-    let journal = crate::operations::journal::Journal::open(dir.path()).await.unwrap();
-    let kinds: Vec<String> = journal.entries().await.unwrap().into_iter().map(|e| e.kind).collect();
+    let journal = crate::operations::journal::Journal::open(dir.path())
+        .await
+        .unwrap();
+    let kinds: Vec<String> = journal
+        .entries()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|e| e.kind)
+        .collect();
     assert_eq!(kinds[..3], ["refused", "approved", "refused"]);
 }
 
