@@ -107,7 +107,7 @@ async fn sends_at_the_rates_asked_for_and_counts_what_comes_back() {
         if numbers.requests.sent >= 100 && numbers.events_accepted >= 50 {
             break numbers;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "{numbers:?}");
+        assert!(began.elapsed() < Duration::from_mins(1), "{numbers:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert!(
