@@ -16,7 +16,7 @@ packages: ## installs missing system packages, or says how
 	@deploy/packages.sh
 
 build: ## builds the backend and the console
-	$(CARGO) build --bins
+	$(CARGO) build -p aisoc -p aisoc-console
 
 up: packages build ## starts the local three-region world and opens the console
 	@$(BIN)/aisoc local up
@@ -34,8 +34,7 @@ lint: ## formatting and lints, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-docs: ## makes the generated files again (README's picture)
-	$(CARGO) build --bins
+docs: build ## makes the generated files again (README's picture)
 	@assets/screens/make.sh
 
 docs-check: ## fails when a generated file is out of date

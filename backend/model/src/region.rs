@@ -97,7 +97,7 @@ pub struct ApiProbe {
 /// What `/api/health` answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiHealth {
-    /// HTTP status of the last probe.
+    /// HTTP status of the last probe; 0 when nothing answered.
     pub status: u16,
     /// Round trip of the last probe, milliseconds.
     pub latency_ms: f64,

@@ -18,8 +18,8 @@ use tokio_util::task::TaskTracker;
 const MAX_IN_FLIGHT: usize = 64;
 /// Ingest takes at most 1,000 events at a time.
 const MAX_BATCH: u64 = 500;
-/// Events due within this time go together.
-const QUANTUM: Duration = Duration::from_millis(50);
+/// Events due within this time go together, as log shippers send them (Vector and Fluent Bit wait a second by default).
+const QUANTUM: Duration = Duration::from_secs(1);
 /// A region that says "later" is left alone for at most this long.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 

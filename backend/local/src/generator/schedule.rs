@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// After a stall at most this much is made up for; the rest is skipped, and said.
-const MAX_CATCH_UP: Duration = Duration::from_secs(1);
+const MAX_CATCH_UP: Duration = Duration::from_secs(3);
 
 /// Deadlines of things to send at a rate. Time is what has passed since some fixed moment.
 #[derive(Debug, Clone)]
@@ -109,8 +109,8 @@ mod tests {
         assert_eq!(
             schedule.take(ms(5_000)),
             Due {
-                send: 10,
-                skipped: 40
+                send: 30,
+                skipped: 20
             }
         );
         assert_eq!(schedule.take(ms(5_100)), Due { send: 1, skipped: 0 });

@@ -104,7 +104,8 @@ async fn sends_at_the_rates_asked_for_and_counts_what_comes_back() {
 
     let numbers = loop {
         let numbers = report(&control).await;
-        if numbers.requests.sent >= 100 && numbers.events_accepted >= 50 {
+        let both_regions = numbers.events_accepted >= 50 && numbers.batches.failed.contains_key("connect");
+        if numbers.requests.sent >= 100 && both_regions {
             break numbers;
         }
         assert!(began.elapsed() < Duration::from_mins(1), "{numbers:?}");
