@@ -45,6 +45,12 @@ pub fn since(at: Timestamp, now: Timestamp) -> String {
     age(aisoc_model::clock::millis_between(at, now))
 }
 
+/// What a source tells, or that it does not.
+#[must_use]
+pub fn told(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "not told".to_owned())
+}
+
 /// A stop-watch: `0:07`, `12:45`, `1:02:03`.
 #[must_use]
 pub fn clock(milliseconds: u64) -> String {

@@ -5,7 +5,7 @@ use crate::keys::{BINDINGS, Command, Scope};
 use crate::model::Model;
 use crate::page::Page;
 use aisoc_model::alert::AlertState;
-use aisoc_model::plan::Target;
+use aisoc_model::plan::{DRAIN_SECONDS, Target};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 use tui_input::Input;
@@ -14,8 +14,6 @@ use tui_input::Input;
 pub const HISTORY: usize = 50;
 /// Seconds that a drain waits for requests and sessions to end (operations document §4).
 const DRAIN_DEADLINE_SECONDS: u32 = 60;
-/// Seconds after which a drain expires unless renewed: a working day's half.
-const DRAIN_EXPIRES_SECONDS: u32 = 4 * 3_600;
 
 /// The open palette.
 #[derive(Debug, Clone, Default)]
@@ -62,7 +60,7 @@ pub fn drain(region: aisoc_model::RegionId) -> Target {
     Target::Drain {
         region,
         deadline_seconds: DRAIN_DEADLINE_SECONDS,
-        expires_seconds: DRAIN_EXPIRES_SECONDS,
+        expires_seconds: DRAIN_SECONDS,
     }
 }
 
@@ -117,6 +115,17 @@ fn entries(model: &Model) -> Vec<Entry> {
                 String::new(),
                 Does::Plan(restore),
             ));
+            if region.drain.is_some() {
+                let renewal = Target::RenewDrain {
+                    region: id(),
+                    expires_seconds: DRAIN_SECONDS,
+                };
+                all.push(entry(
+                    format!("renew the drain of {}", region.id),
+                    String::new(),
+                    Does::Plan(renewal),
+                ));
+            }
             let failover = Target::Failover { to: id() };
             all.push(entry(
                 format!("failover to {}", region.id),

@@ -196,10 +196,9 @@ async fn drain_and_restore(world: &LocalWorld) {
         let seen = world.seen().await?;
         let region = &seen.regions[&"us-east-1".parse()?];
         let traffic = region.traffic.fresh(seen.head.at);
-        Ok(
-            (region.drain.is_some() && traffic.is_some_and(|t| t.weight_percent == 0 && t.sessions == 0))
-                .then_some(()),
-        )
+        Ok((region.drain.is_some()
+            && traffic.is_some_and(|t| t.weight_percent == 0 && t.sessions == Some(0)))
+        .then_some(()))
     })
     .await
     .unwrap();

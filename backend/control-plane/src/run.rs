@@ -1,7 +1,8 @@
 //! Puts the parts together and runs them until shutdown.
 
 use crate::alerts::Alerts;
-use crate::observe::board::{Board, Seen};
+use crate::drivers::Drivers;
+use crate::observe::board::{Board, Seen, StaleAfter};
 use crate::observe::{self, Starter, milliseconds};
 use crate::operations::{Operations, WorldView};
 use crate::server::{self, Parts, auth::Tokens};
@@ -60,19 +61,23 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let receiver = Receiver::new(&slo, Arc::clone(&clock));
-    let seen = Seen::nothing_of(
-        &topology,
-        observe::pace(&topology).stale_after_ms(),
-        observe::health_pace(&topology, &slo).stale_after_ms(),
-    );
+    let drivers = Drivers::from_topology(&topology, &clock)?;
+    let stale = StaleAfter {
+        parts_ms: observe::pace(&topology).stale_after_ms(),
+        health_ms: observe::health_pace(&topology, &slo).stale_after_ms(),
+        traffic_ms: observe::traffic_pace(&topology, drivers.traffic.as_ref()).stale_after_ms(),
+    };
+    let seen = Seen::nothing_of(&topology, stale);
     let board = Arc::new(Board::new(seen));
     let frames = Frames::new(first_head(&topology, clock.as_ref()));
     let alerts = Arc::new(Alerts::default());
-    let operations = Operations::open(
+    let traffic = Arc::clone(&drivers.traffic);
+    let operations = Operations::open_with(
         Arc::clone(&topology),
         Arc::clone(&slo),
         Arc::new(frames.clone()),
         Arc::clone(&clock),
+        drivers,
     )
     .await
     .context("operations")?;
@@ -88,6 +93,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         &topology,
         &slo,
         Arc::new(receiver.clone()),
+        traffic,
         &internal_token,
         &starter,
     )?;

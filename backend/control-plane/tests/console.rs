@@ -41,7 +41,7 @@ fn topology(dir: &TempDir) -> Topology {
     Topology::parse(&format!(
         r#"
         environment = {{ name = "test", kind = "local", speed_up = 1.0 }}
-        load_balancer = {{ haproxy_socket = "/nonexistent", backend = "api", full_weight = 100, url = "http://127.0.0.1:1" }}
+        load_balancer = {{ kind = "haproxy", haproxy_socket = "/nonexistent", backend = "api", full_weight = 100, url = "http://127.0.0.1:1" }}
         [control_plane]
         name = "cp-test"
         listen = "127.0.0.1:0"

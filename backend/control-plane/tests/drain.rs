@@ -72,8 +72,9 @@ impl Traffic {
 async fn set_up(dir: &std::path::Path) -> (LoadBalancer, Operations) {
     let balancer = LoadBalancer::start(dir).await;
     let mut topology = topology(dir);
-    topology.load_balancer.haproxy_socket.clone_from(&balancer.socket);
-    topology.load_balancer.url.clone_from(&balancer.url);
+    let aisoc_model::load_balancer::LoadBalancer::Haproxy(settings) = &mut topology.load_balancer;
+    settings.haproxy_socket.clone_from(&balancer.socket);
+    settings.url.clone_from(&balancer.url);
     (balancer, operations(&topology).await)
 }
 

@@ -132,7 +132,7 @@ async fn lab() -> Lab {
     let mut topology = format!(
         r#"
         environment = {{ name = "lab", kind = "local", speed_up = 10.0 }}
-        load_balancer = {{ haproxy_socket = "{socket}", backend = "api", full_weight = 100, url = "http://127.0.0.1:1" }}
+        load_balancer = {{ kind = "haproxy", haproxy_socket = "{socket}", backend = "api", full_weight = 100, url = "http://127.0.0.1:1" }}
         supervisor = {{ url = "http://127.0.0.1:{supervisor}", token_file = "{internal}" }}
         [control_plane]
         name = "lab"
@@ -439,7 +439,7 @@ async fn a_port_that_is_taken_is_told() {
     let text = format!(
         r#"
         environment = {{ name = "lab", kind = "local", speed_up = 1.0 }}
-        load_balancer = {{ haproxy_socket = "/x", backend = "api", full_weight = 100, url = "http://127.0.0.1:1" }}
+        load_balancer = {{ kind = "haproxy", haproxy_socket = "/x", backend = "api", full_weight = 100, url = "http://127.0.0.1:1" }}
         [control_plane]
         name = "lab"
         listen = "{listen}"

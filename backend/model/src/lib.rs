@@ -12,6 +12,7 @@ pub mod ids;
 pub mod inventory;
 pub mod journal;
 pub mod lag;
+pub mod load_balancer;
 pub mod observed;
 pub mod operation;
 pub mod plan;

@@ -5,6 +5,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// Seconds that a drain lasts when nobody says how long: half a working day.
+pub const DRAIN_SECONDS: u32 = 4 * 3_600;
+/// Seconds that a drain may last at most: longer is a region that has been given up, not drained.
+pub const LONGEST_DRAIN_SECONDS: u32 = 7 * 24 * 3_600;
+
 /// The operations there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -13,6 +18,8 @@ pub enum OperationKind {
     Drain,
     /// Put it back.
     Restore,
+    /// Let a drain last longer.
+    RenewDrain,
     /// Move the writer.
     Failover,
     /// Return a release to an earlier revision.
@@ -26,6 +33,7 @@ impl OperationKind {
         match self {
             Self::Drain => "drain",
             Self::Restore => "restore",
+            Self::RenewDrain => "drain-renew",
             Self::Failover => "failover",
             Self::Rollback => "rollback",
         }
@@ -42,7 +50,14 @@ pub enum Target {
         region: RegionId,
         /// Seconds to wait for requests and sessions to end (spec: ~60 s).
         deadline_seconds: u32,
-        /// Seconds after which the drain expires unless renewed; 0 = never.
+        /// Seconds after which the drain ends by itself unless renewed; 0 = [`DRAIN_SECONDS`]. Every drain ends.
+        expires_seconds: u32,
+    },
+    /// Let a drain last longer, counted from the moment at which this is confirmed.
+    RenewDrain {
+        /// The drained region.
+        region: RegionId,
+        /// Seconds after which the drain ends by itself.
         expires_seconds: u32,
     },
     /// Return a region to its full weight.
@@ -71,6 +86,7 @@ impl Target {
         match self {
             Self::Drain { .. } => OperationKind::Drain,
             Self::Restore { .. } => OperationKind::Restore,
+            Self::RenewDrain { .. } => OperationKind::RenewDrain,
             Self::Failover { .. } => OperationKind::Failover,
             Self::Rollback { .. } => OperationKind::Rollback,
         }
@@ -80,7 +96,9 @@ impl Target {
     #[must_use]
     pub fn confirmation(&self) -> &str {
         match self {
-            Self::Drain { region, .. } | Self::Restore { region } => region.as_str(),
+            Self::Drain { region, .. } | Self::Restore { region } | Self::RenewDrain { region, .. } => {
+                region.as_str()
+            }
             Self::Failover { to } => to.as_str(),
             Self::Rollback { release, .. } => release,
         }

@@ -118,10 +118,10 @@ pub struct Traffic {
     pub weight_percent: u8,
     /// Share of all requests that the weights of the serving servers give this region, percent.
     pub share_percent: f64,
-    /// Requests per second now.
-    pub requests_per_second: f64,
-    /// Open sessions now.
-    pub sessions: u64,
+    /// Requests per second now; `None` when this load balancer does not tell.
+    pub requests_per_second: Option<f64>,
+    /// Open sessions now; `None` when this load balancer does not tell.
+    pub sessions: Option<u64>,
     /// Its servers in the load balancer.
     pub servers: Vec<LoadBalancerServer>,
 }
@@ -133,10 +133,10 @@ pub struct LoadBalancerServer {
     pub name: String,
     /// `UP`, `DOWN`, `DRAIN`, `MAINT`, … as the load balancer says it.
     pub status: String,
-    /// Weight now (0–256 for HAProxy).
+    /// Weight now (0–256 for HAProxy, percent of the full weight for others).
     pub weight: u16,
-    /// Open sessions.
-    pub sessions: u64,
+    /// Open sessions; `None` when this load balancer does not tell.
+    pub sessions: Option<u64>,
     /// The last check's result, for example `L7OK/200`.
     pub check: String,
 }
@@ -241,6 +241,31 @@ pub struct Drain {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// When the drain ends unless renewed.
-    pub expires_at: Option<Timestamp>,
+    /// When the drain ends by itself unless it is renewed.
+    pub expires_at: Timestamp,
+    /// The latest renewal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed: Option<Renewal>,
+    /// Why a drain that has expired could not be ended: the region is still out, and nobody decided that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<String>,
+}
+
+/// A drain that somebody wanted to last longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Drain {
+    /// Seconds until it ends by itself; 0 when it is due.
+    #[must_use]
+    pub fn seconds_left(&self, now: Timestamp) -> u64 {
+        crate::clock::millis_between(now, self.expires_at) / 1_000
+    }
 }

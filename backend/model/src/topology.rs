@@ -4,6 +4,7 @@
 //! plane is the only reader.
 
 use crate::ids::RegionId;
+use crate::load_balancer::LoadBalancer;
 use crate::region::RegionRole;
 use serde::{Deserialize, Serialize};
 
@@ -67,20 +68,6 @@ pub struct ControlPlane {
     pub observe_interval_ms: u32,
     /// Thresholds file; the built-in `assets/slo.yaml` when absent.
     pub slo_file: Option<String>,
-}
-
-/// The global load balancer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LoadBalancer {
-    /// Path of HAProxy's runtime socket.
-    pub haproxy_socket: String,
-    /// The backend that holds the api servers.
-    pub backend: String,
-    /// A server's weight when its region is at 100 %.
-    pub full_weight: u16,
-    /// Where clients reach the api, `http://host:port`.
-    pub url: String,
 }
 
 /// The PostgreSQL cluster.

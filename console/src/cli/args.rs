@@ -113,6 +113,8 @@ pub enum Command {
     Drain(Acting<DrainTarget>),
     /// Puts a region back, in steps.
     Restore(Acting<RestoreTarget>),
+    /// Lets the drain of a region last longer; without that every drain ends by itself.
+    DrainRenew(Renewing),
     /// Makes a region's database member the writer, without losing a write.
     Failover(Acting<FailoverTarget>),
     /// Returns a release to its last good revision, or to a named one.
@@ -148,6 +150,8 @@ pub enum PlanTarget {
     Drain(Planning<DrainTarget>),
     /// Put it back.
     Restore(Planning<RestoreTarget>),
+    /// Let a drain last longer.
+    DrainRenew(Planning<RenewTarget>),
     /// Move the writer.
     Failover(Planning<FailoverTarget>),
     /// Return a release to an earlier revision.
@@ -211,9 +215,32 @@ pub struct DrainTarget {
     /// Seconds to wait for open requests before saying what is left.
     #[arg(long, default_value_t = 60)]
     deadline: u32,
-    /// Seconds after which the drain ends by itself; 0 = never.
-    #[arg(long, default_value_t = 14_400)]
+    /// How long the drain lasts before it ends by itself: seconds, or as in `90m`, `4h`.
+    #[arg(long, default_value = "4h", value_parser = lasting)]
     expires: u32,
+}
+
+/// Which drain to renew.
+#[derive(Debug, clap::Args)]
+pub struct RenewTarget {
+    /// The drained region.
+    region: RegionId,
+    /// How long it lasts from now on: seconds, or as in `30m`, `2h`.
+    #[arg(long = "for", value_parser = lasting)]
+    lasts: u32,
+}
+
+/// What a renewal needs. It changes no traffic: the region's name in the command is confirmation enough.
+#[derive(Debug, clap::Args)]
+pub struct Renewing {
+    #[command(flatten)]
+    target: RenewTarget,
+    /// Why, for the record.
+    #[arg(long)]
+    reason: String,
+    /// Overrides a gate by name: `gate=why`; repeatable.
+    #[arg(long = "override", value_parser = override_of)]
+    overrides: Vec<Override>,
 }
 
 /// Which region to put back.
@@ -255,6 +282,30 @@ impl From<DrainTarget> for Target {
 impl From<RestoreTarget> for Target {
     fn from(t: RestoreTarget) -> Self {
         Self::Restore { region: t.region }
+    }
+}
+
+impl From<RenewTarget> for Target {
+    fn from(t: RenewTarget) -> Self {
+        Self::RenewDrain {
+            region: t.region,
+            expires_seconds: t.lasts,
+        }
+    }
+}
+
+impl From<Renewing> for Confirmed {
+    fn from(r: Renewing) -> Self {
+        let confirmation = r.target.region.to_string();
+        Self {
+            request: PlanRequest {
+                target: r.target.into(),
+                reason: r.reason,
+                overrides: r.overrides,
+            },
+            confirmation,
+            wait: true,
+        }
     }
 }
 
@@ -304,10 +355,19 @@ impl From<PlanTarget> for PlanRequest {
         match target {
             PlanTarget::Drain(p) => p.into(),
             PlanTarget::Restore(p) => p.into(),
+            PlanTarget::DrainRenew(p) => p.into(),
             PlanTarget::Failover(p) => p.into(),
             PlanTarget::Rollback(p) => p.into(),
         }
     }
+}
+
+/// Whole seconds, or a span such as `30m` or `1h 30m`.
+fn lasting(text: &str) -> Result<u32, String> {
+    let span = || text.parse::<jiff::SignedDuration>().ok().map(|d| d.as_secs());
+    let seconds = text.parse::<i64>().ok().or_else(span);
+    let seconds = seconds.and_then(|s| u32::try_from(s).ok()).filter(|s| *s > 0);
+    seconds.ok_or_else(|| format!("'{text}' is not a length of time: give seconds, or for example 30m, 4h"))
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {
@@ -365,6 +425,26 @@ mod tests {
             "--reason",
             "y",
             "--wait",
+        ];
+        assert!(Args::try_parse_from(line).is_ok());
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        for (text, seconds) in [("90", 90), ("30m", 1_800), ("4h", 14_400), ("1h 30m", 5_400)] {
+            assert_eq!(lasting(text), Ok(seconds), "{text}");
+        }
+        for bad in ["", "0", "-5m", "soon", "9999999h"] {
+            assert!(lasting(bad).is_err(), "{bad}");
+        }
+        let line = [
+            "aisoc-console",
+            "drain-renew",
+            "us-east-1",
+            "--for",
+            "30m",
+            "--reason",
+            "longer",
         ];
         assert!(Args::try_parse_from(line).is_ok());
     }

@@ -78,6 +78,7 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         } => act::execute_shown(&settings, args.output, (&plan, &hash), &confirm, wait).await,
         Command::Drain(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Restore(acting) => act::execute(&settings, args.output, acting.into()).await,
+        Command::DrainRenew(renewing) => act::execute(&settings, args.output, renewing.into()).await,
         Command::Failover(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Rollback(acting) => act::execute(&settings, args.output, acting.into()).await,
     }

@@ -134,14 +134,22 @@ pub fn regions(world: &World) -> String {
 }
 
 fn region_row(region: &Region, now: Timestamp) -> [String; 8] {
-    let drained = if region.drain.is_some() { " drained" } else { "" };
+    let drained = region.drain.as_ref().map_or_else(String::new, |drain| {
+        if drain.overdue.is_some() {
+            " drained, OVERDUE".to_owned()
+        } else {
+            format!(" drained, ends in {}", age(now, drain.expires_at))
+        }
+    });
     [
         region.id.to_string(),
         region.role.word().to_owned(),
         format!("{}{drained}", region.health.word()),
         cell(&region.traffic, now, |t| format!("{} %", t.weight_percent)),
-        cell(&region.traffic, now, |t| format!("{:.1}", t.requests_per_second)),
-        cell(&region.traffic, now, |t| t.sessions.to_string()),
+        cell(&region.traffic, now, |t| {
+            told(t.requests_per_second.map(|n| format!("{n:.1}")))
+        }),
+        cell(&region.traffic, now, |t| told(t.sessions.map(|n| n.to_string()))),
         cell(&region.postgres, now, |p| match p.role {
             PostgresRole::Writer => "writer".to_owned(),
             PostgresRole::Replica => p
@@ -152,6 +160,10 @@ fn region_row(region: &Region, now: Timestamp) -> [String; 8] {
         }),
         sanitize(&region.reasons.join("; "), 100),
     ]
+}
+
+fn told(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "not told".to_owned())
 }
 
 /// A table of the replication links.

@@ -359,7 +359,7 @@ fn change(world: &mut World) {
         region.traffic.observed_at = Some(now);
         region.postgres.observed_at = Some(now);
         if let Some(traffic) = &mut region.traffic.value {
-            traffic.requests_per_second = 20.0 * step;
+            traffic.requests_per_second = Some(20.0 * step);
         }
     }
     for link in world.links.values_mut() {

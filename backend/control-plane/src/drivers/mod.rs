@@ -15,7 +15,6 @@ use release::ReleaseDriver;
 use release::local::LocalReleases;
 use std::sync::Arc;
 use traffic::TrafficDriver;
-use traffic::haproxy::HaproxyDriver;
 
 /// Why an action did not go as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +54,7 @@ impl Drivers {
             }
         };
         Ok(Self {
-            traffic: Arc::new(HaproxyDriver::new(topology, Arc::clone(clock))),
+            traffic: traffic::from_topology(topology, clock)?,
             database: Arc::new(PatroniDriver::new(topology, Arc::clone(clock))?),
             release,
         })

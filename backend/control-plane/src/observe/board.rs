@@ -1,8 +1,8 @@
 //! The board: the latest of everything that was seen. Observers write, one drawer reads.
 
 use super::{Beats, Positions, Server};
-use crate::clients::haproxy::Stat;
 use crate::clients::patroni::MemberStatus;
+use crate::drivers::traffic::TrafficReading;
 use aisoc_model::RegionId;
 use aisoc_model::inventory::Inventory;
 use aisoc_model::observed::{Absence, Observed};
@@ -20,13 +20,24 @@ pub struct Seen {
     /// By region.
     pub regions: BTreeMap<RegionId, RegionSeen>,
     /// Servers of the load balancer.
-    pub load_balancer: Observed<Vec<Stat>>,
+    pub load_balancer: Observed<TrafficReading>,
     /// What runs.
     pub inventory: Observed<Inventory>,
     /// Indicators measured over OTLP.
     pub slis: Vec<SliReading>,
     /// How looking goes, by source.
     pub sources: BTreeMap<String, Source>,
+}
+
+/// After how many milliseconds what was seen is stale.
+#[derive(Debug, Clone, Copy)]
+pub struct StaleAfter {
+    /// Of most parts.
+    pub parts_ms: u32,
+    /// Of the health of api instances, whose answers may be slow.
+    pub health_ms: u32,
+    /// Of the load balancer.
+    pub traffic_ms: u32,
 }
 
 /// What was seen of a region.
@@ -69,7 +80,7 @@ impl Default for Seen {
     fn default() -> Self {
         Self {
             regions: BTreeMap::new(),
-            load_balancer: Observed::not_yet("haproxy"),
+            load_balancer: Observed::not_yet("load balancer"),
             inventory: Observed::not_yet("supervisor"),
             slis: Vec::new(),
             sources: BTreeMap::new(),
@@ -80,7 +91,8 @@ impl Default for Seen {
 impl Seen {
     /// Nothing seen yet of what a topology names; what is seen is stale after these times.
     #[must_use]
-    pub fn nothing_of(topology: &Topology, stale_after_ms: u32, health_stale_after_ms: u32) -> Self {
+    pub fn nothing_of(topology: &Topology, stale: StaleAfter) -> Self {
+        let (stale_after_ms, health_stale_after_ms) = (stale.parts_ms, stale.health_ms);
         let blank = |kind: &str, region: &RegionId| (format!("{kind}:{region}"), stale_after_ms);
         let regions = topology
             .regions
@@ -115,7 +127,7 @@ impl Seen {
         };
         Self {
             regions,
-            load_balancer: not_yet(("haproxy".to_owned(), stale_after_ms)),
+            load_balancer: not_yet((topology.load_balancer.word().to_owned(), stale.traffic_ms)),
             inventory,
             slis: Vec::new(),
             sources: BTreeMap::new(),

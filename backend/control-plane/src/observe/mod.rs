@@ -6,7 +6,6 @@
 
 pub mod board;
 mod bus;
-mod haproxy;
 mod health;
 mod heartbeat;
 mod otlp;
@@ -17,11 +16,12 @@ mod redis;
 pub mod round;
 mod start;
 mod supervisor;
+mod traffic;
 
 pub use heartbeat::Beats;
 pub use positions::{Behind, Positions};
 pub use postgres::Server;
-pub use start::{Sli, Starter, health_pace, pace, start};
+pub use start::{Sli, Starter, health_pace, pace, start, traffic_pace};
 
 use aisoc_model::Clock;
 use aisoc_model::observed::Observed;

@@ -2,18 +2,18 @@
 
 use super::board::Board;
 use super::bus::Bus;
-use super::haproxy::LoadBalancer;
 use super::health::Health;
 use super::otlp::Otlp;
 use super::patroni::Patroni;
 use super::postgres::Postgres;
 use super::redis::Redis;
 use super::supervisor::Supervisor;
+use super::traffic::LoadBalancer;
 use super::{Look, Pace, run};
-use crate::clients::haproxy::HaproxyClient;
 use crate::clients::patroni::PatroniClient;
 use crate::clients::postgres::MemberDatabase;
 use crate::clients::supervisor::SupervisorClient;
+use crate::drivers::traffic::TrafficDriver;
 use aisoc_bus::remote::RemoteBus;
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::Slo;
@@ -45,6 +45,7 @@ pub fn start(
     topology: &Topology,
     slo: &Slo,
     windows: Arc<dyn Sli>,
+    traffic: Arc<dyn TrafficDriver>,
     internal_token: &str,
     starter: &Starter,
 ) -> anyhow::Result<()> {
@@ -52,9 +53,15 @@ pub fn start(
     for region in &topology.regions {
         starter.region(topology, slo, region, internal_token, pace)?;
     }
-    let client = HaproxyClient::new(&topology.load_balancer.haproxy_socket, pace.timeout);
-    let backend = topology.load_balancer.backend.clone();
-    starter.spawn(LoadBalancer { client, backend }, pace);
+    let traffic_pace = traffic_pace(topology, traffic.as_ref());
+    let word = topology.load_balancer.word();
+    starter.spawn(
+        LoadBalancer {
+            driver: traffic,
+            word,
+        },
+        traffic_pace,
+    );
     if let Some(supervisor) = &topology.supervisor {
         let token = crate::read_token(&supervisor.token_file)?;
         let client = SupervisorClient::new(&supervisor.url, &token, pace.timeout)?;
@@ -70,6 +77,15 @@ pub fn start(
 pub fn pace(topology: &Topology) -> Pace {
     let interval = Duration::from_millis(u64::from(topology.control_plane.observe_interval_ms));
     Pace::every(interval.max(Duration::from_millis(100)))
+}
+
+/// The same for the load balancer, as often as its product bears.
+#[must_use]
+pub fn traffic_pace(topology: &Topology, driver: &dyn TrafficDriver) -> Pace {
+    let pace = pace(topology);
+    let interval = pace.interval.max(driver.traits().observe_every);
+    let timeout = Pace::every(interval).timeout;
+    Pace { interval, timeout }
 }
 
 /// The same for api health, whose answers may be slow and are then seen as slow.

@@ -41,6 +41,18 @@ pub enum Action {
         /// After how long the wait ends and says what is left.
         deadline_ms: u64,
     },
+    /// Let the addresses run out that clients have resolved before a change of weights.
+    DnsTail {
+        /// The region.
+        region: RegionId,
+        /// How long they keep them.
+        milliseconds: u64,
+    },
+    /// Look that a region is still out of rotation. Changes nothing: what a renewal changes is in the journal.
+    StillDrained {
+        /// The region.
+        region: RegionId,
+    },
     /// Prove once more, less than a second before acting, that the candidate has everything.
     Prove {
         /// The writer.
@@ -168,6 +180,8 @@ impl Action {
             Self::SetWeight { .. }
             | Self::Watch { .. }
             | Self::AwaitIdle { .. }
+            | Self::DnsTail { .. }
+            | Self::StillDrained { .. }
             | Self::Prove { .. }
             | Self::Switchover { .. } => OnFailure::Undo,
             // The change itself has happened and stands; a person needs the next operation, not a held one.
@@ -190,8 +204,12 @@ impl Action {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         match self {
-            Self::SetWeight { .. } | Self::Prove { .. } => Duration::from_secs(10),
-            Self::Watch { milliseconds, .. } => Duration::from_millis(milliseconds.saturating_add(10_000)),
+            Self::SetWeight { .. } | Self::Prove { .. } | Self::StillDrained { .. } => {
+                Duration::from_secs(10)
+            }
+            Self::Watch { milliseconds, .. } | Self::DnsTail { milliseconds, .. } => {
+                Duration::from_millis(milliseconds.saturating_add(10_000))
+            }
             // Patroni gives up after max(10, loop_wait) * 2 s, and may still carry it out then.
             Self::Switchover { .. } => Duration::from_secs(75),
             Self::FirstWrite { .. } | Self::SetCheck { .. } | Self::RollBack { .. } => {
@@ -228,6 +246,8 @@ impl Action {
             Self::SetWeight { percent, .. } => format!("weight-{percent}"),
             Self::Watch { .. } => "watch".to_owned(),
             Self::AwaitIdle { .. } => "await-idle".to_owned(),
+            Self::DnsTail { .. } => "dns-tail".to_owned(),
+            Self::StillDrained { .. } => "still-drained".to_owned(),
             Self::Prove { .. } => "prove".to_owned(),
             Self::Switchover { .. } => "switchover".to_owned(),
             Self::FirstWrite { .. } => "first-write".to_owned(),

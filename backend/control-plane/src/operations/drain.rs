@@ -1,24 +1,18 @@
-//! Drain and restore: weights, not switches. What the plans are, and how what is seen on the way is judged.
+//! Drain, restore, renewal: weights, not switches. What the plans are; how what is seen on the way is judged is in
+//! [`super::watching`].
 
 use crate::drivers::Drivers;
 use crate::drivers::traffic::TrafficReading;
 use crate::operations::action::{Action, milliseconds};
 use crate::operations::gates::{self, Case};
-use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
 use aisoc_model::RegionId;
-use aisoc_model::clock::millis_between;
-use aisoc_model::plan::PlannedStep;
-use jiff::Timestamp;
+use aisoc_model::plan::{DRAIN_SECONDS, PlannedStep};
 
 /// Weights on the way out.
 const DOWN: [u8; 3] = [50, 10, 0];
 /// Weights on the way back.
 const UP: [u8; 3] = [10, 50, 100];
-/// Requests below which an error share says nothing.
-const LEAST_REQUESTS: u64 = 20;
-/// Failed requests below which a change of weights is never blamed.
-const LEAST_FAILURES: u64 = 3;
 
 /// The plan of a drain.
 pub(crate) fn draft_drain(
@@ -35,28 +29,69 @@ pub(crate) fn draft_drain(
     for percent in DOWN.into_iter().filter(|p| *p < before || *p == 0) {
         steps.push(weight(drivers, region, at, percent));
         if percent > 0 {
-            steps.push(watch(case, &others, percent));
+            steps.push(watch(case, drivers, &others, percent));
         }
         at = percent;
     }
-    let deadline = Action::AwaitIdle {
-        region: region.clone(),
-        deadline_ms: u64::from(deadline_seconds) * 1_000,
-    };
-    let title =
-        format!("wait until {region} has no open session and no request, at most {deadline_seconds} s");
-    steps.push(step(deadline, title, "show stat".to_owned(), None));
-    let expiry = match expires_seconds {
-        0 => "it does not expire".to_owned(),
-        seconds => format!("it ends by itself after {seconds} s"),
-    };
+    steps.extend(dns_tail(case, drivers, region));
+    steps.push(await_idle(drivers, region, deadline_seconds));
+    let lasts = lasting(drain_seconds(expires_seconds));
+    let mut affected = affected(case, region);
+    affected.extend(said_of(drivers));
     Draft {
-        summary: format!("Take {region} out of rotation by steps from {before} % to 0 %; {expiry}."),
+        summary: format!(
+            "Take {region} out of rotation by steps from {before} % to 0 %; it ends by itself after {lasts}."
+        ),
         facts: facts(case, region),
         gates: gates::traffic::drain(case, region),
         steps,
         predicted_write_outage_ms: None,
-        affected: affected(case, region),
+        affected,
+        objective: None,
+    }
+}
+
+/// Seconds that a drain lasts: every one ends.
+pub(crate) fn drain_seconds(asked: u32) -> u32 {
+    if asked == 0 { DRAIN_SECONDS } else { asked }
+}
+
+/// A length of time in two units at most.
+pub(crate) fn lasting(seconds: u32) -> String {
+    let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes, rest) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, 0) => format!("{m} min"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, 0, _) => format!("{h} h"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+/// The plan of a renewal. The journal that holds it is all that changes.
+pub(crate) fn draft_renewal(
+    case: &Case<'_>,
+    drivers: &Drivers,
+    region: &RegionId,
+    expires_seconds: u32,
+) -> Draft {
+    let lasts = lasting(drain_seconds(expires_seconds));
+    let mut facts = facts(case, region);
+    if let Some(drain) = case.facts.own.drains.get(region) {
+        let value = format!("operation {}", drain.operation);
+        facts.push(DraftFact::new(format!("{region} drain"), value, "journal", case.facts.now).pinned());
+    }
+    let action = Action::StillDrained {
+        region: region.clone(),
+    };
+    let title = format!("{region} is still out of rotation; its drain ends {lasts} after the confirmation");
+    Draft {
+        summary: format!("Let the drain of {region} last for another {lasts}."),
+        facts,
+        gates: gates::traffic::renewal(case, region),
+        steps: vec![step(action, title, drivers.traffic.look(), None)],
+        predicted_write_outage_ms: None,
+        affected: vec![format!("nobody new: {region} stays out of rotation")],
         objective: None,
     }
 }
@@ -68,20 +103,61 @@ pub(crate) fn draft_restore(case: &Case<'_>, drivers: &Drivers, region: &RegionI
     let mut at = before;
     for percent in UP.into_iter().filter(|p| *p > before || *p == 100) {
         steps.push(weight(drivers, region, at, percent));
-        steps.push(watch(case, std::slice::from_ref(region), percent));
+        steps.push(watch(case, drivers, std::slice::from_ref(region), percent));
         at = percent;
     }
+    let mut affected = vec![format!(
+        "clients that are routed to {region} again; no request is cut off"
+    )];
+    affected.extend(said_of(drivers));
     Draft {
         summary: format!("Return {region} to rotation by steps from {before} % to 100 %."),
         facts: facts(case, region),
         gates: gates::traffic::restore(case, region),
         steps,
         predicted_write_outage_ms: None,
-        affected: vec![format!(
-            "clients that are routed to {region} again; no request is cut off"
-        )],
+        affected,
         objective: None,
     }
+}
+
+/// What the load balancer's product does and cannot do.
+fn said_of(drivers: &Drivers) -> Vec<String> {
+    let traits = drivers.traffic.traits();
+    let mut said = traits.remarks;
+    said.extend(
+        traits
+            .blind
+            .map(|why| format!("what is in flight cannot be seen: {why}")),
+    );
+    said
+}
+
+/// Clients go on to use an address that they have resolved: nothing tells when the last of them has forgotten it.
+fn dns_tail(case: &Case<'_>, drivers: &Drivers, region: &RegionId) -> Option<(Action, PlannedStep)> {
+    let seconds = case.topology.load_balancer.dns_ttl_seconds()?;
+    let action = Action::DnsTail {
+        region: region.clone(),
+        milliseconds: u64::from(seconds) * 1_000,
+    };
+    let title = format!("let the DNS answers that clients keep run out: {seconds} s");
+    Some(step(action, title, drivers.traffic.look(), None))
+}
+
+fn await_idle(drivers: &Drivers, region: &RegionId, deadline_seconds: u32) -> (Action, PlannedStep) {
+    let action = Action::AwaitIdle {
+        region: region.clone(),
+        deadline_ms: u64::from(deadline_seconds) * 1_000,
+    };
+    let title = match drivers.traffic.traits().blind {
+        None => {
+            format!("wait until {region} has no open session and no request, at most {deadline_seconds} s")
+        }
+        Some(_) => {
+            format!("wait {deadline_seconds} s for what is in flight in {region}, which cannot be seen")
+        }
+    };
+    step(action, title, drivers.traffic.look(), None)
 }
 
 fn others(case: &Case<'_>, region: &RegionId) -> Vec<RegionId> {
@@ -112,7 +188,7 @@ fn weight(drivers: &Drivers, region: &RegionId, before: u8, percent: u8) -> (Act
     step(action, title, request, Some(undo))
 }
 
-fn watch(case: &Case<'_>, regions: &[RegionId], percent: u8) -> (Action, PlannedStep) {
+fn watch(case: &Case<'_>, drivers: &Drivers, regions: &[RegionId], percent: u8) -> (Action, PlannedStep) {
     // As long as the load balancer needs to notice by its own checks, within reason for a person who waits.
     let seconds = case.slo.region_removal.check_interval_seconds.clamp(1.0, 10.0);
     let action = Action::Watch {
@@ -121,10 +197,10 @@ fn watch(case: &Case<'_>, regions: &[RegionId], percent: u8) -> (Action, Planned
     };
     let names: Vec<&str> = regions.iter().map(RegionId::as_str).collect();
     let title = format!(
-        "watch {} for failed requests for {seconds:.0} s",
+        "watch {} for failed and slow requests for {seconds:.0} s",
         names.join(" and ")
     );
-    let (action, mut planned) = step(action, title, "show stat".to_owned(), None);
+    let (action, mut planned) = step(action, title, drivers.traffic.look(), None);
     planned.id = format!("watch-{percent}");
     (action, planned)
 }
@@ -138,7 +214,6 @@ fn facts(case: &Case<'_>, region: &RegionId) -> Vec<DraftFact> {
         let Some(percent) = reading.percent(&config.id) else {
             continue;
         };
-        let (sessions, rate) = reading.load(&config.id);
         let weight = DraftFact::new(
             format!("{} weight", config.id),
             format!("{percent} %"),
@@ -152,7 +227,10 @@ fn facts(case: &Case<'_>, region: &RegionId) -> Vec<DraftFact> {
         });
         facts.push(DraftFact::new(
             format!("{} traffic", config.id),
-            format!("{rate} requests/s, {sessions} open sessions"),
+            match reading.load(&config.id) {
+                Some(load) => format!("{} requests/s, {} open sessions", load.rate, load.sessions),
+                None => "not told by this load balancer".to_owned(),
+            },
             "load balancer",
             reading.at,
         ));
@@ -163,15 +241,18 @@ fn facts(case: &Case<'_>, region: &RegionId) -> Vec<DraftFact> {
 fn affected(case: &Case<'_>, region: &RegionId) -> Vec<String> {
     let mut affected = Vec::new();
     if let Some(reading) = reading(case) {
-        let all: u64 = reading.servers.iter().map(|s| s.rate).sum();
-        let (_, rate) = reading.load(region);
-        if let Some(share) = (rate * 100).checked_div(all) {
-            affected.push(format!(
-                "{share} % of the requests ({rate} of {all} per second) move to other regions"
-            ));
-        } else {
-            affected.push("no request passes the load balancer now".to_owned());
-        }
+        let regions = case.topology.regions.iter().map(|r| reading.load(&r.id));
+        let all: Option<u64> = regions.map(|load| load.map(|l| l.rate)).sum();
+        affected.push(match (all, reading.load(region).map(|l| l.rate)) {
+            (Some(0), _) => "no request passes the load balancer now".to_owned(),
+            (Some(all), Some(rate)) => format!(
+                "{} % of the requests ({rate} of {all} per second) move to other regions",
+                rate * 100 / all
+            ),
+            _ => format!(
+                "the requests of {region} move to other regions; how many, this load balancer does not tell"
+            ),
+        });
     }
     let writes = case
         .facts
@@ -185,108 +266,4 @@ fn affected(case: &Case<'_>, region: &RegionId) -> Vec<String> {
         ));
     }
     affected
-}
-
-/// Whether a region has the weight it was given.
-#[must_use]
-pub fn weight_sight(reading: &TrafficReading, region: &RegionId, percent: u8) -> Sight {
-    let mut wrong = Vec::new();
-    let mut servers = 0;
-    for server in reading.of(region) {
-        servers += 1;
-        let wanted = crate::drivers::traffic::ServerReading::weight_at(server.full_weight, percent);
-        let in_state = percent == 0 || !server.status.starts_with("DRAIN");
-        if server.weight != wanted || !in_state {
-            wrong.push(format!(
-                "{} {} weight {} (wanted {wanted})",
-                server.name, server.status, server.weight
-            ));
-        }
-    }
-    if servers == 0 {
-        return Sight::Failed(format!("the load balancer has no server of {region}"));
-    }
-    if wrong.is_empty() {
-        let mut report = Report::new(format!("{region} has {percent} % on {servers} server(s)"));
-        report.times.insert(format!("weight_{percent}"), reading.at);
-        Sight::Done(report)
-    } else {
-        Sight::NotDone(wrong.join(", "))
-    }
-}
-
-/// Whether a drained region is idle, or the wait is over.
-#[must_use]
-pub fn idle_sight(
-    reading: &TrafficReading,
-    region: &RegionId,
-    since: Timestamp,
-    now: Timestamp,
-    deadline_ms: u64,
-) -> Sight {
-    let (sessions, rate) = reading.load(region);
-    let waited = millis_between(since, now);
-    if sessions == 0 && rate == 0 {
-        let mut report = Report::new(format!("{region} is drained: no open session, no request"));
-        report.times.insert("drained".to_owned(), reading.at);
-        report.figures.insert("sessions_left".to_owned(), 0.0);
-        return Sight::Done(report);
-    }
-    let left: Vec<String> = reading
-        .of(region)
-        .filter(|s| s.sessions > 0 || s.rate > 0)
-        .map(|s| format!("{}: {} session(s), {} request(s)/s", s.name, s.sessions, s.rate))
-        .collect();
-    let left = left.join(", ");
-    if waited < deadline_ms {
-        return Sight::NotDone(left);
-    }
-    let mut report = Report::new(format!(
-        "{region} gets no new session, but after {} s there is left: {left}",
-        waited / 1_000
-    ));
-    report.figures.insert("sessions_left".to_owned(), sessions as f64);
-    Sight::Done(report)
-}
-
-/// Judges what happened to the servers of some regions between two readings.
-///
-/// # Errors
-/// Why the change of weights has to be taken back.
-pub fn judge_watch(
-    regions: &[RegionId],
-    before: &TrafficReading,
-    after: &TrafficReading,
-    allowed_error_rate: f64,
-) -> Result<String, String> {
-    let watched = |reading: &TrafficReading| {
-        let servers = reading.servers.iter().filter(|s| regions.contains(&s.region));
-        servers.fold((0_u64, 0_u64, 0_usize), |(requests, failures, serving), s| {
-            (
-                requests + s.requests,
-                failures + s.failures,
-                serving + usize::from(s.serves()),
-            )
-        })
-    };
-    let (requests_before, failures_before, _) = watched(before);
-    let (requests_after, failures_after, serving) = watched(after);
-    if serving == 0 {
-        return Err("no watched server is up and in rotation any more".to_owned());
-    }
-    let requests = requests_after.saturating_sub(requests_before);
-    let failures = failures_after.saturating_sub(failures_before);
-    let text = format!("{failures} of {requests} requests failed on {serving} server(s)");
-    let share = if requests == 0 {
-        0.0
-    } else {
-        failures as f64 / requests as f64
-    };
-    if requests >= LEAST_REQUESTS && failures >= LEAST_FAILURES && share > allowed_error_rate {
-        return Err(format!(
-            "{text}: more than {:.1} % allowed",
-            allowed_error_rate * 100.0
-        ));
-    }
-    Ok(text)
 }

@@ -57,7 +57,7 @@ pub async fn gather(
         own,
     };
     match target {
-        Target::Drain { .. } | Target::Restore { .. } => {
+        Target::Drain { .. } | Target::Restore { .. } | Target::RenewDrain { .. } => {
             facts.traffic = Some(drivers.traffic.read().await.map_err(|e| e.to_string()));
         }
         Target::Failover { to } => {

@@ -1,5 +1,6 @@
 //! Which operations there are, and which regions they have drained.
 
+use crate::operations::drain::drain_seconds;
 use crate::operations::engine::Run;
 use crate::operations::event::Event;
 use crate::operations::record::Record;
@@ -7,8 +8,8 @@ use aisoc_model::RegionId;
 use aisoc_model::journal::Entry;
 use aisoc_model::operation::{Operation, OperationState, StepState};
 use aisoc_model::plan::Target;
-use aisoc_model::region::Drain;
-use jiff::SignedDuration;
+use aisoc_model::region::{Drain, Renewal};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -119,14 +120,14 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
             ..
         } => {
             if touched(operation) {
-                let expires = SignedDuration::from_secs(i64::from(*expires_seconds));
-                let expires_at = operation.started_at.checked_add(expires).ok();
                 let drain = Drain {
                     operation: operation.id.clone(),
                     by: operation.started_by.clone(),
                     reason: operation.plan.request.reason.clone(),
                     since: operation.started_at,
-                    expires_at: expires_at.filter(|_| *expires_seconds > 0),
+                    expires_at: expiry(operation, *expires_seconds),
+                    renewed: None,
+                    overdue: None,
                 };
                 drains.insert(region.clone(), drain);
             } else if drains.get(region).is_some_and(|d| d.operation == operation.id) {
@@ -136,8 +137,33 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
         Target::Restore { region } if operation.state == OperationState::Done => {
             drains.remove(region);
         }
-        Target::Restore { .. } | Target::Failover { .. } | Target::Rollback { .. } => {}
+        Target::RenewDrain {
+            region,
+            expires_seconds,
+        } if operation.state == OperationState::Done => {
+            if let Some(drain) = drains.get_mut(region) {
+                drain.expires_at = expiry(operation, *expires_seconds);
+                drain.renewed = Some(Renewal {
+                    by: operation.started_by.clone(),
+                    reason: operation.plan.request.reason.clone(),
+                    at: operation.started_at,
+                });
+            }
+        }
+        Target::Restore { .. }
+        | Target::RenewDrain { .. }
+        | Target::Failover { .. }
+        | Target::Rollback { .. } => {}
     }
+}
+
+/// Counted from the confirmation: that is when a person said how long.
+fn expiry(operation: &Operation, seconds: u32) -> Timestamp {
+    let lasts = SignedDuration::from_secs(i64::from(drain_seconds(seconds)));
+    operation
+        .started_at
+        .saturating_add(lasts)
+        .unwrap_or(Timestamp::MAX)
 }
 
 /// Whether some weight is other than it was before the operation.

@@ -22,6 +22,7 @@ pub mod planner;
 pub mod record;
 pub mod rollback;
 mod shelf;
+pub mod watching;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use anyhow::Context;
 use approvals::Approvals;
 use engine::{EventLog, ResolveError, Run};
 use event::Event;
+use expiry::Overdue;
 use facts::Own;
 use hands::Hands;
 use journal::Journal;
@@ -94,6 +96,7 @@ struct Inner {
     shelf: Mutex<Shelf>,
     approvals: Mutex<Approvals>,
     ledger: Mutex<Ledger>,
+    overdue: Mutex<Overdue>,
     /// Held while an operation is begun: the check that none is running and its begin are one.
     beginning: tokio::sync::Mutex<()>,
     planners: Semaphore,
@@ -148,6 +151,7 @@ impl Operations {
             shelf: Mutex::default(),
             approvals: Mutex::default(),
             ledger: Mutex::new(ledger),
+            overdue: Mutex::default(),
             beginning: tokio::sync::Mutex::new(()),
             planners: Semaphore::new(PLANNERS),
             changed: watch::Sender::new(0),
@@ -294,7 +298,13 @@ impl Operations {
     /// The regions that an operation has drained.
     #[must_use]
     pub fn drains(&self) -> BTreeMap<RegionId, Drain> {
-        self.0.ledger().drains()
+        let mut drains = self.0.ledger().drains();
+        self.0.overdue(|overdue| {
+            for (region, drain) in &mut drains {
+                drain.overdue = overdue.why(region).map(str::to_owned);
+            }
+        });
+        drains
     }
 
     /// Counts changes of anything above.

@@ -3,7 +3,7 @@
 use crate::operations::action::Action;
 use crate::operations::gates::{self, Case};
 use crate::operations::{drain, failover, rollback};
-use aisoc_model::plan::{Decision, Fact, Plan, PlannedStep, Target};
+use aisoc_model::plan::{Decision, Fact, LONGEST_DRAIN_SECONDS, Plan, PlannedStep, Target};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a plan can be executed.
@@ -89,6 +89,10 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
             *expires_seconds,
         ),
         Target::Restore { region } => drain::draft_restore(case, requester.drivers, region),
+        Target::RenewDrain {
+            region,
+            expires_seconds,
+        } => drain::draft_renewal(case, requester.drivers, region, *expires_seconds),
         Target::Failover { to } => failover::draft(case, requester.drivers, to),
         Target::Rollback { release, revision } => {
             rollback::draft(case, requester.drivers, release, *revision)
@@ -146,7 +150,24 @@ fn kind(case: &Case<'_>) -> &'static str {
 
 fn check_names(case: &Case<'_>) -> Result<(), String> {
     let region = match &case.request.target {
-        Target::Drain { region, .. } | Target::Restore { region } => region,
+        Target::Drain {
+            region,
+            expires_seconds,
+            ..
+        }
+        | Target::RenewDrain {
+            region,
+            expires_seconds,
+        } if *expires_seconds > LONGEST_DRAIN_SECONDS => {
+            return Err(format!(
+                "a drain of {} is too long: {} at most; renew it when it is still needed then",
+                drain::lasting(*expires_seconds),
+                drain::lasting(LONGEST_DRAIN_SECONDS)
+            ));
+        }
+        Target::Drain { region, .. } | Target::Restore { region } | Target::RenewDrain { region, .. } => {
+            region
+        }
         Target::Failover { to } => to,
         Target::Rollback { release, .. } => {
             let known: Vec<&str> = case.topology.regions.iter().map(|r| r.release.as_str()).collect();

@@ -2,6 +2,7 @@
 //! enumerated. The engine holds no other state; what it would do after a crash is what it does anyway.
 
 use crate::operations::action::{Action, OnFailure};
+use crate::operations::drain;
 use crate::operations::event::{Direction, Event, Outcome, Resolution};
 use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
 use aisoc_model::plan::{Plan, Target};
@@ -346,6 +347,13 @@ impl Record {
         let to = match target {
             Target::Failover { to } => to,
             Target::Restore { region } => return format!("restore: {region} has its full weight; {end}"),
+            Target::RenewDrain {
+                region,
+                expires_seconds,
+            } => {
+                let lasts = drain::lasting(drain::drain_seconds(*expires_seconds));
+                return format!("drain-renew: the drain of {region} lasts for another {lasts}; {end}");
+            }
             Target::Drain { .. } | Target::Rollback { .. } => {
                 return format!("{}: {end}", target.kind().word());
             }

@@ -1,11 +1,11 @@
 //! A small world for tests: two serving regions and a DR-only one, everything well.
 
 use super::merge::Setting;
-use crate::clients::haproxy::{Stat, StatKind};
 use crate::clients::patroni::{MemberStatus, Xlog};
 use crate::clients::postgres::{Heartbeat, ServerFacts, Standby};
+use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
 use crate::observe::Server;
-use crate::observe::board::{FanOut, Seen};
+use crate::observe::board::{FanOut, Seen, StaleAfter};
 use aisoc_model::RegionId;
 use aisoc_model::event::topic;
 use aisoc_model::inventory::{Inventory, Process, ProcessState};
@@ -16,6 +16,13 @@ use aisoc_model::world::{Head, World};
 use jiff::{Timestamp, ToSpan};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+
+/// Everything is stale after three seconds.
+pub(crate) const STALE: StaleAfter = StaleAfter {
+    parts_ms: 3_000,
+    health_ms: 3_000,
+    traffic_ms: 3_000,
+};
 
 pub(crate) fn now() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
@@ -52,6 +59,7 @@ pub(crate) fn topology() -> Topology {
         tokens_file = "/nonexistent"
         observe_interval_ms = 1000
         [load_balancer]
+        kind = "haproxy"
         haproxy_socket = "/nonexistent"
         backend = "api"
         full_weight = 100
@@ -94,22 +102,22 @@ pub(crate) fn topology() -> Topology {
     Topology::parse(&text).unwrap()
 }
 
-pub(crate) fn stat(server: &str, status: &str, weight: u16) -> Stat {
-    Stat {
-        proxy: "api".into(),
-        server: server.into(),
-        kind: StatKind::Server,
+pub(crate) fn server_reading(name: &str, status: &str, weight: u16) -> ServerReading {
+    ServerReading {
+        // The zone's letter behind the region's label.
+        region: name.trim_end_matches(char::is_alphabetic).parse().unwrap(),
+        name: name.into(),
         status: status.into(),
         weight,
-        sessions: 1,
-        queued: 0,
-        sessions_total: 10,
-        rate: 5,
-        answers_5xx: 0,
-        connection_errors: 0,
+        full_weight: 100,
         check: "L7OK/200".into(),
-        agent: String::new(),
-        address: String::new(),
+        load: Some(Load {
+            sessions: 1,
+            queued: 0,
+            rate: 5,
+            requests: 10,
+            failures: 0,
+        }),
     }
 }
 
@@ -172,7 +180,9 @@ pub(crate) fn drain() -> Drain {
         by: "op".into(),
         reason: "maintenance".into(),
         since: now(),
-        expires_at: None,
+        expires_at: before(-3_600),
+        renewed: None,
+        overdue: None,
     }
 }
 
@@ -216,7 +226,7 @@ pub(crate) fn inventory() -> Inventory {
 }
 
 pub(crate) fn seen(topology: &Topology, at: Timestamp) -> Seen {
-    let mut seen = Seen::nothing_of(topology, 3_000, 3_000);
+    let mut seen = Seen::nothing_of(topology, STALE);
     let ids: Vec<RegionId> = topology.regions.iter().map(|r| r.id.clone()).collect();
     for (id, region) in &mut seen.regions {
         let leads = *id == us();
@@ -262,15 +272,22 @@ pub(crate) fn seen(topology: &Topology, at: Timestamp) -> Seen {
         };
         region.fan_out.set(ids.iter().map(idle).collect(), at);
     }
-    let stats = topology.regions.iter().flat_map(|region| {
+    let servers = topology.regions.iter().flat_map(|region| {
         let weight = if region.id.as_str() == "ap-southeast-1" {
             0
         } else {
             100
         };
-        region.api.iter().map(move |api| stat(&api.server, "UP", weight))
+        region
+            .api
+            .iter()
+            .map(move |api| server_reading(&api.server, "UP", weight))
     });
-    seen.load_balancer.set(stats.collect(), at);
+    let reading = TrafficReading {
+        at,
+        servers: servers.collect(),
+    };
+    seen.load_balancer.set(reading, at);
     seen.inventory.set(inventory(), at);
     seen
 }

@@ -148,6 +148,12 @@ fn traffic(region: &Region, now: Timestamp, findings: &mut Findings) {
             format!("load balancer has {} out: {}", out.len(), out.join(", ")),
         ));
     }
+    if let Some(why) = region.drain.as_ref().and_then(|d| d.overdue.as_ref()) {
+        findings.push((
+            Health::Degraded,
+            format!("its drain has expired and it could not be restored: {why}"),
+        ));
+    }
     // A DR-only region is without weight by design, a drained one by an operation.
     if traffic.weight_percent == 0 && region.drain.is_none() && region.role != RegionRole::DrOnly {
         findings.push((

@@ -96,14 +96,13 @@ fn region(
 
 fn traffic_of(seen: &Seen, config: &RegionConfig, topology: &Topology) -> Observed<Traffic> {
     let stats = &seen.load_balancer;
-    let ours = stats
-        .value
-        .as_deref()
-        .and_then(|stats| traffic::of_region(stats, config, &topology.load_balancer));
+    let reading = stats.value.as_ref();
+    let ours = reading.and_then(|reading| traffic::of_region(reading, &config.id));
     let absence = match (&stats.absence, &ours) {
         (None, None) => Some(Absence::Failed(format!(
-            "haproxy backend '{}' has none of the servers of {}",
-            topology.load_balancer.backend, config.id
+            "{} has nothing of {}: compare [load_balancer] of the topology with its configuration",
+            topology.load_balancer.word(),
+            config.id
         ))),
         (absence, _) => absence.clone(),
     };
@@ -201,7 +200,7 @@ mod tests {
     #[test]
     fn nothing_seen_is_unknown_everywhere_and_links_exist() {
         let topology = example::topology();
-        let seen = Seen::nothing_of(&topology, 3_000, 3_000);
+        let seen = Seen::nothing_of(&topology, example::STALE);
         let world = example::merge(&seen, &topology);
         assert!(
             world

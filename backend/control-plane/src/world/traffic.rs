@@ -1,65 +1,64 @@
-//! A region's share of the global load balancer, from the statistics of its servers.
+//! A region's share of the global load balancer, from the readings of its servers.
 
-use crate::clients::haproxy::Stat;
+use crate::drivers::traffic::{ServerReading, TrafficReading};
+use aisoc_model::RegionId;
 use aisoc_model::region::{LoadBalancerServer, Traffic};
-use aisoc_model::topology::{LoadBalancer, RegionConfig};
 
-/// What `stats` say about the servers of `region`; `None` when the load balancer knows none of them.
+/// What a reading says about the servers of `region`; `None` when the load balancer knows none of them.
 #[must_use]
-pub fn of_region(stats: &[Stat], region: &RegionConfig, balancer: &LoadBalancer) -> Option<Traffic> {
-    let ours: Vec<&Stat> = region
-        .api
-        .iter()
-        .filter_map(|api| stats.iter().find(|stat| stat.server == api.server))
-        .collect();
+pub fn of_region(reading: &TrafficReading, region: &RegionId) -> Option<Traffic> {
+    let ours: Vec<&ServerReading> = reading.of(region).collect();
     if ours.is_empty() {
         return None;
     }
-    let set: u64 = ours.iter().map(|stat| set_weight(stat)).sum();
-    let full = u64::from(balancer.full_weight.max(1)) * ours.len() as u64;
-    let serving: u64 = ours.iter().map(|stat| serving_weight(stat)).sum();
-    let everywhere: u64 = stats.iter().map(serving_weight).sum();
+    let set: u64 = ours.iter().map(|server| set_weight(server)).sum();
+    let full: u64 = ours.iter().map(|server| u64::from(server.full_weight)).sum();
+    let serving: u64 = ours.iter().map(|server| serving_weight(server)).sum();
+    let everywhere: u64 = reading.servers.iter().map(serving_weight).sum();
     let share = if everywhere == 0 {
         0.0
     } else {
         serving as f64 * 100.0 / everywhere as f64
     };
+    let load = reading.load(region);
     Some(Traffic {
-        weight_percent: u8::try_from((set * 100).div_ceil(full)).unwrap_or(u8::MAX),
+        weight_percent: u8::try_from((set * 100).div_ceil(full.max(1))).unwrap_or(u8::MAX),
         share_percent: crate::observe::round::three_digits(share),
-        requests_per_second: ours.iter().map(|stat| stat.rate).sum::<u64>() as f64,
-        sessions: ours.iter().map(|stat| stat.sessions + stat.queued).sum(),
-        servers: ours.iter().map(|stat| server(stat)).collect(),
+        requests_per_second: load.map(|load| load.rate as f64),
+        sessions: load.map(|load| load.sessions + queued(&ours)),
+        servers: ours.iter().map(|server| shown(server)).collect(),
     })
 }
 
-/// Whether the load balancer sends requests there: up, or never checked.
-#[must_use]
-pub fn serves(status: &str) -> bool {
-    status.starts_with("UP") || status == "no check"
+fn queued(servers: &[&ServerReading]) -> u64 {
+    servers
+        .iter()
+        .filter_map(|s| s.load)
+        .map(|load| load.queued)
+        .sum()
 }
 
 /// The weight an operator has given: none while the server is drained or in maintenance.
-fn set_weight(stat: &Stat) -> u64 {
-    if stat.status.starts_with("DRAIN") || stat.status.starts_with("MAINT") {
+fn set_weight(server: &ServerReading) -> u64 {
+    if server.is_set_aside() {
         0
     } else {
-        u64::from(stat.weight)
+        u64::from(server.weight)
     }
 }
 
 /// The weight that counts now.
-fn serving_weight(stat: &Stat) -> u64 {
-    if serves(&stat.status) { set_weight(stat) } else { 0 }
+fn serving_weight(server: &ServerReading) -> u64 {
+    if server.is_up() { set_weight(server) } else { 0 }
 }
 
-fn server(stat: &Stat) -> LoadBalancerServer {
+fn shown(server: &ServerReading) -> LoadBalancerServer {
     LoadBalancerServer {
-        name: stat.server.clone(),
-        status: aisoc_model::text::sanitize(&stat.status, 40),
-        weight: stat.weight,
-        sessions: stat.sessions,
-        check: aisoc_model::text::sanitize(&stat.check, 40),
+        name: aisoc_model::text::sanitize(&server.name, 60),
+        status: aisoc_model::text::sanitize(&server.status, 40),
+        weight: server.weight,
+        sessions: server.load.map(|load| load.sessions),
+        check: aisoc_model::text::sanitize(&server.check, 40),
     }
 }
 
@@ -84,25 +83,40 @@ mod tests {
         #[case] percent: u8,
         #[case] share: f64,
     ) {
-        let topology = example::topology();
         let names = ["us-east-1a", "us-east-1b", "eu-west-1a", "eu-west-1b"];
-        let stats: Vec<Stat> = names
+        let servers = names
             .into_iter()
             .zip(status)
             .zip(weight)
-            .map(|((name, status), weight)| example::stat(name, status, weight))
+            .map(|((name, status), weight)| example::server_reading(name, status, weight))
             .collect();
-        let traffic = of_region(&stats, &topology.regions[0], &topology.load_balancer).unwrap();
+        let reading = TrafficReading {
+            at: example::now(),
+            servers,
+        };
+        let traffic = of_region(&reading, &example::us()).unwrap();
         assert_eq!((traffic.weight_percent, traffic.share_percent), (percent, share));
     }
 
     #[test]
-    fn servers_that_the_load_balancer_does_not_know_are_no_traffic() {
-        let topology = example::topology();
-        let stats = [example::stat("other", "UP", 1)];
-        assert_eq!(
-            of_region(&stats, &topology.regions[0], &topology.load_balancer),
-            None
-        );
+    fn a_region_that_the_load_balancer_does_not_know_has_no_traffic() {
+        let servers = vec![example::server_reading("eu-west-1a", "UP", 1)];
+        let reading = TrafficReading {
+            at: example::now(),
+            servers,
+        };
+        assert_eq!(of_region(&reading, &example::us()), None);
+    }
+
+    #[test]
+    fn what_is_not_told_is_not_zero() {
+        let mut server = example::server_reading("us-east-1a", "UP", 100);
+        server.load = None;
+        let reading = TrafficReading {
+            at: example::now(),
+            servers: vec![server],
+        };
+        let traffic = of_region(&reading, &example::us()).unwrap();
+        assert_eq!((traffic.sessions, traffic.requests_per_second), (None, None));
     }
 }

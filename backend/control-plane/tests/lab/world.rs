@@ -1,13 +1,13 @@
 //! A topology and a world in which everything that is not under test is well.
 
 use aisoc_control_plane::operations::{Operations, WorldView};
+use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest, Target};
 use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, LoadBalancer, RegionConfig,
-    Topology,
+    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, RegionConfig, Topology,
 };
 use aisoc_model::world::{Head, World};
 use aisoc_model::{Clock, Observed, RegionId, SystemClock};
@@ -46,12 +46,13 @@ pub fn topology(data_dir: &Path) -> Topology {
             observe_interval_ms: 1_000,
             slo_file: None,
         },
-        load_balancer: LoadBalancer {
+        load_balancer: LoadBalancer::Haproxy(Haproxy {
+            url: "http://127.0.0.1:1".into(),
+            dns_ttl_seconds: None,
             haproxy_socket: "/nonexistent".into(),
             backend: "api".into(),
             full_weight: 100,
-            url: "http://127.0.0.1:1".into(),
-        },
+        }),
         database: DatabaseCluster {
             scope: "aisoc".into(),
             database: "aisoc".into(),

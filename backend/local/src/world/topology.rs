@@ -4,9 +4,10 @@ use super::World;
 use super::ports::Ports;
 use super::regions::{FULL_WEIGHT, REGIONS, RegionPlan};
 use crate::parts;
+use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, LoadBalancer, RegionConfig,
-    Supervisor, Topology,
+    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, RegionConfig, Supervisor,
+    Topology,
 };
 
 const HEAD: &str = "# Made by `aisoc local up` from world.toml; edits are lost at the next start.\n\
@@ -38,12 +39,13 @@ pub fn topology(world: &World, ports: &Ports) -> Topology {
             observe_interval_ms: world.config.intervals.observe_ms,
             slo_file: None,
         },
-        load_balancer: LoadBalancer {
+        load_balancer: LoadBalancer::Haproxy(Haproxy {
+            url: http(ports.global("load_balancer")),
+            dns_ttl_seconds: None,
             haproxy_socket: path(parts::haproxy::socket(&world.state)),
             backend: parts::haproxy::BACKEND.to_owned(),
             full_weight: FULL_WEIGHT,
-            url: http(ports.global("load_balancer")),
-        },
+        }),
         database: DatabaseCluster {
             scope: parts::patroni::SCOPE.to_owned(),
             database: "aisoc".to_owned(),

@@ -2,7 +2,8 @@
 
 use crate::clients::haproxy::{HaproxyClient, HaproxyError, ServerState, StatKind};
 use crate::drivers::DriverError;
-use crate::drivers::traffic::{ServerReading, TrafficDriver, TrafficReading};
+use crate::drivers::traffic::{Load, ServerReading, TrafficDriver, TrafficReading, Traits};
+use aisoc_model::load_balancer::Haproxy;
 use aisoc_model::topology::Topology;
 use aisoc_model::{Clock, RegionId};
 use futures::FutureExt;
@@ -25,18 +26,18 @@ pub struct HaproxyDriver {
 }
 
 impl HaproxyDriver {
-    /// The driver for a topology's load balancer.
+    /// The driver for the api servers of a topology's regions.
     #[must_use]
-    pub fn new(topology: &Topology, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(settings: &Haproxy, topology: &Topology, clock: Arc<dyn Clock>) -> Self {
         let servers = topology
             .regions
             .iter()
             .flat_map(|r| r.api.iter().map(|a| (a.server.clone(), r.id.clone())))
             .collect();
         Self {
-            client: HaproxyClient::new(&topology.load_balancer.haproxy_socket, TIMEOUT),
-            backend: topology.load_balancer.backend.clone(),
-            full_weight: topology.load_balancer.full_weight,
+            client: HaproxyClient::new(&settings.haproxy_socket, TIMEOUT),
+            backend: settings.backend.clone(),
+            full_weight: settings.full_weight,
             servers,
             clock,
         }
@@ -56,16 +57,20 @@ impl HaproxyDriver {
                     status: stat.status,
                     weight: stat.weight,
                     full_weight: self.full_weight,
-                    sessions: stat.sessions,
-                    rate: stat.rate,
-                    requests: stat.sessions_total,
-                    failures: stat.answers_5xx.saturating_add(stat.connection_errors),
+                    check: stat.check,
+                    load: Some(Load {
+                        sessions: stat.sessions,
+                        queued: stat.queued,
+                        rate: stat.rate,
+                        requests: stat.sessions_total,
+                        failures: stat.answers_5xx.saturating_add(stat.connection_errors),
+                    }),
                 })
             })
             .collect();
         if servers.is_empty() {
             return Err(DriverError::Refused(format!(
-                "haproxy has no server of the topology in backend '{}': compare the topology with its configuration",
+                "haproxy has no server of the topology in backend '{}': compare load_balancer.backend and the regions' servers with its configuration",
                 self.backend
             )));
         }
@@ -134,6 +139,14 @@ impl TrafficDriver for HaproxyDriver {
             })
             .collect();
         commands.join("; ")
+    }
+
+    fn look(&self) -> String {
+        "show stat".to_owned()
+    }
+
+    fn traits(&self) -> Traits {
+        Traits::default()
     }
 }
 

@@ -1,22 +1,63 @@
 //! Shifting traffic between regions.
+//!
+//! One file for each product. All of them give a region a share of its own full weight, in percent; what a product
+//! cannot show is absent in its readings and said in the plan, never zero.
 
 pub mod haproxy;
 
 use crate::drivers::DriverError;
+use aisoc_model::Clock;
 use aisoc_model::RegionId;
+use aisoc_model::load_balancer::LoadBalancer;
+use aisoc_model::topology::Topology;
 use futures::future::BoxFuture;
+use haproxy::HaproxyDriver;
 use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A load balancer that gives each region a weight.
+///
+/// One control plane at a time acts: a driver whose product has no optimistic lock reads, changes and reads again
+/// under a lock of its own, and answers [`DriverError::Unknown`] when it finds something else than it wrote.
 pub trait TrafficDriver: Send + Sync {
     /// Every server with its weight and its traffic, now.
     fn read(&self) -> BoxFuture<'_, Result<TrafficReading, DriverError>>;
 
-    /// Gives a region a share of its full weight; 0 also stops new sessions.
+    /// Gives a region a share of its full weight; 0 also stops new sessions. Returns when the product says that the
+    /// change is in force, as far as it says so.
     fn set<'a>(&'a self, region: &'a RegionId, percent: u8) -> BoxFuture<'a, Result<(), DriverError>>;
 
     /// The exact request that [`TrafficDriver::set`] makes, for the plan.
     fn request(&self, region: &RegionId, percent: u8) -> String;
+
+    /// The request that [`TrafficDriver::read`] makes, for the plan.
+    fn look(&self) -> String;
+
+    /// What a drain has to know of the product, each a sentence for the plan.
+    fn traits(&self) -> Traits;
+}
+
+/// What is special about a product.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// Why requests and sessions in flight cannot be seen; `None` when they can.
+    pub blind: Option<String>,
+    /// What else a person has to know who drains with it, each a sentence.
+    pub remarks: Vec<String>,
+    /// Time between two looks of the observation at least, so that a vendor's rate limit is left to operations.
+    pub observe_every: Duration,
+}
+
+/// The driver that a topology names.
+///
+/// # Errors
+/// When its endpoint or its credentials file cannot be used.
+pub fn from_topology(topology: &Topology, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn TrafficDriver>> {
+    let clock = Arc::clone(clock);
+    Ok(match &topology.load_balancer {
+        LoadBalancer::Haproxy(settings) => Arc::new(HaproxyDriver::new(settings, topology, clock)),
+    })
 }
 
 /// What the load balancer said.
@@ -28,7 +69,7 @@ pub struct TrafficReading {
     pub servers: Vec<ServerReading>,
 }
 
-/// One server behind the load balancer.
+/// One server behind the load balancer: an api instance, or what the product has for a whole region.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerReading {
     /// Its region.
@@ -41,8 +82,19 @@ pub struct ServerReading {
     pub weight: u16,
     /// Weight at 100 %.
     pub full_weight: u16,
+    /// The last health check's result, `L7OK/200`.
+    pub check: String,
+    /// Its traffic; `None` when the product does not tell.
+    pub load: Option<Load>,
+}
+
+/// The traffic of a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
     /// Open sessions.
     pub sessions: u64,
+    /// Requests that wait for a place.
+    pub queued: u64,
     /// Requests over the last second.
     pub rate: u64,
     /// Requests since the load balancer started.
@@ -51,17 +103,32 @@ pub struct ServerReading {
     pub failures: u64,
 }
 
+/// The traffic of a region now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RegionLoad {
+    /// Open sessions.
+    pub sessions: u64,
+    /// Requests over the last second.
+    pub rate: u64,
+}
+
 impl ServerReading {
+    /// Whether the load balancer finds it well: up, or never checked.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.status.starts_with("UP") || self.status == "no check"
+    }
+
     /// Whether it gets new requests.
     #[must_use]
     pub fn serves(&self) -> bool {
-        self.weight > 0 && (self.status.starts_with("UP") || self.status == "no check")
+        self.weight > 0 && self.is_up()
     }
 
-    /// Whether it is kept from new requests on purpose.
+    /// Whether it is kept from new requests on purpose, whatever its weight.
     #[must_use]
-    pub fn is_drained(&self) -> bool {
-        self.weight == 0 || self.status.starts_with("DRAIN") || self.status.starts_with("MAINT")
+    pub fn is_set_aside(&self) -> bool {
+        self.status.starts_with("DRAIN") || self.status.starts_with("MAINT")
     }
 
     /// The weight that `percent` of the full weight is: never 0 unless 0 is asked for.
@@ -79,7 +146,7 @@ impl TrafficReading {
         self.servers.iter().filter(move |s| &s.region == region)
     }
 
-    /// A region's weight as percent of its full weight; `None` when it has no server.
+    /// The region's weight as percent of its full weight; `None` without servers.
     #[must_use]
     pub fn percent(&self, region: &RegionId) -> Option<u8> {
         let (mut now, mut full) = (0_u32, 0_u32);
@@ -95,11 +162,18 @@ impl TrafficReading {
         Some(u8::try_from((now * 100 + full / 2) / full).unwrap_or(u8::MAX))
     }
 
-    /// Open sessions and requests per second of a region.
+    /// Open sessions and requests per second of a region; `None` when the product does not tell them of all its
+    /// servers.
     #[must_use]
-    pub fn load(&self, region: &RegionId) -> (u64, u64) {
-        self.of(region).fold((0, 0), |(sessions, rate), s| {
-            (sessions + s.sessions, rate + s.rate)
+    pub fn load(&self, region: &RegionId) -> Option<RegionLoad> {
+        let mut servers = self.of(region).peekable();
+        servers.peek()?;
+        servers.try_fold(RegionLoad::default(), |sum, server| {
+            let load = server.load?;
+            Some(RegionLoad {
+                sessions: sum.sessions + load.sessions,
+                rate: sum.rate + load.rate,
+            })
         })
     }
 }

@@ -34,6 +34,33 @@ pub fn restore(case: &Case<'_>, region: &RegionId) -> Vec<Gate> {
     vec![is_drained(case, reading, region), region_health(case, region)]
 }
 
+/// Gates of a renewal.
+#[must_use]
+pub fn renewal(case: &Case<'_>, region: &RegionId) -> Vec<Gate> {
+    let name = "drain_state";
+    let Some(Ok(reading)) = &case.facts.traffic else {
+        return vec![refuse(name, "the load balancer cannot be read", vec![])];
+    };
+    let mut evidence = vec![weight_line(reading, region)];
+    let Some(drain) = case.facts.own.drains.get(region) else {
+        let why = format!("{region} is not drained by an operation: there is nothing to renew");
+        return vec![refuse(name, why, evidence)];
+    };
+    evidence.push(format!("drained by {} since {}", drain.by, drain.since));
+    let gate = match reading.percent(region) {
+        Some(0) => {
+            let left = drain.seconds_left(case.facts.now);
+            pass(name, format!("{region} is drained; {left} s are left"), evidence)
+        }
+        _ => refuse(
+            name,
+            format!("{region} has weight at the load balancer: `restore` ends the record of its drain"),
+            evidence,
+        ),
+    };
+    vec![gate]
+}
+
 fn weight_line(reading: &TrafficReading, region: &RegionId) -> String {
     let servers: Vec<String> = reading
         .of(region)

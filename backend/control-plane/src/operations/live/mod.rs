@@ -59,6 +59,8 @@ impl Live {
         match action {
             Action::SetWeight { region, percent, .. } => self.see_weight(region, *percent).await,
             Action::AwaitIdle { region, deadline_ms } => self.see_idle(task, region, *deadline_ms).await,
+            Action::DnsTail { region, milliseconds } => self.see_dns_tail(task, region, *milliseconds).await,
+            Action::StillDrained { region } => self.see_drained(region).await,
             Action::Watch { .. } => Sight::NotDone("not watched yet".to_owned()),
             Action::Prove { .. } => Sight::NotDone("not proven yet".to_owned()),
             Action::Switchover { from, to } => self.see_switchover(from, to).await,
@@ -96,6 +98,8 @@ impl Live {
                 release, revision, ..
             } => self.roll_back(task, release, *revision).await,
             Action::AwaitIdle { .. }
+            | Action::DnsTail { .. }
+            | Action::StillDrained { .. }
             | Action::OldWriterRefused { .. }
             | Action::ApiHealth { .. }
             | Action::Redundancy { .. }

@@ -2,8 +2,8 @@
 
 use super::Live;
 use crate::drivers::DriverError;
-use crate::operations::drain;
 use crate::operations::hands::{Acted, Report, Sight, Task};
+use crate::operations::watching::{self, Service};
 use aisoc_model::RegionId;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ const WATCH_POLL: Duration = Duration::from_millis(250);
 impl Live {
     pub(super) async fn see_weight(&self, region: &RegionId, percent: u8) -> Sight {
         match self.drivers.traffic.read().await {
-            Ok(reading) => drain::weight_sight(&reading, region, percent),
+            Ok(reading) => watching::weight_sight(&reading, region, percent),
             Err(e) => Sight::Unknown(e.to_string()),
         }
     }
@@ -22,7 +22,24 @@ impl Live {
     pub(super) async fn see_idle(&self, task: &Task, region: &RegionId, deadline_ms: u64) -> Sight {
         let now = self.now();
         match self.drivers.traffic.read().await {
-            Ok(reading) => drain::idle_sight(&reading, region, task.since.unwrap_or(now), now, deadline_ms),
+            Ok(reading) => {
+                watching::idle_sight(&reading, region, task.since.unwrap_or(now), now, deadline_ms)
+            }
+            Err(e) => Sight::Unknown(e.to_string()),
+        }
+    }
+
+    pub(super) async fn see_dns_tail(&self, task: &Task, region: &RegionId, tail_ms: u64) -> Sight {
+        let now = self.now();
+        match self.drivers.traffic.read().await {
+            Ok(reading) => watching::dns_sight(&reading, region, task.since.unwrap_or(now), now, tail_ms),
+            Err(e) => Sight::Unknown(e.to_string()),
+        }
+    }
+
+    pub(super) async fn see_drained(&self, region: &RegionId) -> Sight {
+        match self.drivers.traffic.read().await {
+            Ok(reading) => watching::drained_sight(&reading, region),
             Err(e) => Sight::Unknown(e.to_string()),
         }
     }
@@ -35,20 +52,21 @@ impl Live {
         }
     }
 
-    /// Compares the servers' counters over a while, and ends early when requests fail.
+    /// Compares how regions serve over a while, and ends early when it gets worse.
     pub(super) async fn watch(&self, regions: &[RegionId], milliseconds: u64) -> Acted {
         let allowed = self.slo.slis.get(&aisoc_model::sli::SliId::HttpErrorRate);
         let allowed = allowed.map_or(0.005, |t| t.objective.bound);
-        let before = match self.drivers.traffic.read().await {
+        let before = match self.service(regions).await {
             Ok(before) => before,
             Err(e) => return Acted::Refused(format!("cannot watch: {e}")),
         };
+        let pause = self.drivers.traffic.traits().observe_every.max(WATCH_POLL);
         let until = Instant::now() + Duration::from_millis(milliseconds);
         loop {
-            tokio::time::sleep(WATCH_POLL.min(until.saturating_duration_since(Instant::now()))).await;
+            tokio::time::sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
             let over = Instant::now() >= until;
-            match self.drivers.traffic.read().await {
-                Ok(after) => match drain::judge_watch(regions, &before, &after, allowed) {
+            match self.service(regions).await {
+                Ok(after) => match watching::judge(&before, &after, allowed) {
                     Err(why) => return Acted::Refused(why),
                     Ok(text) if over => return Acted::Done(Report::new(text)),
                     Ok(_) => {}
@@ -58,5 +76,11 @@ impl Live {
                 Err(_) => {}
             }
         }
+    }
+
+    async fn service(&self, regions: &[RegionId]) -> Result<Service, DriverError> {
+        let reading = self.drivers.traffic.read().await?;
+        let world = self.view.world();
+        Ok(watching::service(&reading, &world, &self.slo, regions))
     }
 }

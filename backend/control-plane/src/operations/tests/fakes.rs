@@ -3,7 +3,7 @@
 use crate::drivers::database::probe::{Acknowledged, Probe};
 use crate::drivers::database::{Answer, DatabaseDriver, Evidence, Stance, StandbyRow, WriteAnswer};
 use crate::drivers::release::ReleaseDriver;
-use crate::drivers::traffic::{ServerReading, TrafficDriver, TrafficReading};
+use crate::drivers::traffic::{Load, ServerReading, TrafficDriver, TrafficReading, Traits};
 use crate::drivers::{DriverError, Drivers};
 use crate::operations::WorldView;
 use crate::operations::tests::fixture::{self, US};
@@ -43,8 +43,7 @@ impl FakeWorld {
         let now = SystemClock.now();
         let mut traffic = fixture::traffic(now);
         for server in &mut traffic.servers {
-            server.sessions = 0;
-            server.rate = 0;
+            server.load = Some(Load::default());
         }
         Arc::new(Self(Mutex::new(State {
             traffic,
@@ -90,9 +89,10 @@ impl TrafficDriver for FakeWorld {
             let mut state = self.0.lock().unwrap();
             state.traffic.at = SystemClock.now();
             let failures = state.failures_per_look;
-            for server in &mut state.traffic.servers {
-                server.requests += 50;
-                server.failures += failures;
+            let loads = state.traffic.servers.iter_mut().filter_map(|s| s.load.as_mut());
+            for load in loads {
+                load.requests += 50;
+                load.failures += failures;
             }
             Ok(state.traffic.clone())
         }
@@ -117,6 +117,25 @@ impl TrafficDriver for FakeWorld {
 
     fn request(&self, region: &RegionId, percent: u8) -> String {
         format!("set {region} {percent}")
+    }
+
+    fn look(&self) -> String {
+        "look".to_owned()
+    }
+
+    fn traits(&self) -> Traits {
+        let told = self
+            .0
+            .lock()
+            .unwrap()
+            .traffic
+            .servers
+            .iter()
+            .all(|s| s.load.is_some());
+        Traits {
+            blind: (!told).then(|| "it counts nothing".to_owned()),
+            ..Traits::default()
+        }
     }
 }
 

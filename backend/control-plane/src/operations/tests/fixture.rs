@@ -4,14 +4,14 @@ use crate::drivers::Drivers;
 use crate::drivers::database::{
     Canary, Evidence, Member, PatroniView, Receiver, Seen, ServerView, StandbyRow,
 };
-use crate::drivers::traffic::{ServerReading, TrafficReading};
+use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
 use crate::operations::facts::{Facts, Own};
 use crate::operations::gates::Case;
 use crate::operations::planner::{self, Prepared, Requester};
 use crate::operations::tests::fakes::FakeWorld;
 use aisoc_model::inventory::{Release, Revision, RevisionStatus};
 use aisoc_model::plan::{Decision, Gate, Override, PlanRequest, Target};
-use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
+use aisoc_model::region::{ApiHealth, ApiProbe, Drain, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{EnvironmentKind, Topology};
 use aisoc_model::world::{Head, World};
@@ -47,6 +47,7 @@ pub fn topology() -> Topology {
         tokens_file = "/nonexistent"
         observe_interval_ms = 1000
         [load_balancer]
+        kind = "haproxy"
         haproxy_socket = "/nonexistent"
         backend = "api"
         full_weight = 100
@@ -144,10 +145,14 @@ pub fn traffic(now: Timestamp) -> TrafficReading {
                 status: "UP".into(),
                 weight,
                 full_weight: 100,
-                sessions: 2,
-                rate: 10,
-                requests: 1_000,
-                failures: 0,
+                check: "L7OK/200".into(),
+                load: Some(Load {
+                    sessions: 2,
+                    queued: 0,
+                    rate: 10,
+                    requests: 1_000,
+                    failures: 0,
+                }),
             });
         }
     }
@@ -258,6 +263,18 @@ pub fn drain(id: &str) -> Target {
         region: region(id),
         deadline_seconds: 60,
         expires_seconds: 0,
+    }
+}
+
+pub fn drained_until(expires_at: Timestamp) -> Drain {
+    Drain {
+        operation: "1".into(),
+        by: "op".into(),
+        reason: "r".into(),
+        since: at(0),
+        expires_at,
+        renewed: None,
+        overdue: None,
     }
 }
 

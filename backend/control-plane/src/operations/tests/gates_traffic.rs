@@ -2,7 +2,6 @@ use super::fixture::{
     self, AP, EU, US, at, decisions, drain, facts, plan, prepare, region, request, traffic,
 };
 use aisoc_model::plan::{Decision, Target};
-use aisoc_model::region::Drain;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -135,16 +134,9 @@ fn a_partly_healthy_region_returns_only_by_name() {
         .health
         .set(fixture::api_health(503), at(0));
     sick.world = std::sync::Arc::new(world);
-    sick.own.drains.insert(
-        region(EU),
-        Drain {
-            operation: "1".into(),
-            by: "op".into(),
-            reason: "r".into(),
-            since: at(0),
-            expires_at: None,
-        },
-    );
+    sick.own
+        .drains
+        .insert(region(EU), fixture::drained_until(at(60_000)));
     let prepared = plan(Target::Restore { region: region(EU) }, &sick);
     assert_eq!(
         decisions(&prepared),

@@ -3,7 +3,7 @@
 
 mod boundaries;
 mod fakes;
-mod fixture;
+pub(super) mod fixture;
 mod gates_database;
 mod gates_traffic;
 mod journal;

@@ -347,6 +347,113 @@ async fn an_expired_drain_is_restored_by_itself() {
     assert!(last.started_by.contains("drain expiry"), "{}", last.started_by);
 }
 
+fn renewal(id: &str, expires_seconds: u32) -> PlanRequest {
+    request(Target::RenewDrain {
+        region: region(id),
+        expires_seconds,
+    })
+}
+
+#[tokio::test]
+async fn a_drain_is_renewed_and_remembered() {
+    let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
+    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    refused(begin(&operations, renewal(US, 60)).await, "nothing to renew");
+    let drained = begin(&operations, request(drain(US))).await.unwrap();
+    until(&operations, &drained.id, |o| o.state.ended()).await;
+    let before = operations.drains()[&region(US)].clone();
+    assert_eq!(
+        before.expires_at,
+        drained.started_at + jiff::SignedDuration::from_hours(4)
+    );
+
+    let effects = world.effects();
+    let renewed = begin(&operations, renewal(US, 86_400)).await.unwrap();
+    let renewed = until(&operations, &renewed.id, |o| o.state.ended()).await;
+    assert_eq!(renewed.state, OperationState::Done, "{renewed:#?}");
+    assert_eq!(world.effects(), effects, "a renewal changes no traffic");
+    drop(operations);
+
+    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    let after = operations.drains()[&region(US)].clone();
+    assert_eq!(
+        after.expires_at,
+        renewed.started_at + jiff::SignedDuration::from_hours(24)
+    );
+    assert_eq!(after.renewed.unwrap().by, renewed.started_by);
+    let error = begin(&operations, renewal(US, 99 * 86_400)).await.unwrap_err();
+    assert!(error.to_string().contains("too long"), "{error}");
+    // Somebody has put it back behind our back: there is nothing to keep drained.
+    for server in &mut world.0.lock().unwrap().traffic.servers {
+        server.weight = 100;
+        server.status = "UP".into();
+    }
+    refused(begin(&operations, renewal(US, 60)).await, "has weight");
+}
+
+#[tokio::test]
+async fn a_restore_that_steps_back_leaves_an_overdue_drain_and_is_not_repeated_at_once() {
+    let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
+    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    let target = Target::Drain {
+        region: region(US),
+        deadline_seconds: 60,
+        expires_seconds: 1,
+    };
+    let drained = begin(&operations, request(target)).await.unwrap();
+    until(&operations, &drained.id, |o| o.state.ended()).await;
+    world.0.lock().unwrap().failures_per_look = 5;
+    let mut changed = operations.changed();
+    let overdue = async {
+        loop {
+            changed.mark_unchanged();
+            if let Some(why) = operations.drains()[&region(US)].overdue.clone() {
+                return why;
+            }
+            changed.changed().await.unwrap();
+        }
+    };
+    let why = tokio::time::timeout(Duration::from_mins(1), overdue)
+        .await
+        .unwrap();
+    assert!(why.contains("requests failed"), "{why}");
+    assert_eq!(world.percent(US), Some(0), "stepped back");
+    let tries = |o: &Operations| {
+        o.list()
+            .iter()
+            .filter(|o| o.started_by.contains("drain expiry"))
+            .count()
+    };
+    assert_eq!(tries(&operations), 1);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(tries(&operations), 1, "not offered again at once");
+}
+
+#[tokio::test]
+async fn a_load_balancer_that_counts_nothing_is_waited_for_and_the_plan_says_so() {
+    let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
+    for server in &mut world.0.lock().unwrap().traffic.servers {
+        server.load = None;
+    }
+    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    let target = Target::Drain {
+        region: region(US),
+        deadline_seconds: 1,
+        expires_seconds: 0,
+    };
+    let plan = operations.plan(request(target), "op").await.unwrap();
+    let said = plan.affected.join("; ");
+    assert!(said.contains("cannot be seen: it counts nothing"), "{said}");
+    let drained = operations
+        .execute(&plan.id, &plan.hash, US, "op", "test")
+        .await
+        .unwrap();
+    let drained = until(&operations, &drained.id, |o| o.state.ended()).await;
+    assert_eq!(drained.state, OperationState::Done, "{drained:#?}");
+    assert!(!drained.figures.contains_key("sessions_left"));
+    assert!(drained.outcome.unwrap().contains("cannot be seen"));
+}
+
 #[tokio::test]
 async fn a_rollback_that_recovers_nothing_to_measure_is_done() {
     let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());

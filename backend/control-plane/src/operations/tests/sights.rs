@@ -1,10 +1,14 @@
-use super::fixture::{EU, US, at, region, traffic};
+use super::fixture::{self, EU, US, at, region, traffic};
 use crate::drivers::database::probe::{Acknowledged, Span};
 use crate::drivers::database::{Stance, WriteAnswer};
-use crate::drivers::traffic::ServerReading;
-use crate::operations::drain::{idle_sight, judge_watch, weight_sight};
+use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
 use crate::operations::failover::{refused_sight, set_check, switchover_sight};
 use crate::operations::hands::Sight;
+use crate::operations::watching::{dns_sight, drained_sight, idle_sight, judge, service, weight_sight};
+use aisoc_model::Observed;
+use aisoc_model::sli::{SliId, SliReading};
+use aisoc_model::slo::Slo;
+use aisoc_model::world::World;
 use rstest::rstest;
 
 fn word(sight: &Sight) -> &'static str {
@@ -57,10 +61,63 @@ fn idle_is_no_session_and_no_request_or_the_deadline_says_what_is_left() {
         report.detail
     );
     for server in &mut reading.servers {
-        server.sessions = 0;
-        server.rate = 0;
+        server.load = Some(Load::default());
     }
     assert_eq!(word(&sight(&reading, 1_000)), "done");
+}
+
+#[test]
+fn what_cannot_be_seen_is_waited_for_and_said() {
+    let mut reading = traffic(at(0));
+    reading.servers[1].load = None;
+    let sight = |now| idle_sight(&reading, &region(US), at(0), at(now), 60_000);
+    assert_eq!(word(&sight(59_999)), "not done");
+    let Sight::Done(report) = sight(60_000) else {
+        panic!("the deadline ends the wait")
+    };
+    assert!(report.detail.contains("cannot be seen"), "{}", report.detail);
+    assert!(
+        !report.figures.contains_key("sessions_left"),
+        "nobody counted them"
+    );
+}
+
+#[test]
+fn the_dns_tail_is_waited_out_however_quiet_it_is() {
+    let mut reading = traffic(at(0));
+    for server in &mut reading.servers {
+        server.load = Some(Load::default());
+    }
+    let sight = |now| dns_sight(&reading, &region(US), at(0), at(now), 30_000);
+    let Sight::NotDone(text) = sight(12_500) else {
+        panic!("a client may still hold the address")
+    };
+    assert!(
+        text.contains("18 s left") && text.contains("0 request(s)/s"),
+        "{text}"
+    );
+    assert_eq!(word(&sight(30_000)), "done");
+}
+
+#[rstest]
+#[case(0, "done")]
+#[case(50, "failed")]
+fn a_drain_is_renewed_while_the_region_is_out(#[case] weight: u16, #[case] expected: &str) {
+    let mut reading = traffic(at(0));
+    for server in reading.servers.iter_mut().filter(|s| s.region == region(US)) {
+        server.weight = weight;
+    }
+    assert_eq!(word(&drained_sight(&reading, &region(US))), expected);
+}
+
+fn judged(before: &TrafficReading, after: &TrafficReading, spoil: fn(&mut World)) -> Result<String, String> {
+    let slo = Slo::builtin().unwrap();
+    let regions = [region(EU)];
+    let world = fixture::world(at(0));
+    let mut then = world.clone();
+    spoil(&mut then);
+    let before = service(before, &world, &slo, &regions);
+    judge(&before, &service(after, &then, &slo, &regions), 0.005)
 }
 
 #[rstest]
@@ -77,11 +134,15 @@ fn a_watch_blames_only_what_is_more_than_allowed(
     let before = traffic(at(0));
     let mut after = before.clone();
     let server = after.servers.iter_mut().find(|s| s.region == region(EU)).unwrap();
-    server.requests += requests;
-    server.failures += failures;
+    let load = server.load.as_mut().unwrap();
+    load.requests += requests;
+    load.failures += failures;
     // Failures of the region that is being drained are not held against the others.
-    after.servers[0].failures += 500;
-    assert_eq!(judge_watch(&[region(EU)], &before, &after, 0.005).is_ok(), good);
+    after.servers[0].load.as_mut().unwrap().failures += 500;
+    let verdict = judged(&before, &after, |_| {});
+    assert_eq!(verdict.is_ok(), good);
+    let unsure = verdict.is_ok_and(|text| text.contains("too few"));
+    assert_eq!(unsure, requests < 20);
 }
 
 #[test]
@@ -91,7 +152,52 @@ fn a_watch_ends_when_nobody_serves() {
     for server in &mut after.servers {
         server.status = "DOWN".into();
     }
-    assert!(judge_watch(&[region(EU)], &before, &after, 0.005).is_err());
+    assert!(judged(&before, &after, |_| {}).is_err());
+}
+
+fn indicator(world: &mut World, id: &str, sli: SliId, value: f64, samples: u64) {
+    let objective = Slo::builtin().unwrap().slis[&sli].objective;
+    let reading = SliReading {
+        sli,
+        region: region(id),
+        value: Observed::known(value, at(0), "otlp", 3_000),
+        window_seconds: 300,
+        samples,
+        per_second: 1.0,
+        objective,
+        burn_rate: None,
+    };
+    world.slis.insert(SliReading::key(&region(id), sli), reading);
+}
+
+#[rstest]
+#[case(|w: &mut World| indicator(w, EU, SliId::HttpErrorRate, 0.02, 500), Some("error rate"))]
+#[case(|w: &mut World| indicator(w, EU, SliId::HttpErrorRate, 0.02, 5), None)] // five requests say nothing
+#[case(|w: &mut World| indicator(w, US, SliId::HttpErrorRate, 0.02, 500), None)] // not watched
+#[case(|w: &mut World| indicator(w, EU, SliId::HttpRequestDurationP99, 2.5, 500), Some("p99"))]
+#[case(|w: &mut World| indicator(w, EU, SliId::HttpRequestDurationP99, 0.9, 500), None)] // slower, not too slow to serve
+fn a_watch_heeds_the_regions_own_indicators(#[case] spoil: fn(&mut World), #[case] blamed: Option<&str>) {
+    // Also where the load balancer counts nothing.
+    for told in [true, false] {
+        let mut reading = traffic(at(0));
+        for server in &mut reading.servers {
+            server.load = server.load.filter(|_| told);
+        }
+        let verdict = judged(&reading, &reading, spoil);
+        match blamed {
+            Some(part) => assert!(verdict.unwrap_err().contains(part)),
+            None => assert_eq!(verdict.unwrap().contains("does not count"), !told),
+        }
+    }
+}
+
+#[test]
+fn what_was_bad_before_is_not_held_against_a_change() {
+    let slo = Slo::builtin().unwrap();
+    let mut world = fixture::world(at(0));
+    indicator(&mut world, EU, SliId::HttpErrorRate, 0.02, 500);
+    let seen = service(&traffic(at(0)), &world, &slo, &[region(EU)]);
+    assert!(judge(&seen, &seen, 0.005).is_ok());
 }
 
 #[rstest]

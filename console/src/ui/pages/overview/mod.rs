@@ -91,7 +91,7 @@ fn row(model: &Model, world: &World, region: &Region) -> Row {
             )
         }),
         observed::short(traffic, now, |t| {
-            (format::rate(t.requests_per_second), Role::Text)
+            (format::told(t.requests_per_second.map(format::rate)), Role::Text)
         }),
         database(region, now),
         replica_lag(world, region, now),

@@ -71,11 +71,15 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
         lines.push(vec![piece(reason.clone(), Role::Text)]);
     }
     if let Some(drain) = &region.drain {
-        let ends = drain
-            .expires_at
-            .map_or_else(String::new, |at| format!(", ends in {}", format::since(now, at)));
-        let text = format!("for {}{ends}, by {}", format::since(drain.since, now), drain.by);
-        lines.push(labelled("drained", vec![piece(text, Role::Notice)]));
+        let text = format!("for {}, by {}", format::since(drain.since, now), drain.by);
+        let ends = match &drain.overdue {
+            Some(_) => piece("OVERDUE, ".to_owned(), Role::Bad),
+            None => piece(
+                format!("ends in {}, ", format::since(now, drain.expires_at)),
+                Role::Notice,
+            ),
+        };
+        lines.push(labelled("drained", vec![ends, piece(text, Role::Notice)]));
     }
     lines.push(labelled("traffic", traffic(region, now)));
     lines.push(labelled("api", api(region, now)));
@@ -144,8 +148,8 @@ fn traffic(region: &Region, now: Timestamp) -> Vec<Piece> {
     line.push(piece(
         format!(
             " {} req/s, {} open",
-            format::rate(t.requests_per_second),
-            t.sessions
+            format::told(t.requests_per_second.map(format::rate)),
+            format::told(t.sessions.map(|n| n.to_string()))
         ),
         Role::Text,
     ));
