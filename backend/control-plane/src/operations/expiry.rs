@@ -57,17 +57,21 @@ impl Overdue {
     }
 
     /// Restores that were begun and have ended since: a failed one counts as a failed try.
-    fn settle(&mut self, get: impl Fn(&str) -> Option<Operation>, now: Timestamp) {
+    /// Answers whether there was one.
+    fn settle(&mut self, get: impl Fn(&str) -> Option<Operation>, now: Timestamp) -> bool {
+        let mut settled = false;
         for tries in self.0.values_mut() {
             let ended = tries.begun.as_deref().and_then(&get).filter(|o| o.state.ended());
             if let Some(operation) = ended {
                 tries.begun = None;
+                settled = true;
                 if operation.state != OperationState::Done {
                     let why = operation.outcome.unwrap_or_default();
                     tries.fail(format!("restore {}: {why}", operation.state.word()), now);
                 }
             }
         }
+        settled
     }
 
     fn begun(&mut self, region: RegionId, operation: String) {
@@ -122,10 +126,13 @@ async fn look(operations: &Operations) {
         return;
     }
     let drains = operations.drains();
-    let due = inner.overdue(|overdue| {
-        overdue.settle(|id| operations.get(id), now);
-        overdue.due(&drains, now)
+    let (settled, due) = inner.overdue(|overdue| {
+        let settled = overdue.settle(|id| operations.get(id), now);
+        (settled, overdue.due(&drains, now))
     });
+    if settled {
+        inner.bump();
+    }
     let Some((region, drain)) = due else {
         return;
     };
