@@ -302,6 +302,7 @@ impl From<Renewing> for Confirmed {
                 target: r.target.into(),
                 reason: r.reason,
                 overrides: r.overrides,
+                break_glass: None,
             },
             confirmation,
             wait: true,
