@@ -34,11 +34,13 @@ lint: ## formatting and lints, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-docs: build ## makes the generated files again (README's picture)
+docs: build ## makes the generated files again (pictures, completions, man page)
 	@assets/screens/make.sh
+	@assets/console/make.sh
 
 docs-check: ## fails when a generated file is out of date
 	@assets/screens/make.sh --check
+	@assets/console/make.sh --check
 
 test: packages lint ## every check and every test
 	$(CARGO) build --workspace --bins

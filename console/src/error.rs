@@ -17,7 +17,7 @@ pub enum ConsoleError {
     NoEndpoint,
 }
 
-const HINT: &str = "Without a screen: `aisoc-console status`, `aisoc-console snapshot --page overview`, `aisoc-console watch`";
+const HINT: &str = "Without a screen: `aisoc-console status`, `aisoc-console snapshot --page overview`, `aisoc-console watch`, `aisoc-console --plain`";
 
 impl ConsoleError {
     /// The exit code of the program: 7 for everything about the terminal, 2 for bad input.

@@ -1,6 +1,6 @@
 //! The filter of tables: words, and typed comparisons such as `lag>5s region=eu-* ready<100%`.
 
-use crate::table::{Row, Value};
+use crate::table::{Row, Table, Value};
 
 /// A filter, understood.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -47,6 +47,18 @@ impl Filter {
         Self {
             terms: text.split_whitespace().map(term).collect(),
         }
+    }
+
+    /// The first field that is compared and that no row of a table has.
+    #[must_use]
+    pub fn unknown_field(&self, table: &Table) -> Option<&str> {
+        let known = table.fields();
+        self.terms.iter().find_map(|term| match term {
+            Term::Compare { field, .. } if !table.rows.is_empty() && !known.contains(&field.as_str()) => {
+                Some(field.as_str())
+            }
+            _ => None,
+        })
     }
 
     /// Whether a row passes: all terms hold.
@@ -189,6 +201,17 @@ mod tests {
     #[case("lag>", false)]
     fn filters(#[case] text: &str, #[case] passes: bool) {
         assert_eq!(Filter::parse(text).passes(&row()), passes, "{text}");
+    }
+
+    #[test]
+    fn a_field_that_is_not_there_is_named() {
+        let table = Table::new(Vec::new(), vec![row()]);
+        assert_eq!(
+            Filter::parse("west lag>5s lagg>1").unknown_field(&table),
+            Some("lagg")
+        );
+        assert_eq!(Filter::parse("west lag>5s").unknown_field(&table), None);
+        assert_eq!(table.fields(), ["behind", "lag", "ready", "region"]);
     }
 
     proptest! {

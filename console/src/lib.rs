@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod capabilities;
+pub mod config;
 pub mod connection;
 pub mod error;
 pub mod facts;
@@ -16,8 +17,11 @@ pub mod history;
 pub mod keys;
 pub mod message;
 pub mod model;
+pub mod notify;
 pub mod page;
 pub mod palette;
+pub mod plain;
+pub mod preferences;
 pub mod runtime;
 pub mod safety;
 pub mod snapshot;
@@ -28,6 +32,7 @@ pub mod terminal;
 pub mod theme;
 pub mod ui;
 pub mod update;
+pub mod wall;
 
 #[cfg(test)]
 mod fixture;

@@ -10,6 +10,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut args = Args::parse();
+    if args.print_default_config {
+        return match cli::out(&aisoc_console::config::default_file()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => ExitCode::from(error.code()),
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -34,10 +40,18 @@ fn main() -> ExitCode {
 
 async fn screen(args: &Args) -> Result<Exit, CliError> {
     let settings = Settings::find(args)?;
-    aisoc_console::run(aisoc_console::Options {
+    let options = aisoc_console::Options {
         endpoints: settings.endpoints,
         token: settings.token,
-    })
-    .await?;
+        config: settings.config,
+        captive: false,
+    };
+    if options.config.plain && !args.wall {
+        aisoc_console::plain::run(options).await?;
+    } else if args.wall {
+        aisoc_console::wall::run(options).await?;
+    } else {
+        aisoc_console::run(options).await?;
+    }
     Ok(Exit::Ok)
 }

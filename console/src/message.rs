@@ -1,6 +1,8 @@
 //! Everything that can happen to the console, and everything it can ask for.
 
 use crate::keys::Key;
+use crate::notify::Notification;
+use crate::page::Page;
 use crate::safety::{Authorised, Decided};
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest};
@@ -12,6 +14,10 @@ use jiff::Timestamp;
 pub enum Message {
     /// A key was pressed.
     Key(Key, Timestamp),
+    /// Something on the screen was clicked.
+    Click(Click, Timestamp),
+    /// The wheel was turned, towards the top or not.
+    Wheel(bool, Timestamp),
     /// The terminal has another size.
     Resize(u16, u16),
     /// A second passed while something on the screen counts them.
@@ -22,6 +28,15 @@ pub enum Message {
     Reply(Reply, Timestamp),
     /// The process was stopped and goes on: nothing on the screen can be relied on.
     Resumed(Timestamp),
+}
+
+/// What a click means where it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Click {
+    /// A page's name.
+    Page(Page),
+    /// A row of the page's table, by its key.
+    Row(String),
 }
 
 /// What a source of frames says.
@@ -95,6 +110,10 @@ pub enum Effect {
     Suspend,
     /// Draw everything again, not only what changed.
     Redraw,
+    /// Tell beyond the screen.
+    Notify(Notification),
+    /// Have the terminal keep a text for pasting.
+    Copy(String),
     /// Try to connect now.
     Reconnect,
     /// Ask for a plan. Changes nothing.

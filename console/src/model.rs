@@ -6,8 +6,10 @@ use crate::facts;
 use crate::history::History;
 use crate::keys::Scope;
 use crate::message::Identity;
+use crate::notify::Notifier;
 use crate::page::Page;
 use crate::palette::Palette;
+use crate::preferences::Preferences;
 use crate::safety::Situation;
 use crate::table::Table;
 use aisoc_model::RegionId;
@@ -61,6 +63,10 @@ pub struct Model {
     pub chosen: Vec<String>,
     /// The latest ticket.
     pub tickets: u64,
+    /// What a person has set.
+    pub preferences: Preferences,
+    /// Which alerts were told beyond the screen.
+    pub notifier: Notifier,
 }
 
 /// What lies over the page and takes the keys.
@@ -146,6 +152,8 @@ impl Model {
             slo: Slo::builtin().ok(),
             chosen: Vec::new(),
             tickets: 0,
+            preferences: Preferences::default(),
+            notifier: Notifier::default(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The palette: everything that can be done, by name, found by a few letters.
 
 use crate::facts;
-use crate::keys::{BINDINGS, Command, Scope};
+use crate::keys::{Command, Key, Scope};
 use crate::model::Model;
 use crate::page::Page;
+use crate::theme::Name;
 use aisoc_model::alert::AlertState;
 use aisoc_model::plan::{DRAIN_SECONDS, Target};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -46,6 +47,8 @@ pub enum Does {
     Plan(Target),
     /// Acknowledges an alert.
     Acknowledge(String),
+    /// Changes the theme until the console leaves.
+    Theme(Name),
 }
 
 impl AsRef<str> for Entry {
@@ -154,29 +157,64 @@ fn entries(model: &Model) -> Vec<Entry> {
             }
         }
     }
-    for binding in BINDINGS
-        .iter()
-        .filter(|b| b.scope == Scope::Everywhere && worth_naming(b.command))
-    {
-        let key = binding.keys.first().map(ToString::to_string).unwrap_or_default();
-        all.push(entry(
-            binding.help.to_owned(),
-            key,
-            Does::Command(binding.command),
-        ));
+    for bound in model.preferences.keys.all() {
+        let command = bound.binding.command;
+        if bound.binding.scope == Scope::Everywhere && !command.moves() {
+            let key = bound.keys.first().map(Key::to_string).unwrap_or_default();
+            let name = format!("{}: {}", command.name(), bound.binding.help);
+            all.push(entry(name, key, Does::Command(command)));
+        }
     }
+    all.extend(Name::ALL.map(|name| entry(format!("theme {name}"), String::new(), Does::Theme(name))));
     all
 }
 
-/// Movements are quicker by key than by name, and the four actions are there with their targets.
-fn worth_naming(command: Command) -> bool {
-    matches!(
-        command,
-        Command::Quit
-            | Command::Help
-            | Command::Filter
-            | Command::Freeze
-            | Command::Redraw
-            | Command::Reconnect
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn names(typed: &str) -> Vec<String> {
+        let model = Model::still(fixture::incident(), Page::OVERVIEW, (80, 24));
+        matches(&model, typed)
+            .into_iter()
+            .map(|entry| entry.name)
+            .collect()
+    }
+
+    #[test]
+    fn everything_a_key_does_can_be_found_by_name() {
+        let all = names("");
+        for bound in crate::keys::Keymap::default().all() {
+            let command = bound.binding.command;
+            if bound.binding.scope == Scope::Everywhere && !command.moves() {
+                let wanted = format!("{}: {}", command.name(), bound.binding.help);
+                assert!(all.contains(&wanted), "{wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_letters_find_it() {
+        for (typed, wanted) in [
+            ("drn us", "drain us-east-1"),
+            ("fail eu", "failover to eu-west-1"),
+            ("them hi", "theme high-contrast"),
+            ("lag", "page lag"),
+        ] {
+            assert_eq!(names(typed)[0], wanted, "{typed}");
+        }
+        assert!(names("zzzz").is_empty());
+    }
+
+    #[test]
+    fn what_was_chosen_before_comes_first() {
+        let mut model = Model::still(fixture::healthy(), Page::OVERVIEW, (80, 24));
+        model.chosen = vec!["page lag".to_owned(), "theme light".to_owned()];
+        let found = matches(&model, "");
+        assert_eq!(
+            (found[0].name.as_str(), found[1].name.as_str()),
+            ("theme light", "page lag")
+        );
+    }
 }

@@ -1,24 +1,28 @@
 //! The loop: one `select!`, no fixed tick. Events change the state, the state is drawn when the terminal has room.
 
 use crate::capabilities::Capabilities;
+use crate::config::Config;
 use crate::error::ConsoleError;
-use crate::message::{Effect, Failure, Message, Reply, SourceEvent};
+use crate::message::{Click, Effect, Failure, Message, Reply, SourceEvent};
 use crate::model::Model;
-use crate::page::Page;
+use crate::preferences::Preferences;
 use crate::safety::Decision;
 use crate::source::live::{Handle, Live};
 use crate::source::{Outbox, Source};
+use crate::terminal::device::Extras;
+use crate::terminal::mouse::Mouse;
 use crate::terminal::signals::{Asked, Signals};
-use crate::terminal::{Event, Terminal};
+use crate::terminal::{Event, Terminal, links, osc};
 use crate::theme::Theme;
 use crate::ui;
+use crate::ui::canvas::Hit;
 use crate::update::update;
 use aisoc_rpc::client::Client;
 use aisoc_rpc::error::RpcError;
 use aisoc_rpc::proto::resolve_request::Decision as RpcDecision;
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -27,17 +31,27 @@ use tokio::time::Instant;
 /// Time for the control plane to answer a request; making a plan reads every fact anew.
 const ANSWER: Duration = Duration::from_secs(30);
 /// A resize is drawn when the size has rested this long: 40 in a second are one.
-const RESIZE_REST: Duration = Duration::from_millis(40);
+pub const RESIZE_REST: Duration = Duration::from_millis(40);
 /// While seconds are counted on the screen.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Where to connect, and as whom.
+/// Where to connect, and as whom; what the person has set.
 #[derive(Clone)]
 pub struct Options {
     /// Addresses of control planes in the order they are tried, `http://host:port`.
     pub endpoints: Vec<String>,
     /// The bearer token.
     pub token: String,
+    /// What the person has set.
+    pub config: Config,
+    /// There is no shell to go to.
+    pub captive: bool,
+}
+
+/// A variable of the environment, as text.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Shows the screen until a person leaves.
@@ -51,15 +65,32 @@ pub async fn run(options: Options) -> Result<(), ConsoleError> {
         return Err(ConsoleError::NoEndpoint);
     };
     let signals = Signals::listen()?;
-    let terminal = Terminal::take()?;
-    let theme = Theme::new(Capabilities::detect(|name| std::env::var(name).ok()));
-    let model = Model::new(&endpoint, Page::OVERVIEW, terminal.size(), Timestamp::now());
+    let config = options.config;
+    // The console of a kernel shows sequences that it does not know.
+    let terms = osc::understood_by(&variable("TERM").unwrap_or_default());
+    let runbooks = config.runbook_url.filter(|_| terms);
+    let terminal = Terminal::take(Extras {
+        mouse: config.mouse,
+        links: runbooks.is_some(),
+    })?;
+    let preferences = Preferences {
+        theme: config.theme.name(variable),
+        keys: config.keys,
+        notify: config.notify,
+        captive: options.captive,
+    };
+    let theme = Theme::named(preferences.theme, Capabilities::detect(variable));
+    let mut model = Model::new(&endpoint, config.page, terminal.size(), Timestamp::now());
+    model.preferences = preferences;
     // The first frame is there before anything is connected.
     let mut console = Console {
         model,
         theme,
         terminal,
         spare: None,
+        hits: Vec::new(),
+        runbooks,
+        terms,
         dirty: true,
     };
     console.draw();
@@ -74,6 +105,12 @@ struct Console {
     theme: Theme,
     terminal: Terminal,
     spare: Option<Buffer>,
+    /// What clicks mean on what is shown.
+    hits: Vec<Hit>,
+    /// Where runbooks are, when the terminal can link there.
+    runbooks: Option<String>,
+    /// The terminal takes sequences for more than cells.
+    terms: bool,
     dirty: bool,
 }
 
@@ -95,6 +132,7 @@ impl Console {
                 biased;
                 asked = signals.next() => match asked {
                     Asked::End(number) => self.end(number),
+                    Asked::Suspend if self.model.preferences.captive => Vec::new(),
                     Asked::Suspend => vec![self.suspend()?],
                     Asked::Continue => {
                         self.terminal.resume()?;
@@ -129,6 +167,11 @@ impl Console {
                         }
                         Effect::Redraw => self.terminal.forget(),
                         Effect::Reconnect => handle.reconnect(),
+                        Effect::Copy(text) => self.copy(&text),
+                        Effect::Notify(told) => {
+                            let bytes = osc::notify(&told.title, &told.body, self.terms);
+                            self.terminal.also(&bytes);
+                        }
                         request => ask(request, handle.client(), replies.clone()),
                     }
                 }
@@ -143,6 +186,7 @@ impl Console {
         while let Some(event) = next {
             match event {
                 Event::Key(key) => messages.push(Message::Key(key, Timestamp::now())),
+                Event::Mouse(mouse) => messages.extend(self.meaning(mouse)),
                 Event::Written => {}
                 Event::Gone(why) => {
                     self.terminal.give_back();
@@ -154,6 +198,30 @@ impl Console {
         Ok(messages)
     }
 
+    /// What the mouse means where it is.
+    fn meaning(&self, mouse: Mouse) -> Option<Message> {
+        let now = Timestamp::now();
+        match mouse {
+            Mouse::Wheel { up } => Some(Message::Wheel(up, now)),
+            Mouse::Click { x, y } => {
+                let hit = self
+                    .hits
+                    .iter()
+                    .find(|hit| hit.area.contains(Position { x, y }))?;
+                let means: Click = hit.means.clone();
+                Some(Message::Click(means, now))
+            }
+        }
+    }
+
+    fn copy(&mut self, text: &str) {
+        if self.terms {
+            self.terminal.also(&osc::copy(text));
+        } else {
+            self.model.complain("this terminal keeps no text for pasting");
+        }
+    }
+
     /// Draws the newest state if the terminal has room; otherwise when it has.
     fn draw(&mut self) {
         if self.terminal.busy() {
@@ -163,8 +231,15 @@ impl Console {
         let (columns, rows) = self.model.size;
         let mut buffer = self.spare.take().unwrap_or_default();
         buffer.resize(Rect::new(0, 0, columns, rows));
-        ui::draw(&self.model, &self.theme, &mut buffer);
-        self.spare = self.terminal.show(buffer);
+        if self.theme.name() != self.model.preferences.theme {
+            self.theme = Theme::named(self.model.preferences.theme, Capabilities::detect(variable));
+        }
+        self.hits = ui::draw(&self.model, &self.theme, &mut buffer);
+        let found = self
+            .runbooks
+            .as_ref()
+            .map(|template| links::find(&buffer, template));
+        self.spare = self.terminal.show(buffer, found.unwrap_or_default());
     }
 
     fn suspend(&mut self) -> Result<Message, ConsoleError> {
@@ -180,7 +255,8 @@ impl Console {
     }
 }
 
-async fn rest(until: Option<Instant>) {
+/// Waits until a moment, if there is one.
+pub async fn rest(until: Option<Instant>) {
     if let Some(until) = until {
         tokio::time::sleep_until(until).await;
     }
@@ -225,7 +301,12 @@ fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
                 let result = call.await;
                 Reply::Acknowledged(key, result)
             }
-            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Reconnect => return,
+            Effect::Quit
+            | Effect::Suspend
+            | Effect::Redraw
+            | Effect::Reconnect
+            | Effect::Copy(_)
+            | Effect::Notify(_) => return,
         };
         let _ = replies.send(reply).await;
     });

@@ -128,8 +128,9 @@ fn color(color: Color, default: &str) -> String {
     }
 }
 
-/// The 256-colour palette of xterm: 16 basic colours, a 6x6x6 cube, 24 greys.
-fn indexed(index: u8) -> String {
+/// A colour of the 256-colour palette of xterm: 16 basic colours, a 6x6x6 cube, 24 greys.
+#[must_use]
+pub fn indexed(index: u8) -> String {
     match index {
         0..16 => BASIC
             .get(usize::from(index))

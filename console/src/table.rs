@@ -3,6 +3,7 @@
 use crate::filter::Filter;
 use crate::theme::Role;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A run of text in one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +158,17 @@ impl Table {
             self.rows.retain(|row| filter.passes(row));
         }
         self
+    }
+
+    /// The names that a filter can compare.
+    #[must_use]
+    pub fn fields(&self) -> Vec<&'static str> {
+        let names: BTreeSet<&'static str> = self
+            .rows
+            .iter()
+            .flat_map(|row| row.fields.iter().map(|(name, _)| *name))
+            .collect();
+        names.into_iter().collect()
     }
 
     /// Where a key is.

@@ -2,6 +2,7 @@
 
 use super::exit;
 use aisoc_console::page::Page;
+use aisoc_console::theme;
 use aisoc_model::RegionId;
 use aisoc_model::plan::{Override, PlanRequest, Target};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 ///
 /// Without a command it opens the screen. Every command works without a terminal.
 #[derive(Debug, Parser)]
+#[allow(clippy::struct_excessive_bools)] // flags of a command line
 #[command(name = "aisoc-console", version, after_help = exit::TABLE)]
 pub struct Args {
     /// Control plane, http://host:port; repeat it for more, tried in order.
@@ -22,6 +24,24 @@ pub struct Args {
     /// State directory of a local world, for its addresses and token.
     #[arg(long, global = true, env = "AISOC_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
+    /// File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`.
+    #[arg(long, global = true, env = "AISOC_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono.
+    #[arg(long, env = "AISOC_THEME")]
+    pub theme: Option<theme::Choice>,
+    /// Takes the mouse from the terminal.
+    #[arg(long)]
+    pub mouse: bool,
+    /// Sentences, line after line, instead of a screen (as with ACCESSIBLE=1).
+    #[arg(long)]
+    pub plain: bool,
+    /// Large and without any action, for a screen on a wall.
+    #[arg(long, conflicts_with = "plain")]
+    pub wall: bool,
+    /// Prints the default settings, each with what it is for.
+    #[arg(long, exclusive = true)]
+    pub print_default_config: bool,
     /// Format of what a command prints.
     #[arg(long, short, global = true, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
@@ -119,6 +139,31 @@ pub enum Command {
     Failover(Acting<FailoverTarget>),
     /// Returns a release to its last good revision, or to a named one.
     Rollback(Acting<RollbackTarget>),
+    /// The console's settings.
+    Config {
+        /// What about them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Prints the completions of a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Prints the man page.
+    Man,
+    /// Prints the keys as a Markdown document.
+    Keys,
+}
+
+/// What about the settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Reads a file of settings and names everything that is wrong with it.
+    Check {
+        /// The file; by default the one that is used.
+        file: Option<PathBuf>,
+    },
 }
 
 /// What about operations.

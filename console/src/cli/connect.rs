@@ -3,6 +3,7 @@
 use super::args::{Args, OutputFormat};
 use super::exit::{CliError, Exit};
 use super::{json, out, report};
+use aisoc_console::config::Config;
 use aisoc_model::world::World;
 use aisoc_rpc::client::{Client, Update};
 use aisoc_rpc::error::RpcError;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub endpoints: Vec<String>,
     /// The bearer token.
     pub token: String,
+    /// What the person has set.
+    pub config: Config,
 }
 
 /// The file that `aisoc local up` leaves for consoles.
@@ -32,17 +35,25 @@ struct ConsoleFile {
 }
 
 impl Settings {
-    /// From the arguments, else from the local world's `console.toml`.
+    /// From the arguments, else from the settings, else from the local world's `console.toml`.
     ///
     /// # Errors
     /// When there is neither, or a file cannot be read.
     pub fn find(args: &Args) -> Result<Self, CliError> {
-        let local = if args.endpoint.is_empty() || args.token_file.is_none() {
+        let config = super::config::find(args)?;
+        let (mut endpoints, mut token_file) = (args.endpoint.clone(), args.token_file.clone());
+        // Whoever names a local world means it and not what the settings say.
+        if args.state_dir.is_none() {
+            if endpoints.is_empty() {
+                endpoints.clone_from(&config.endpoints);
+            }
+            token_file = token_file.or_else(|| config.token_file.clone());
+        }
+        let local = if endpoints.is_empty() || token_file.is_none() {
             local_world(args.state_dir.as_deref())?
         } else {
             None
         };
-        let (mut endpoints, mut token_file) = (args.endpoint.clone(), args.token_file.clone());
         if let Some(file) = local {
             if endpoints.is_empty() {
                 endpoints = file.endpoints;
@@ -51,14 +62,18 @@ impl Settings {
         }
         let missing = |what: &str| {
             CliError::Usage(format!(
-                "no {what}: give --endpoint http://host:port and --token-file FILE, or start the local world with `make up`"
+                "no {what}: give --endpoint http://host:port and --token-file FILE, set them in the settings, or start the local world with `make up`"
             ))
         };
         if endpoints.is_empty() {
             return Err(missing("control plane address"));
         }
         let token = read_token(&token_file.ok_or_else(|| missing("token"))?)?;
-        Ok(Self { endpoints, token })
+        Ok(Self {
+            endpoints,
+            token,
+            config,
+        })
     }
 }
 

@@ -24,6 +24,9 @@ pub enum CliError {
     /// The control plane said no, or said nothing.
     #[error(transparent)]
     Rpc(#[from] RpcError),
+    /// The settings are not understood.
+    #[error(transparent)]
+    Config(#[from] aisoc_console::config::ConfigError),
     /// Standard output is gone.
     #[error("{0}")]
     Output(String),
@@ -61,6 +64,7 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(_)
+            | Self::Config(_)
             | Self::Rpc(RpcError::Address { .. } | RpcError::NotFound(_) | RpcError::Invalid(_)) => 2,
             Self::Output(_) => 1,
             Self::Rpc(RpcError::Unreachable { .. } | RpcError::Document { .. }) => 3,

@@ -2,7 +2,9 @@
 
 pub mod act;
 pub mod args;
+pub mod config;
 pub mod connect;
+pub mod documents;
 pub mod exit;
 pub mod report;
 pub mod table;
@@ -27,6 +29,9 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         draw(&world, page, size, args.output)?;
         return Ok(Exit::Ok);
     }
+    if let Some(exit) = documents::print(&command, args)? {
+        return Ok(exit);
+    }
     if matches!(args.output, OutputFormat::Ansi | OutputFormat::Svg) {
         return Err(CliError::Usage(
             "--output ansi and svg are for `snapshot`; give text or json".to_owned(),
@@ -34,8 +39,12 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
     }
     let settings = Settings::find(args)?;
     match command {
-        // Drawn above, because it may need no control plane.
-        Command::Snapshot { .. } => Ok(Exit::Ok),
+        // Done above, because they need no control plane.
+        Command::Snapshot { .. }
+        | Command::Config { .. }
+        | Command::Completions { .. }
+        | Command::Man
+        | Command::Keys => Ok(Exit::Ok),
         Command::Status => {
             let world = connect::world(&settings).await?;
             print(args.output, &world, || report::status(&world))?;

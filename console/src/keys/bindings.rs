@@ -24,6 +24,7 @@ pub enum Command {
     Last,
     Open,
     Freeze,
+    Copy,
     Redraw,
     Suspend,
     Reconnect,
@@ -34,6 +35,79 @@ pub enum Command {
     Acknowledge,
     Retry,
     Abort,
+}
+
+impl Command {
+    /// Its name in the configuration, in the documentation and in the palette.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::Help => "help",
+            Self::Palette => "palette",
+            Self::Filter => "filter",
+            Self::Close => "close",
+            Self::Back => "back",
+            Self::Forward => "forward",
+            Self::NextPage => "next-page",
+            Self::PreviousPage => "previous-page",
+            Self::Page(_) => "page",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::PageUp => "page-up",
+            Self::PageDown => "page-down",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Open => "open",
+            Self::Freeze => "freeze",
+            Self::Copy => "copy",
+            Self::Redraw => "redraw",
+            Self::Suspend => "suspend",
+            Self::Reconnect => "reconnect",
+            Self::Drain => "drain",
+            Self::Restore => "restore",
+            Self::Failover => "failover",
+            Self::Rollback => "rollback",
+            Self::Acknowledge => "acknowledge",
+            Self::Retry => "retry",
+            Self::Abort => "abort",
+        }
+    }
+
+    /// Whether it leads to something that changes a region: its keys must not be those of movement or editing.
+    #[must_use]
+    pub const fn acts(self) -> bool {
+        matches!(
+            self,
+            Self::Drain
+                | Self::Restore
+                | Self::Failover
+                | Self::Rollback
+                | Self::Acknowledge
+                | Self::Retry
+                | Self::Abort
+        )
+    }
+
+    /// Whether it only moves: quicker by key than by name.
+    #[must_use]
+    pub const fn moves(self) -> bool {
+        matches!(
+            self,
+            Self::Up
+                | Self::Down
+                | Self::PageUp
+                | Self::PageDown
+                | Self::First
+                | Self::Last
+                | Self::NextPage
+                | Self::PreviousPage
+                | Self::Page(_)
+                | Self::Open
+                | Self::Close
+                | Self::Palette
+        )
+    }
 }
 
 /// Where a binding holds.
@@ -159,6 +233,24 @@ pub const BINDINGS: &[Binding] = &[
         "previous page",
     ),
     everywhere(
+        &[
+            Key::char('1'),
+            Key::char('2'),
+            Key::char('3'),
+            Key::char('4'),
+            Key::char('5'),
+            Key::char('6'),
+            Key::char('7'),
+            Key::char('8'),
+            Key::char('9'),
+            Key::char('0'),
+        ],
+        Command::Page(0),
+        MOVE,
+        "",
+        "page by number; 0 is the tenth",
+    ),
+    everywhere(
         &[Key::char('[')],
         Command::Back,
         MOVE,
@@ -193,6 +285,13 @@ pub const BINDINGS: &[Binding] = &[
         LOOK,
         "freeze",
         "freeze the view, and let go",
+    ),
+    everywhere(
+        &[Key::char('y')],
+        Command::Copy,
+        LOOK,
+        "",
+        "copy the name of what is selected (OSC 52)",
     ),
     everywhere(
         &[Key::plain(Code::Esc)],
@@ -273,46 +372,6 @@ pub const BINDINGS: &[Binding] = &[
     ),
 ];
 
-/// What a key does in a scope; the number keys choose pages.
-#[must_use]
-pub fn command(key: Key, scope: Scope) -> Option<Command> {
-    let of = |scope| {
-        BINDINGS
-            .iter()
-            .find(|b| b.scope == scope && b.keys.contains(&key))
-            .map(|b| b.command)
-    };
-    if let Some(found) = of(scope).or_else(|| of(Scope::Everywhere)) {
-        return Some(found);
-    }
-    match key {
-        Key {
-            code: Code::Char(c @ '1'..='9'),
-            ctrl: false,
-            alt: false,
-        } => c
-            .to_digit(10)
-            .and_then(|n| usize::try_from(n).ok())
-            .map(Command::Page),
-        _ => None,
-    }
-}
-
-/// The binding of a command.
-#[must_use]
-pub fn binding(command: Command) -> Option<&'static Binding> {
-    BINDINGS.iter().find(|b| b.command == command)
-}
-
-/// The first key of a command, as text; empty when it has none.
-#[must_use]
-pub fn name(command: Command) -> String {
-    binding(command)
-        .and_then(|b| b.keys.first())
-        .map(Key::to_string)
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,18 +389,20 @@ mod tests {
     }
 
     #[test]
-    fn actions_are_on_function_keys_only() {
-        use Command::{Abort, Acknowledge, Drain, Failover, Restore, Retry, Rollback};
-        for command in [Drain, Restore, Failover, Rollback, Acknowledge, Retry, Abort] {
-            for key in binding(command).unwrap().keys {
-                assert!(matches!(key.code, Code::F(_)), "{command:?} on {key}");
-            }
-        }
+    fn names_are_unique() {
+        let names: HashSet<_> = BINDINGS.iter().map(|b| b.command.name()).collect();
+        assert_eq!(names.len(), BINDINGS.len());
     }
 
     #[test]
-    fn numbers_choose_pages() {
-        assert_eq!(command(Key::char('3'), Scope::Everywhere), Some(Command::Page(3)));
-        assert_eq!(command(Key::char('0'), Scope::Everywhere), None);
+    fn what_acts_is_in_the_group_that_says_so() {
+        for binding in BINDINGS {
+            assert_eq!(
+                binding.command.acts(),
+                binding.group.starts_with("Act"),
+                "{}",
+                binding.command.name()
+            );
+        }
     }
 }

@@ -1,11 +1,19 @@
-//! Keys, and the one table of what they do. Help, footer, palette and documentation are made from it.
+//! Keys, and the one table of what they do. Help, footer, palette, man page and documentation are made from it;
+//! a person's configuration changes the keys of a [`Keymap`], never what they do.
 //!
 //! No action sits on a key that means movement or editing in vi, readline or emacs: actions are function keys,
 //! and every one only asks for a plan.
 
 mod bindings;
+pub mod document;
+mod keymap;
+mod meaning;
+mod parse;
 
-pub use bindings::{BINDINGS, Binding, Command, Scope, binding, command, name};
+pub use bindings::{BINDINGS, Binding, Command, Scope};
+pub use keymap::{Bound, Keymap, KeymapError};
+pub use meaning::meaning;
+pub use parse::BadKey;
 
 use std::fmt;
 

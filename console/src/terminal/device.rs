@@ -11,11 +11,26 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Alternate screen, cursor hidden, no wrapping at the last column.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l";
-/// CAN ends whatever sequence was cut off; then everything back, in the reverse order.
-const LEAVE: &[u8] = b"\x18\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+/// CAN ends whatever sequence was cut off.
+const CANCEL: &str = "\x18";
+/// Everything back, in the reverse order.
+const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/// Presses and the wheel, reported in decimal; no movements.
+const MOUSE: (&str, &str) = ("\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l");
+/// No link any more.
+const UNLINK: &str = "\x1b]8;;\x1b\\";
 /// How long a stalled terminal may keep us from leaving.
 const PATIENCE: Duration = Duration::from_millis(80);
+
+/// What is switched on beyond the screen itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The mouse is reported to us.
+    pub mouse: bool,
+    /// There may be links on the screen.
+    pub links: bool,
+}
 
 /// The terminal device.
 pub struct Device {
@@ -23,6 +38,8 @@ pub struct Device {
     tty: OwnedFd,
     original: Termios,
     active: AtomicBool,
+    enter: String,
+    leave: String,
 }
 
 /// Whether standard input and output are a terminal.
@@ -49,13 +66,17 @@ impl Device {
     ///
     /// # Errors
     /// When it cannot be opened or read.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(extras: Extras) -> io::Result<Self> {
         let tty = open(OFlags::RDWR | OFlags::NONBLOCK)?;
         let original = rustix::termios::tcgetattr(&tty)?;
+        let (mouse_on, mouse_off) = if extras.mouse { MOUSE } else { ("", "") };
+        let unlink = if extras.links { UNLINK } else { "" };
         Ok(Self {
             tty,
             original,
             active: AtomicBool::new(false),
+            enter: [ENTER, mouse_on].concat(),
+            leave: [CANCEL, mouse_off, unlink, LEAVE].concat(),
         })
     }
 
@@ -68,7 +89,7 @@ impl Device {
         raw.make_raw();
         rustix::termios::tcsetattr(&self.tty, OptionalActions::Now, &raw)?;
         if !self.active.swap(true, Ordering::SeqCst) {
-            self.write(ENTER, || false)?;
+            self.write(self.enter.as_bytes(), || false)?;
         }
         Ok(())
     }
@@ -79,10 +100,11 @@ impl Device {
             return;
         }
         let deadline = Instant::now() + PATIENCE;
-        if self.write(LEAVE, || Instant::now() > deadline).is_err() {
+        let leave = self.leave.as_bytes();
+        if self.write(leave, || Instant::now() > deadline).is_err() {
             // It takes nothing: throw away what waits, so that at least the restoring gets through when it wakes.
             let _ = rustix::termios::tcflush(&self.tty, QueueSelector::OFlush);
-            let _ = rustix::io::write(&self.tty, LEAVE);
+            let _ = rustix::io::write(&self.tty, leave);
         }
         let _ = rustix::termios::tcsetattr(&self.tty, OptionalActions::Now, &self.original);
     }

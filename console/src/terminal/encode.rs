@@ -2,6 +2,7 @@
 //!
 //! Every cell is one column wide: [`crate::ui::canvas`] lets nothing else in.
 
+use super::links::{self, Link};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write;
@@ -13,8 +14,20 @@ const JUMP: u16 = 4;
 /// or with one of another size, the whole screen.
 #[must_use]
 pub fn frame(previous: Option<&Buffer>, next: &Buffer) -> Vec<u8> {
-    let previous = previous.filter(|p| p.area == next.area);
-    let mut pen = Pen::default();
+    linked_frame(previous.map(|buffer| (buffer, [].as_slice())), (next, &[]))
+}
+
+/// As [`frame`], of screens with links.
+#[must_use]
+pub fn linked_frame<'a>(
+    previous: Option<(&Buffer, &[Link])>,
+    (next, links): (&Buffer, &'a [Link]),
+) -> Vec<u8> {
+    let (previous, linked) = match previous.filter(|(p, _)| p.area == next.area) {
+        Some((buffer, links)) => (Some(buffer), links),
+        None => (None, [].as_slice()),
+    };
+    let mut pen = Pen::<'a>::default();
     if previous.is_none() {
         // Erase takes the background of the pen.
         pen.out.push_str("\x1b[m\x1b[2J");
@@ -31,28 +44,33 @@ pub fn frame(previous: Option<&Buffer>, next: &Buffer) -> Vec<u8> {
             continue;
         };
         let before = previous.and_then(|p| p.content.get(start..end));
-        if before == Some(cells) {
+        let has_links = links.iter().chain(linked).any(|link| link.y == y);
+        if before == Some(cells) && !has_links {
             continue;
         }
         let filled = cells.iter().rposition(|c| *c != blank).map_or(0, |last| last + 1);
         for (x, cell) in (0..width).zip(cells) {
             let old = before.and_then(|b| b.get(usize::from(x))).unwrap_or(&blank);
-            if old == cell {
+            let link = if has_links { links::at(links, x, y) } else { None };
+            if old == cell && !(has_links && link != links::at(linked, x, y)) {
                 continue;
             }
             if usize::from(x) >= filled && before.is_some_and(|b| changed_from(b, cells, x) > 3) {
-                pen.go(x, y, cells);
+                pen.go(x, y, cells, !has_links);
+                pen.link(None);
                 pen.style(&blank);
                 pen.out.push_str("\x1b[K");
                 break;
             }
-            pen.go(x, y, cells);
+            pen.go(x, y, cells, !has_links);
+            pen.link(link);
             pen.put(cell);
         }
     }
     if pen.out.is_empty() {
         return Vec::new();
     }
+    pen.link(None);
     pen.style(&blank);
     format!("\x1b[?2026h{}\x1b[?2026l", pen.out).into_bytes()
 }
@@ -83,18 +101,20 @@ pub fn lines(buffer: &Buffer) -> String {
 }
 
 /// Where the terminal's cursor is and how it writes.
-struct Pen {
+struct Pen<'a> {
     out: String,
+    link: Option<&'a str>,
     at: Option<(u16, u16)>,
     fg: Color,
     bg: Color,
     modifier: Modifier,
 }
 
-impl Default for Pen {
+impl Default for Pen<'_> {
     fn default() -> Self {
         Self {
             out: String::new(),
+            link: None,
             at: None,
             fg: Color::Reset,
             bg: Color::Reset,
@@ -103,14 +123,14 @@ impl Default for Pen {
     }
 }
 
-impl Pen {
-    /// Moves to a cell, by the cheapest way.
-    fn go(&mut self, x: u16, y: u16, row: &[Cell]) {
+impl<'a> Pen<'a> {
+    /// Moves to a cell, by the cheapest way; `over` what lies between only if it can be written again as it is.
+    fn go(&mut self, x: u16, y: u16, row: &[Cell], over: bool) {
         match self.at {
             Some(at) if at == (x, y) => {}
             Some((from, line)) if line == y && from < x => {
                 let gap = row.get(usize::from(from)..usize::from(x)).unwrap_or_default();
-                if x - from <= JUMP && gap.iter().all(|cell| self.writes(cell)) {
+                if over && x - from <= JUMP && gap.iter().all(|cell| self.writes(cell)) {
                     for cell in gap {
                         self.out.push_str(cell.symbol());
                     }
@@ -123,6 +143,14 @@ impl Pen {
             }
         }
         self.at = Some((x, y));
+    }
+
+    /// Begins or ends a link.
+    fn link(&mut self, address: Option<&'a str>) {
+        if self.link != address {
+            let _ = write!(self.out, "\x1b]8;;{}\x1b\\", address.unwrap_or_default());
+            self.link = address;
+        }
     }
 
     fn writes(&self, cell: &Cell) -> bool {

@@ -3,7 +3,7 @@
 
 use super::Event;
 use super::device;
-use super::parse;
+use super::parse::{self, Input};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -20,7 +20,7 @@ const LONGEST: usize = 256;
 
 /// Starts the thread.
 pub fn start(events: mpsc::Sender<Event>) {
-    std::thread::spawn(move || {
+    super::thread("terminal-read", move || {
         let why = match device::open(OFlags::RDONLY) {
             Ok(tty) => read(&tty, &events),
             Err(error) => error.to_string(),
@@ -50,11 +50,14 @@ fn read(tty: &OwnedFd, events: &mpsc::Sender<Event>) -> String {
             }
         }
         let mut used = 0;
-        while let Some((key, length)) = parse::key(pending.get(used..).unwrap_or_default(), !more) {
+        while let Some((input, length)) = parse::input(pending.get(used..).unwrap_or_default(), !more) {
             used += length;
-            if let Some(key) = key
-                && events.blocking_send(Event::Key(key)).is_err()
-            {
+            let event = match input {
+                Some(Input::Key(key)) => Event::Key(key),
+                Some(Input::Mouse(mouse)) => Event::Mouse(mouse),
+                None => continue,
+            };
+            if events.blocking_send(event).is_err() {
                 return "nobody reads keys any more".to_owned();
             }
         }

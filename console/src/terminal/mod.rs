@@ -7,13 +7,18 @@
 pub mod device;
 pub mod encode;
 pub mod input;
+pub mod links;
+pub mod mouse;
+pub mod osc;
 pub mod parse;
 pub mod signals;
 pub mod writer;
 
 use crate::error::ConsoleError;
 use crate::keys::Key;
-use device::Device;
+use device::{Device, Extras};
+use links::Link;
+use mouse::Mouse;
 use ratatui::buffer::Buffer;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -24,6 +29,8 @@ use writer::Writer;
 pub enum Event {
     /// A key was pressed.
     Key(Key),
+    /// The mouse was used.
+    Mouse(Mouse),
     /// A frame was written: there is room for the next one.
     Written,
     /// The terminal is gone.
@@ -35,6 +42,8 @@ pub struct Terminal {
     device: Arc<Device>,
     writer: Writer,
     shown: Option<Buffer>,
+    links: Vec<Link>,
+    also: Vec<u8>,
     events: mpsc::Receiver<Event>,
 }
 
@@ -43,7 +52,7 @@ impl Terminal {
     ///
     /// # Errors
     /// When there is none, or it cannot show a screen.
-    pub fn take() -> Result<Self, ConsoleError> {
+    pub fn take(extras: Extras) -> Result<Self, ConsoleError> {
         let term = std::env::var("TERM").unwrap_or_default();
         if !device::is_there() {
             return Err(ConsoleError::NoTerminal);
@@ -55,7 +64,7 @@ impl Terminal {
                 term
             }));
         }
-        let device = Arc::new(Device::open()?);
+        let device = Arc::new(Device::open(extras)?);
         device::restore_on_panic(&device);
         device.enter()?;
         let (sender, events) = mpsc::channel(64);
@@ -65,6 +74,8 @@ impl Terminal {
             device,
             writer,
             shown: None,
+            links: Vec::new(),
+            also: Vec::new(),
             events,
         })
     }
@@ -99,9 +110,18 @@ impl Terminal {
         self.shown = None;
     }
 
-    /// Shows a frame; writes nothing when nothing changed. The buffer that was shown before comes back for reuse.
-    pub fn show(&mut self, next: Buffer) -> Option<Buffer> {
-        let bytes = encode::frame(self.shown.as_ref(), &next);
+    /// Has the terminal do something besides, with the next frame.
+    pub fn also(&mut self, bytes: &[u8]) {
+        self.also.extend_from_slice(bytes);
+    }
+
+    /// Shows a frame in one write, or nothing when nothing changed. The buffer that was shown before comes back for
+    /// reuse.
+    pub fn show(&mut self, next: Buffer, links: Vec<Link>) -> Option<Buffer> {
+        let previous = self.shown.as_ref().map(|buffer| (buffer, self.links.as_slice()));
+        let mut bytes = encode::linked_frame(previous, (&next, &links));
+        bytes.append(&mut self.also);
+        self.links = links;
         if !bytes.is_empty() {
             self.writer.put(bytes);
         }
@@ -133,6 +153,12 @@ impl Terminal {
         self.writer.abandon();
         self.device.leave();
     }
+}
+
+/// A thread with a name, so that its work can be told apart from outside.
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) {
+    // Without threads nothing is drawn or read: the events' channel closes, and the console ends and says so.
+    let _ = std::thread::Builder::new().name(name.to_owned()).spawn(work);
 }
 
 impl Drop for Terminal {

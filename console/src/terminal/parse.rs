@@ -1,11 +1,29 @@
-//! Bytes from a terminal into keys. Pure.
+//! Bytes from a terminal into keys and what the mouse does. Pure.
 
+use super::mouse::{self, Mouse};
 use crate::keys::{Code, Key};
 
-/// The first key in `bytes` and how many bytes it took; the key is `None` for a sequence that means nothing here.
+/// What a person did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// Pressed a key.
+    Key(Key),
+    /// Used the mouse.
+    Mouse(Mouse),
+}
+
+/// The first input in `bytes` and how many bytes it took; it is `None` for a sequence that means nothing here.
 /// `None` when more bytes are needed; with `complete` there will be none, and what is there counts as it stands.
 #[must_use]
-pub fn key(bytes: &[u8], complete: bool) -> Option<(Option<Key>, usize)> {
+pub fn input(bytes: &[u8], complete: bool) -> Option<(Option<Input>, usize)> {
+    match mouse::parse(bytes, complete) {
+        mouse::Parsed::Whole(mouse, length) => Some((mouse.map(Input::Mouse), length)),
+        mouse::Parsed::Cut => None,
+        mouse::Parsed::None => key(bytes, complete).map(|(key, length)| (key.map(Input::Key), length)),
+    }
+}
+
+fn key(bytes: &[u8], complete: bool) -> Option<(Option<Key>, usize)> {
     let (first, rest) = bytes.split_first()?;
     match first {
         0x1b => escape(rest, complete),
@@ -48,6 +66,7 @@ fn escape(rest: &[u8], complete: bool) -> Option<(Option<Key>, usize)> {
         Some(b'O') => match rest.get(1) {
             None if complete => Some((None, 2)),
             None => None,
+            Some(b'M') => Some((Some(Key::plain(Code::Enter)), 3)),
             Some(last) => Some((final_byte(*last).map(Key::plain), 3)),
         },
         Some(0x1b) => Some((Some(Key::plain(Code::Esc)), 1)),
@@ -105,7 +124,6 @@ fn final_byte(last: u8) -> Option<Code> {
         b'D' => Code::Left,
         b'H' => Code::Home,
         b'F' => Code::End,
-        b'M' => Code::Enter,
         b'P'..=b'S' => Code::F(last - b'P' + 1),
         _ => return None,
     })
@@ -133,9 +151,11 @@ mod tests {
 
     fn all(bytes: &[u8]) -> Vec<Key> {
         let (mut at, mut keys) = (0, Vec::new());
-        while let Some((key, length)) = key(&bytes[at..], true) {
+        while let Some((found, length)) = input(&bytes[at..], true) {
             at += length;
-            keys.extend(key);
+            if let Some(Input::Key(key)) = found {
+                keys.push(key);
+            }
         }
         assert_eq!(at, bytes.len());
         keys
@@ -164,16 +184,16 @@ mod tests {
     #[test]
     fn a_cut_sequence_waits_for_its_rest() {
         for cut in 1..4 {
-            assert_eq!(key(&b"\x1b[15~"[..cut], false), None);
+            assert_eq!(input(&b"\x1b[15~"[..cut], false), None);
         }
-        assert_eq!(key(b"\xc3", false), None);
+        assert_eq!(input(b"\xc3", false), None);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_consumed(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let mut at = 0;
-            while let Some((_, length)) = key(&bytes[at..], true) {
+            while let Some((_, length)) = input(&bytes[at..], true) {
                 prop_assert!(length > 0);
                 at += length;
                 prop_assert!(at <= bytes.len());

@@ -30,7 +30,7 @@ impl Writer {
             abandoned: AtomicBool::new(false),
         });
         let mine = Arc::clone(&shared);
-        std::thread::spawn(move || mine.write_all(&device, &events));
+        super::thread("terminal-write", move || mine.write_all(&device, &events));
         Self { shared }
     }
 

@@ -2,6 +2,7 @@
 //! gets exactly one column, and nothing that a terminal could take for a command.
 
 use crate::format::cells;
+use crate::message::Click;
 use crate::table::Piece;
 use crate::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
@@ -10,16 +11,41 @@ use ratatui::style::Style;
 use std::borrow::Borrow;
 use unicode_width::UnicodeWidthChar;
 
+/// What a click on an area means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// Where.
+    pub area: Rect,
+    /// What.
+    pub means: Click,
+}
+
 /// A buffer with a theme.
 pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
     theme: &'a Theme,
+    hits: Vec<Hit>,
 }
 
 impl<'a> Canvas<'a> {
     /// A canvas over a buffer.
     pub fn new(buffer: &'a mut Buffer, theme: &'a Theme) -> Self {
-        Self { buffer, theme }
+        Self {
+            buffer,
+            theme,
+            hits: Vec::new(),
+        }
+    }
+
+    /// Says what a click on an area means.
+    pub fn clickable(&mut self, area: Rect, means: Click) {
+        self.hits.push(Hit { area, means });
+    }
+
+    /// What clicks mean on what was drawn.
+    #[must_use]
+    pub fn into_hits(self) -> Vec<Hit> {
+        self.hits
     }
 
     /// The theme.

@@ -12,17 +12,18 @@ mod tests;
 
 use crate::model::{Layer, Model};
 use crate::theme::{Role, Theme};
-use canvas::Canvas;
+use canvas::{Canvas, Hit};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Draws the state into a buffer of any size.
-pub fn draw(model: &Model, theme: &Theme, buffer: &mut Buffer) {
-    buffer.reset();
+/// Draws the state into a buffer of any size; says what clicks on it mean.
+pub fn draw(model: &Model, theme: &Theme, buffer: &mut Buffer) -> Vec<Hit> {
+    theme.clear(buffer);
     let mut canvas = Canvas::new(buffer, theme);
     let area = canvas.area();
     if area.width < 24 || area.height < 6 {
-        return chrome::tiny(&mut canvas, model);
+        chrome::tiny(&mut canvas, model);
+        return Vec::new();
     }
     let below_header = chrome::header(&mut canvas, area, model);
     let body = chrome::banners(&mut canvas, below_header, model);
@@ -50,6 +51,7 @@ pub fn draw(model: &Model, theme: &Theme, buffer: &mut Buffer) {
         ..area
     };
     chrome::footer(&mut canvas, footer, model);
+    canvas.into_hits()
 }
 
 /// A page keeps a column free at each side, and a line at the bottom when there is room.
@@ -72,6 +74,17 @@ pub fn environment_role(kind: aisoc_model::topology::EnvironmentKind) -> Role {
         Local => Role::Local,
         Staging => Role::Staging,
         Production => Role::Production,
+    }
+}
+
+/// The role of a line in an environment's accent.
+#[must_use]
+pub fn environment_line(kind: aisoc_model::topology::EnvironmentKind) -> Role {
+    use aisoc_model::topology::EnvironmentKind::{Local, Production, Staging};
+    match kind {
+        Local => Role::LocalLine,
+        Staging => Role::StagingLine,
+        Production => Role::ProductionLine,
     }
 }
 

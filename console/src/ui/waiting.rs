@@ -7,6 +7,18 @@ use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use ratatui::layout::Rect;
 
+/// Why there is nothing to show, in a line.
+#[must_use]
+pub fn reason(model: &Model) -> String {
+    match &model.connection {
+        Connection::Connecting { endpoint } => format!("connecting to {endpoint}"),
+        Connection::Lost { why, .. } | Connection::Refused { why } => why.clone(),
+        Connection::Silent { endpoint, .. } => format!("{endpoint} says nothing"),
+        Connection::Live { endpoint } => format!("{endpoint} has sent nothing yet"),
+        Connection::Still => "no frame".to_owned(),
+    }
+}
+
 /// Draws it.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let (title, role, lines) = match &model.connection {

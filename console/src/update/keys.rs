@@ -1,8 +1,8 @@
 //! Keys, where no text is typed: movement, pages, layers, and the wish to act.
 
 use super::{act, typing};
-use crate::keys::{self, Command, Key, Scope};
-use crate::message::Effect;
+use crate::keys::{Code, Command, Key, Scope};
+use crate::message::{Click, Effect};
 use crate::model::{Layer, Model};
 use crate::page::Page;
 use crate::palette::Palette;
@@ -11,17 +11,28 @@ use tui_input::Input;
 /// Pages that `[` leads back through.
 const TRAIL: usize = 50;
 
+/// Leaves wherever it is pressed, whatever the settings say.
+const INTERRUPT: Key = Key {
+    code: Code::Char('c'),
+    ctrl: true,
+    alt: false,
+};
+
+/// Rows that a notch of the wheel moves.
+const WHEEL: usize = 3;
+
 /// Lines that can be scrolled at most: what is drawn ends earlier.
 pub const SCROLL: u16 = 500;
 
 /// A key was pressed.
 pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     // Interrupt and suspend work everywhere: a person must always get out.
-    match keys::command(key, Scope::Everywhere) {
-        Some(Command::Quit) if key.ctrl => return vec![Effect::Quit],
-        Some(Command::Suspend) => return vec![Effect::Suspend],
-        Some(Command::Redraw) => return vec![Effect::Redraw],
-        _ => {}
+    if key == INTERRUPT {
+        return vec![Effect::Quit];
+    }
+    let meant = model.preferences.keys.command(key, Scope::Everywhere);
+    if let Some(command @ (Command::Suspend | Command::Redraw)) = meant.filter(|_| key.ctrl) {
+        return run(model, command);
     }
     model.notice = None;
     match model.layer {
@@ -29,7 +40,7 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
             typing::press(model, key)
         }
         Layer::None | Layer::Help(_) | Layer::Progress(_) => {
-            let command = keys::command(key, model.scope());
+            let command = model.preferences.keys.command(key, model.scope());
             command.map(|command| run(model, command)).unwrap_or_default()
         }
     }
@@ -42,7 +53,11 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     }
     match command {
         Command::Quit => return vec![Effect::Quit],
+        Command::Suspend if model.preferences.captive => {
+            model.complain("there is no shell here to go to: q leaves");
+        }
         Command::Suspend => return vec![Effect::Suspend],
+        Command::Copy => return copy(model),
         Command::Redraw => return vec![Effect::Redraw],
         Command::Reconnect => return vec![Effect::Reconnect],
         Command::Help => toggle_help(model),
@@ -82,6 +97,46 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Retry | Command::Abort => act::ask_decision(model, command),
     }
     Vec::new()
+}
+
+/// Has the terminal keep the name of what is selected.
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let table = model.table();
+    let Some(row) = table.selected(model.selected_on(model.page)) else {
+        model.complain("nothing is selected");
+        return Vec::new();
+    };
+    let name = row.key.clone();
+    model.tell(format!("copied {name}"));
+    vec![Effect::Copy(name)]
+}
+
+/// A click selects; on what is selected already, it opens. What lies over the page is for keys.
+pub fn click(model: &mut Model, click: Click) {
+    if !matches!(model.layer, Layer::None) {
+        return;
+    }
+    model.notice = None;
+    match click {
+        Click::Page(page) => go(model, page),
+        Click::Row(key) => {
+            if model.selected_on(model.page) == Some(key.as_str()) {
+                open(model);
+            } else {
+                model.selected.insert(model.page, key);
+            }
+        }
+    }
+}
+
+/// The wheel moves as the arrows do.
+pub fn wheel(model: &mut Model, up: bool) {
+    let command = if up { Command::Up } else { Command::Down };
+    if matches!(model.layer, Layer::None | Layer::Help(_) | Layer::Progress(_)) {
+        for _ in 0..WHEEL {
+            run(model, command);
+        }
+    }
 }
 
 /// Movement scrolls what lies over the page; the page below stands still.

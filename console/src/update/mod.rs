@@ -9,7 +9,7 @@ mod typing;
 #[cfg(test)]
 mod tests;
 
-use crate::message::{Effect, Message};
+use crate::message::{Effect, Message, SourceEvent};
 use crate::model::Model;
 use jiff::Timestamp;
 
@@ -20,6 +20,16 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             tell_time(model, at);
             keys::press(model, key)
         }
+        Message::Click(click, at) => {
+            tell_time(model, at);
+            keys::click(model, click);
+            Vec::new()
+        }
+        Message::Wheel(up, at) => {
+            tell_time(model, at);
+            keys::wheel(model, up);
+            Vec::new()
+        }
         Message::Resize(columns, rows) => {
             model.size = (columns, rows);
             Vec::new()
@@ -28,10 +38,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             tell_time(model, at);
             Vec::new()
         }
-        Message::Source(event, at) => {
-            tell_time(model, at);
-            source::take(model, event, at)
-        }
+        Message::Source(event, at) => hear(model, event, at),
         Message::Reply(reply, at) => {
             tell_time(model, at);
             act::reply(model, reply)
@@ -43,7 +50,13 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
     }
 }
 
+/// Takes only what the source of frames says: nothing that comes back changes a region.
+pub fn hear(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect> {
+    tell_time(model, at);
+    source::take(model, event, at)
+}
+
 /// Ages are judged by the control plane's clock: this machine's may be wrong.
-fn tell_time(model: &mut Model, at: Timestamp) {
+pub fn tell_time(model: &mut Model, at: Timestamp) {
     model.now = at.saturating_add(model.clock_offset).unwrap_or(at);
 }

@@ -22,6 +22,7 @@ pub fn take(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
             };
             model.history.sample(&world);
             model.world = Some(world);
+            return notify(model);
         }
         SourceEvent::Delta(delta, coalesced) => {
             arrived(model, delta.head.at, at);
@@ -39,6 +40,7 @@ pub fn take(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
             if let Some(world) = &model.world {
                 model.history.sample(world);
             }
+            return notify(model);
         }
         SourceEvent::Heartbeat(milliseconds) => {
             let theirs = Timestamp::from_millisecond(milliseconds).unwrap_or(at);
@@ -60,6 +62,18 @@ pub fn take(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
         }
     }
     Vec::new()
+}
+
+/// What has begun to page is told beyond the screen, if that is wanted.
+fn notify(model: &mut Model) -> Vec<Effect> {
+    let Some(world) = &model.world else {
+        return Vec::new();
+    };
+    let told = model.notifier.look(world, model.now);
+    told.filter(|_| model.preferences.notify)
+        .map(Effect::Notify)
+        .into_iter()
+        .collect()
 }
 
 /// A first try is `Connecting`; a later one stays `Lost`, with the time since when.

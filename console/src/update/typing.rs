@@ -119,5 +119,9 @@ fn choose(model: &mut Model, entry: palette::Entry) -> Vec<Effect> {
         }
         Does::Plan(target) => act::wish(model, target),
         Does::Acknowledge(key) => act::acknowledge(model, key),
+        Does::Theme(name) => {
+            model.preferences.theme = name;
+            vec![Effect::Redraw]
+        }
     }
 }

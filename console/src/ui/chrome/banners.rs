@@ -93,7 +93,8 @@ fn drill_banner(model: &Model) -> Option<(String, Role)> {
 }
 
 /// A fault in words.
-fn fault(spec: &FaultSpec) -> String {
+#[must_use]
+pub fn fault(spec: &FaultSpec) -> String {
     match spec {
         FaultSpec::KillProcess { process, hold: true } => format!("{process} killed and kept down"),
         FaultSpec::KillProcess { process, hold: false } => format!("{process} killed"),

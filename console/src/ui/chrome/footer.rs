@@ -1,9 +1,10 @@
 //! The footer: the latest notice, else the keys that matter here.
 
+use crate::filter::Filter;
 use crate::format;
-use crate::keys::{self, Command};
+use crate::keys::Command;
 use crate::model::{Layer, Model};
-use crate::table::{piece, width};
+use crate::table::{Piece, piece, width};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::overlay;
@@ -14,14 +15,14 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     canvas.fill(area, Role::Text);
     if let Layer::Filter(input) = &model.layer {
         let end = canvas.text(area.x + 1, area.y, 2, "/", Role::Accent);
-        return overlay::input(
-            canvas,
-            end,
-            area.y,
-            area.right().saturating_sub(end),
-            input,
-            "words, lag>5s, region=eu-*",
-        );
+        let said = filtered(model, input.value());
+        let room = area
+            .right()
+            .saturating_sub(end)
+            .saturating_sub(format::cells(width(&said)) + 3);
+        overlay::input(canvas, end, area.y, room, input, "words, lag>5s, region=eu-*");
+        canvas.pieces_right(end, area.y, area.right().saturating_sub(end + 1), &said);
+        return;
     }
     if let Some(notice) = &model.notice {
         let role = if notice.bad { Role::Warn } else { Role::Text };
@@ -54,6 +55,24 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     }
 }
 
+/// What a filter does while it is typed: how many rows pass, and which field there is none of.
+fn filtered(model: &Model, typed: &str) -> Vec<Piece> {
+    let whole = model.page.view().table(model);
+    let filter = Filter::parse(typed);
+    if let Some(field) = filter.unknown_field(&whole) {
+        let known = whole.fields().join(", ");
+        return vec![piece(
+            format!("no field '{field}': there are {known}"),
+            Role::Warn,
+        )];
+    }
+    let passing = whole.rows.iter().filter(|row| filter.passes(row)).count();
+    vec![piece(
+        format!("{passing} of {} rows", whole.rows.len()),
+        Role::Muted,
+    )]
+}
+
 /// Keys and what they do, the most important first.
 fn hints(model: &Model) -> Vec<(String, &'static str)> {
     let fixed = |hints: &[(&str, &'static str)]| {
@@ -76,13 +95,13 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
         _ => ACTING,
     };
     let hint = |command: &Command| {
-        let binding = keys::binding(*command)?;
+        let bound = model.preferences.keys.binding(*command)?;
         let short = if *command == Command::Close {
             "close"
         } else {
-            binding.short
+            bound.binding.short
         };
-        Some((binding.keys.first()?.to_string(), short))
+        Some((bound.keys.first()?.to_string(), short))
     };
     order.iter().filter_map(hint).collect()
 }

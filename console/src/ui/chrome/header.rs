@@ -2,12 +2,14 @@
 
 use crate::connection::Connection;
 use crate::format;
+use crate::message::Click;
 use crate::model::Model;
 use crate::page::Page;
 use crate::table::{Piece, piece, width};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
-use crate::ui::{environment_role, environment_word};
+use crate::ui::{environment_line, environment_role, environment_word};
+use aisoc_model::topology::EnvironmentKind;
 use ratatui::layout::Rect;
 
 /// A terminal too small for a page still says the most important thing.
@@ -70,7 +72,8 @@ fn badge(model: &Model) -> Vec<Piece> {
 }
 
 /// The connection in a few words.
-fn connection(model: &Model) -> Piece {
+#[must_use]
+pub fn connection(model: &Model) -> Piece {
     match &model.connection {
         Connection::Live { .. } => piece("● live", Role::Good),
         Connection::Still => piece("● one frame", Role::Muted),
@@ -121,8 +124,15 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
     pieces
 }
 
+/// The names of the pages over a line in the environment's accent: in production it is heavy all the way.
 fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let y = area.y + 1;
+    let (line, role) = match model.world.as_ref().map(|world| world.head.environment_kind) {
+        Some(kind @ EnvironmentKind::Production) => ('━', environment_line(kind)),
+        Some(kind) => ('─', environment_line(kind)),
+        None => ('─', Role::Faint),
+    };
+    canvas.horizontal(area.x, y + 1, area.width, line, role);
     let mut x = area.x + 1;
     for page in Page::all() {
         let here = page == model.page;
@@ -136,20 +146,16 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
             piece(format!(" {}", page.view().title()), title),
         ];
         let end = canvas.pieces(x, y, area.right().saturating_sub(x), &label);
+        let label = Rect {
+            x,
+            y,
+            width: end - x,
+            height: 2,
+        };
+        canvas.clickable(label, Click::Page(page));
         if here {
             canvas.horizontal(x, y + 1, end - x, '━', Role::Accent);
-        } else {
-            canvas.horizontal(x, y + 1, end - x, '─', Role::Faint);
         }
-        canvas.horizontal(
-            end,
-            y + 1,
-            3.min(area.right().saturating_sub(end)),
-            '─',
-            Role::Faint,
-        );
         x = end + 3;
     }
-    canvas.horizontal(area.x, y + 1, 1, '─', Role::Faint);
-    canvas.horizontal(x, y + 1, area.right().saturating_sub(x), '─', Role::Faint);
 }

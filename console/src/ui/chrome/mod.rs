@@ -4,6 +4,6 @@ mod banners;
 mod footer;
 mod header;
 
-pub use banners::banners;
+pub use banners::{banners, fault};
 pub use footer::footer;
-pub use header::{header, tiny};
+pub use header::{connection, header, tiny};

@@ -1,7 +1,7 @@
 //! The help, from the table of bindings.
 
 use super::{dialog, scrolled};
-use crate::keys::{BINDINGS, Binding, Key};
+use crate::keys::{Bound, Keymap};
 use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -21,10 +21,13 @@ const SIGNS: [(&str, &str, Role); 8] = [
 ];
 
 /// Draws it.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
-    let acts = |binding: &&Binding| binding.group.starts_with("Act") || binding.group.starts_with("Leave");
-    let mut left = groups(BINDINGS.iter().filter(|b| !acts(b)));
-    let mut right = groups(BINDINGS.iter().filter(acts));
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, keys: &Keymap, scroll: u16) {
+    let acts = |bound: &&Bound| {
+        let group = bound.binding.group;
+        group.starts_with("Act") || group.starts_with("Leave")
+    };
+    let mut left = groups(keys.all().filter(|b| !acts(b)));
+    let mut right = groups(keys.all().filter(acts));
     right.push(Vec::new());
     right.push(vec![piece("Signs", Role::Heading)]);
     for (sign, meaning, role) in SIGNS {
@@ -61,10 +64,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
 }
 
 /// Bindings under the headings of their groups.
-fn groups<'a>(bindings: impl Iterator<Item = &'a Binding>) -> Vec<Vec<Piece>> {
+fn groups<'a>(bindings: impl Iterator<Item = &'a Bound>) -> Vec<Vec<Piece>> {
     let mut lines: Vec<Vec<Piece>> = Vec::new();
     let mut group = "";
-    for binding in bindings {
+    for bound in bindings {
+        let binding = bound.binding;
         if binding.group != group {
             group = binding.group;
             if !lines.is_empty() {
@@ -76,12 +80,7 @@ fn groups<'a>(bindings: impl Iterator<Item = &'a Binding>) -> Vec<Vec<Piece>> {
                 piece(format!("  {more}"), Role::Muted),
             ]);
         }
-        let keys: Vec<String> = binding.keys.iter().map(Key::to_string).collect();
-        let keys = if keys.is_empty() {
-            ":".to_owned()
-        } else {
-            keys.join(" ")
-        };
+        let keys = bound.keys_text();
         lines.push(vec![
             piece(format!("  {keys:<16}"), Role::Accent),
             piece(binding.help, Role::Text),

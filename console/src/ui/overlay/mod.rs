@@ -17,7 +17,7 @@ use tui_input::Input;
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     match &model.layer {
         Layer::None | Layer::Filter(_) => {}
-        Layer::Help(scroll) => help::draw(canvas, area, *scroll),
+        Layer::Help(scroll) => help::draw(canvas, area, &model.preferences.keys, *scroll),
         Layer::Palette(palette) => palette::draw(canvas, area, model, palette),
         Layer::Action(action) => plan::draw(canvas, area, model, action),
         Layer::Progress(following) => progress::draw(canvas, area, model, following, None),

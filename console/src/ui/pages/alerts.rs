@@ -3,7 +3,7 @@
 use super::PageView;
 use crate::facts;
 use crate::format;
-use crate::keys::{self, Command};
+use crate::keys::Command;
 use crate::model::Model;
 use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
@@ -237,7 +237,7 @@ fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
         )],
         None => vec![
             piece("nobody yet; ", Role::Notice),
-            piece(keys::name(Command::Acknowledge), Role::Accent),
+            piece(model.preferences.keys.name(Command::Acknowledge), Role::Accent),
             piece(" acknowledges it", Role::Muted),
         ],
     };

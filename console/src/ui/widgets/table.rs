@@ -1,5 +1,6 @@
 //! Drawing a table: columns that fit, the selected row in view.
 
+use crate::message::Click;
 use crate::table::{Column, Piece, Table, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -40,6 +41,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, table: &Table, selected: Option
         let mut x = body.x + MARK;
         if selected.is_some() && index == chosen {
             canvas.put(body.x, y, '▶', Role::Accent);
+        }
+        if selected.is_some() {
+            let line = Rect { y, height: 1, ..body };
+            canvas.clickable(line, Click::Row(row.key.clone()));
         }
         for ((column, width), cell) in table.columns.iter().zip(&widths).zip(&row.cells) {
             let Some(width) = *width else { continue };

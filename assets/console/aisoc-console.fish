@@ -1,0 +1,392 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_aisoc_console_global_optspecs
+    string join \n endpoint= token-file= state-dir= config= theme= mouse plain wall print-default-config o/output= h/help V/version
+end
+
+function __fish_aisoc_console_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_aisoc_console_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_aisoc_console_using_subcommand
+    set -l cmd (__fish_aisoc_console_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l mouse -d 'Takes the mouse from the terminal'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l plain -d 'Sentences, line after line, instead of a screen (as with ACCESSIBLE=1)'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l wall -d 'Large and without any action, for a screen on a wall'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l print-default-config -d 'Prints the default settings, each with what it is for'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -s V -l version -d 'Print version'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "status" -d 'The whole picture in a few lines; exit code 1 when something is not healthy'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "regions" -d 'Regions: role, health, weight, traffic, writer'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "lag" -d 'Replication links and how far each is behind'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "slis" -d 'Indicators against their objectives'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "alerts" -d 'Alerts of the platform'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "ack" -d 'Acknowledges an alert by its key (see `alerts`)'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "watch" -d 'Prints a line whenever something that matters changes'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "snapshot" -d 'Draws one page as the screen would'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "operations" -d 'Operations that run or ran'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "plan" -d 'Decides what an operation would do; changes nothing'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "drain" -d 'Takes a region out of the load balancer\'s rotation, in steps'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "restore" -d 'Puts a region back, in steps'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "failover" -d 'Makes a region\'s database member the writer, without losing a write'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "rollback" -d 'Returns a release to its last good revision, or to a named one'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "config" -d 'The console\'s settings'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "completions" -d 'Prints the completions of a shell'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "man" -d 'Prints the man page'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "keys" -d 'Prints the keys as a Markdown document'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l page -d 'Which page' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l size -d 'Columns x rows' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l world -d 'Draw a frame that `status --output json` printed, instead of the present one' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "list" -d 'All that the control plane remembers, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "show" -d 'One, with its steps, times and figures'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "retry" -d 'Has a held operation try its failed step again'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "abort" -d 'Undoes an operation, before its point of no return'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "list" -d 'All that the control plane remembers, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "show" -d 'One, with its steps, times and figures'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Has a held operation try its failed step again'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "abort" -d 'Undoes an operation, before its point of no return'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "drain" -d 'Take a region out of rotation'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "restore" -d 'Put it back'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "failover" -d 'Move the writer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "rollback" -d 'Return a release to an earlier revision'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l deadline -d 'Seconds to wait for open requests before saying what is left' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l expires -d 'Seconds after which the drain ends by itself; 0 = never' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l to -d 'The new writer\'s region' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l release -d 'The release\'s name' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l revision -d 'The revision; the last good one when absent' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "drain" -d 'Take a region out of rotation'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put it back'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "failover" -d 'Move the writer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "rollback" -d 'Return a release to an earlier revision'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l deadline -d 'Seconds to wait for open requests before saying what is left' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l expires -d 'Seconds after which the drain ends by itself; 0 = never' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l wait -d 'Stay until the operation has ended, and say how'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l wait -d 'Stay until the operation has ended, and say how'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l to -d 'The new writer\'s region' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l wait -d 'Stay until the operation has ended, and say how'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l release -d 'The release\'s name' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l revision -d 'The revision; the last good one when absent' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l wait -d 'Stay until the operation has ended, and say how'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -f -a "check" -d 'Reads a file of settings and names everything that is wrong with it'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Reads a file of settings and names everything that is wrong with it'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "status" -d 'The whole picture in a few lines; exit code 1 when something is not healthy'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "regions" -d 'Regions: role, health, weight, traffic, writer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "lag" -d 'Replication links and how far each is behind'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "slis" -d 'Indicators against their objectives'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "alerts" -d 'Alerts of the platform'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "ack" -d 'Acknowledges an alert by its key (see `alerts`)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "watch" -d 'Prints a line whenever something that matters changes'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "snapshot" -d 'Draws one page as the screen would'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "operations" -d 'Operations that run or ran'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "plan" -d 'Decides what an operation would do; changes nothing'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "drain" -d 'Takes a region out of the load balancer\'s rotation, in steps'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "restore" -d 'Puts a region back, in steps'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "failover" -d 'Makes a region\'s database member the writer, without losing a write'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "rollback" -d 'Returns a release to its last good revision, or to a named one'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "config" -d 'The console\'s settings'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "completions" -d 'Prints the completions of a shell'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "man" -d 'Prints the man page'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "keys" -d 'Prints the keys as a Markdown document'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "list" -d 'All that the control plane remembers, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "show" -d 'One, with its steps, times and figures'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "retry" -d 'Has a held operation try its failed step again'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "abort" -d 'Undoes an operation, before its point of no return'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "drain" -d 'Take a region out of rotation'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "restore" -d 'Put it back'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "failover" -d 'Move the writer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "rollback" -d 'Return a release to an earlier revision'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Reads a file of settings and names everything that is wrong with it'
