@@ -165,11 +165,11 @@ fn of_region(region: &Region, now: Timestamp) -> Statement {
     let traffic = region.traffic.fresh(now).map_or_else(
         || "Its traffic is not known.".to_owned(),
         |t| {
-            format!(
-                "Weight {} percent, {} requests per second.",
-                t.weight_percent,
-                format::rate(t.requests_per_second)
-            )
+            let rate = t.requests_per_second.map_or_else(
+                || "its requests are not counted".to_owned(),
+                |rate| format!("{} requests per second", format::rate(rate)),
+            );
+            format!("Weight {} percent, {rate}.", t.weight_percent)
         },
     );
     let why = match region.reasons.as_slice() {
