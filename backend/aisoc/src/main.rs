@@ -1,5 +1,6 @@
 //! The backend's one binary: the SOC services, the control plane, the local world, and small tools.
 
+mod health_check;
 mod identity;
 mod journal;
 mod serve;
@@ -25,6 +26,8 @@ enum Command {
     Local(LocalArgs),
     /// Sends a file of events (NDJSON, also gzipped) to an ingest.
     IngestFile(IngestFileArgs),
+    /// Whether a region serves, looked at from here.
+    HealthCheck(health_check::HealthCheckArgs),
     /// The control plane's journal of operations.
     Journal(journal::JournalArgs),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
             Command::Serve(args) => serve::run(*args).await,
             Command::Local(args) => aisoc_local::cli::run(args).await,
             Command::IngestFile(args) => aisoc_local::ingest_file::run(args).await,
+            Command::HealthCheck(args) => health_check::run(args).await,
             Command::Journal(args) => journal::run(args).await,
         }
     });

@@ -110,6 +110,9 @@ pub struct ServeArgs {
     /// File with the token that services use among themselves.
     #[arg(long, env = "AISOC_INTERNAL_TOKEN_FILE")]
     internal_token_file: Option<PathBuf>,
+    /// List of the other regions' api instances (TOML), which the api looks at when a control plane asks.
+    #[arg(long, env = "AISOC_PEERS_FILE")]
+    peers_file: Option<PathBuf>,
     /// Directory with Sigma rules; the built-in pack when absent.
     #[arg(long, env = "AISOC_RULES_DIR")]
     rules_dir: Option<PathBuf>,
@@ -306,6 +309,7 @@ impl ServeArgs {
             redis_url: self.redis_url.clone(),
             data_dir: self.data_dir()?,
             internal_token_file: self.internal_token_file.clone(),
+            peers_file: self.peers_file.clone(),
             inject_latency: self.inject_latency(),
             inject_error_rate: self.inject_error_rate,
             shutdown_delay: API_SHUTDOWN_DELAY,

@@ -13,6 +13,7 @@ mod middleware;
 mod routes;
 mod shutdown;
 mod state;
+mod vantage;
 
 pub use agent::{SlowRule, agent_answer, p99};
 pub use health::{Assessment, assess};
@@ -56,6 +57,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// File with the token of `/internal/*`; without it these routes are closed.
     pub internal_token_file: Option<PathBuf>,
+    /// List of the other regions' api instances, which this one looks at when it is asked; read again when it
+    /// changes.
+    pub peers_file: Option<PathBuf>,
     /// Latency that the release adds to every request.
     pub inject_latency: Duration,
     /// Share of requests (0–1) that the release fails.

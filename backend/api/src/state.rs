@@ -5,6 +5,7 @@ use crate::auth::Tokens;
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::shutdown::Shutdown;
+use crate::vantage::Vantage;
 use crate::{CONNECTIONS, Config};
 use aisoc_model::slo::Slo;
 use aisoc_storage::database::Limits;
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) faults: Faults,
     pub(crate) checks: Checks,
     pub(crate) shutdown: Shutdown,
+    pub(crate) vantage: Arc<Vantage>,
     pub(crate) in_flight: Semaphore,
 }
 
@@ -61,6 +63,12 @@ impl App {
             faults: Faults::new(config.inject_latency, config.inject_error_rate),
             checks: Checks::new(&slo.region_removal),
             shutdown: Shutdown::default(),
+            vantage: Arc::new(Vantage::new(
+                config.region.clone(),
+                config.origin(),
+                config.peers_file.clone(),
+                slo.region_removal,
+            )?),
             in_flight: Semaphore::new(IN_FLIGHT),
             database,
             config,

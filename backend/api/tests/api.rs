@@ -59,6 +59,7 @@ impl Api {
             internal_token_file: Some(internal_token_file),
             inject_latency: Duration::ZERO,
             inject_error_rate: 0.0,
+            peers_file: None,
             shutdown_delay: Duration::from_secs(2),
         };
         change(&mut config);
@@ -548,4 +549,90 @@ async fn bad_settings_end_in_words() {
     });
     let error = format!("{:#}", api.served.await.unwrap().unwrap_err());
     assert!(error.contains("/nonexistent/token"), "{error}");
+}
+
+/// An api instance of another region: answers what it is told to.
+async fn peer() -> (String, Arc<AtomicBool>) {
+    let well = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&well);
+    let health = axum::routing::get(move || async move {
+        if told.load(Ordering::Relaxed) {
+            (axum::http::StatusCode::OK, r#"{"reason":null}"#)
+        } else {
+            let body = r#"{"reason":"no database\u001b[2J"}"#;
+            (axum::http::StatusCode::SERVICE_UNAVAILABLE, body)
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new().route("/api/health", health);
+    tokio::spawn(axum::serve(listener, router).into_future());
+    (url, well)
+}
+
+/// No database: what is seen of the others does not need one.
+fn nowhere() -> String {
+    let port = free_port();
+    format!("postgres://aisoc:secret@127.0.0.1:{port}/aisoc?target_session_attrs=read-write")
+}
+
+fn peers(list: &[(&str, &str, &str)]) -> String {
+    list.iter().fold(String::new(), |text, (region, instance, url)| {
+        format!("{text}[[peers]]\nregion = \"{region}\"\ninstance = \"{instance}\"\nurl = \"{url}\"\n")
+    })
+}
+
+#[tokio::test]
+async fn a_region_tells_what_it_sees_of_the_others() {
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("peers.toml");
+    let ((url, well), (moved, _)) = (peer().await, peer().await);
+    let list = [
+        ("eu-west-1", "api-a", url.as_str()),
+        ("us-east-1", "api-b", "http://127.0.0.1:1"),
+    ];
+    std::fs::write(&file, peers(&list)).unwrap();
+    let api = Api::start(nowhere(), |config| config.peers_file = Some(file.clone()));
+    let seen = async |wanted: &str, hold: fn(&Value) -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let url = format!("http://{}/internal/vantage?interval_ms=250", api.config.listen);
+            let answer = api.client.get(url).bearer_auth(INTERNAL).send().await;
+            if let Ok(response) = answer
+                && response.status() == StatusCode::OK
+            {
+                let report: Value = response.json().await.unwrap();
+                if hold(&report["peers"][0]) {
+                    return report;
+                }
+                assert!(Instant::now() < deadline, "not {wanted}: {report}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let report = seen("well", |peer| peer["status"] == 200 && peer["failed"] == 0).await;
+    // Not itself.
+    assert_eq!(report["peers"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["by"], "us-east-1/api-a");
+    well.store(false, Ordering::Relaxed);
+    let report = seen("counted out", |peer| peer["failed"].as_u64() >= Some(3)).await;
+    assert_eq!(report["peers"][0]["reason"], "no database\u{FFFD}[2J");
+    // The list is read again when it changes; the counters stay until an answer is good.
+    std::fs::write(&file, peers(&[("eu-west-1", "api-a", &moved)])).unwrap();
+    seen("back", |peer| peer["status"] == 200 && peer["failed"] == 0).await;
+    let (status, _) = api.call(Method::GET, "/internal/vantage", TOKEN, None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let (status, _) = api
+        .call(
+            Method::GET,
+            "/internal/vantage?url=http://127.0.0.1:1",
+            INTERNAL,
+            None,
+        )
+        .await;
+    assert_eq!(
+        status,
+        StatusCode::OK,
+        "an address in the question is nothing to it"
+    );
 }

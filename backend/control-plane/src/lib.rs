@@ -6,12 +6,14 @@
 pub mod alerts;
 pub mod clients;
 pub mod drivers;
+mod health_check;
 pub mod observe;
 pub mod operations;
 mod run;
 pub mod server;
 pub mod world;
 
+pub use health_check::health_check;
 pub use run::{Config, run};
 
 use anyhow::Context;

@@ -189,14 +189,14 @@ async fn serve_probes(
     }
 }
 
-fn read_topology(path: &Path) -> anyhow::Result<Topology> {
+pub(crate) fn read_topology(path: &Path) -> anyhow::Result<Topology> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("topology file {shown}; `aisoc local up` makes one for the local world"))?;
     Topology::parse(&text).with_context(|| format!("topology file {shown}"))
 }
 
-fn read_slo(topology: &Topology) -> anyhow::Result<Slo> {
+pub(crate) fn read_slo(topology: &Topology) -> anyhow::Result<Slo> {
     let Some(path) = &topology.control_plane.slo_file else {
         return Ok(Slo::builtin()?);
     };
@@ -210,7 +210,7 @@ async fn listen(address: &str, whom: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address} for {whom}; is another control plane running?"))
 }
 
-fn first_head(topology: &Topology, clock: &dyn Clock) -> Head {
+pub(crate) fn first_head(topology: &Topology, clock: &dyn Clock) -> Head {
     let now = milliseconds(clock.now());
     Head {
         seq: 0,

@@ -88,6 +88,12 @@ impl StateDir {
         self.at("topology.toml")
     }
 
+    /// The api instances that each region looks at.
+    #[must_use]
+    pub fn peers_toml(&self) -> PathBuf {
+        self.at("peers.toml")
+    }
+
     /// How consoles find the control plane.
     #[must_use]
     pub fn console_toml(&self) -> PathBuf {

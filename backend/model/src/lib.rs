@@ -21,6 +21,7 @@ pub mod sli;
 pub mod slo;
 pub mod text;
 pub mod topology;
+pub mod vantage;
 pub mod world;
 
 pub use clock::{Clock, SystemClock};

@@ -2,6 +2,7 @@
 
 use crate::ids::RegionId;
 use crate::observed::Observed;
+use crate::vantage::Verdict;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,8 @@ pub struct Region {
     pub health: Health,
     /// Why the health is not `healthy`, each a short sentence.
     pub reasons: Vec<String>,
+    /// What the vantage points together say of whether it serves.
+    pub verdict: Verdict,
     /// Each api instance's `/api/health`, by instance name.
     pub api: Vec<ApiProbe>,
     /// What the global load balancer sends here.

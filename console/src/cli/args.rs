@@ -70,6 +70,12 @@ pub enum Command {
     Status,
     /// Regions: role, health, weight, traffic, writer.
     Regions,
+    /// Whether a region serves, as every vantage point sees it; exit code 0 only when it is healthy.
+    HealthCheck {
+        /// The region.
+        #[arg(long)]
+        region: RegionId,
+    },
     /// Replication links and how far each is behind.
     Lag,
     /// Indicators against their objectives.

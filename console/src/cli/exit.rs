@@ -38,13 +38,13 @@ pub enum CliError {
 /// The exit codes, as `--help` shows them.
 pub const TABLE: &str = "\
 Exit codes:
-  0  done; for `status`: everything is healthy
-  1  the operation failed; for `status`: something is not healthy
+  0  done; for `status` and `health-check`: healthy
+  1  the operation failed; for `status` and `health-check`: not healthy
   2  bad input: unknown region, missing confirmation, unreadable file
   3  no control plane answers
   4  the token was refused, or its role may not do this
   5  refused by a gate, because the plan drifted or expired, or because the confirmation does not match
-  6  the outcome is not known; look at `operations list` before trying again
+  6  the outcome is not known; look at `operations list` before trying again. For `health-check`: nobody can tell
   7  no terminal for the screen (use `status` or `snapshot`)";
 
 impl Exit {

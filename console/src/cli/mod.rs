@@ -11,6 +11,7 @@ pub mod table;
 
 use aisoc_console::page::Page;
 use aisoc_console::snapshot::{self, Style};
+use aisoc_model::RegionId;
 use aisoc_model::world::World;
 use args::{Args, Command, OutputFormat};
 use connect::Settings;
@@ -54,6 +55,20 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             let world = connect::world(&settings).await?;
             print(args.output, &world.regions, || report::regions(&world))?;
             Ok(Exit::Ok)
+        }
+        Command::HealthCheck { region } => {
+            let world = connect::world(&settings).await?;
+            let Some(seen) = world.regions.get(&region) else {
+                let known: Vec<&str> = world.regions.keys().map(RegionId::as_str).collect();
+                return Err(CliError::Usage(format!(
+                    "there is no region '{region}'; the regions are {}",
+                    known.join(", ")
+                )));
+            };
+            print(args.output, &seen.verdict, || {
+                seen.verdict.describe(&region, world.head.at)
+            })?;
+            Ok(report::serves(&seen.verdict))
         }
         Command::Lag => {
             let world = connect::world(&settings).await?;

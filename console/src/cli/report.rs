@@ -8,6 +8,7 @@ use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::region::{Health, PostgresRole, Region};
 use aisoc_model::sli::{SliReading, SliUnit};
 use aisoc_model::text::sanitize;
+use aisoc_model::vantage::Verdict;
 use aisoc_model::world::World;
 use jiff::Timestamp;
 use std::fmt::Write;
@@ -21,6 +22,15 @@ pub fn verdict(world: &World) -> Exit {
         && world.regions.values().all(|r| r.health == Health::Healthy)
         && firing(world).next().is_none();
     if healthy { Exit::Ok } else { Exit::NotAsWanted }
+}
+
+/// What `health-check` exits with.
+pub fn serves(verdict: &Verdict) -> Exit {
+    match verdict.health {
+        Health::Healthy => Exit::Ok,
+        Health::Degraded | Health::Down => Exit::NotAsWanted,
+        Health::Unknown => Exit::Unknown,
+    }
 }
 
 /// The whole picture in a few lines.

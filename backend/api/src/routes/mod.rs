@@ -42,6 +42,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&app), around::inject));
     let internal = Router::new()
         .route("/internal/fault", put(probes::set_fault).get(probes::fault))
+        .route("/internal/vantage", get(probes::vantage))
         .route_layer(from_fn_with_state(Arc::clone(&app), around::internal));
     let probes = aisoc_telemetry::probe::router(app.readiness.clone())
         .route_layer(from_fn_with_state(Arc::clone(&app), around::look_before_readyz));

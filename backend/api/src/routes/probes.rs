@@ -1,7 +1,9 @@
 //! What machines ask about the service itself.
 
+use super::{Parsed, parsed};
 use crate::error::ApiError;
 use crate::state::App;
+use aisoc_model::vantage::Report;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -9,9 +11,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest latency an operator may inject.
 const MAX_LATENCY_MS: u64 = 60_000;
+/// Time between two checks of a peer when the caller does not say, as the operations document has it.
+const CHECK_INTERVAL_MS: u64 = 10_000;
 
 /// `GET /api/health`: 200 when requests may be sent here, 503 with the reason when not.
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
@@ -67,4 +72,26 @@ pub(super) async fn fault(State(app): State<Arc<App>>) -> Json<FaultBody> {
     Json(FaultBody {
         latency_ms: app.faults.latency_ms(),
     })
+}
+
+/// How often the asking control plane wants the peers to be checked.
+#[derive(Debug, Deserialize)]
+pub(super) struct VantageQuery {
+    interval_ms: Option<u64>,
+}
+
+/// `GET /internal/vantage`: what this region sees of the others; 404 when no peers are configured.
+pub(super) async fn vantage(
+    State(app): State<Arc<App>>,
+    query: Parsed<VantageQuery>,
+) -> Result<Json<Report>, ApiError> {
+    let interval = parsed(query)?.interval_ms.unwrap_or(CHECK_INTERVAL_MS);
+    match app.vantage.report(Duration::from_millis(interval)) {
+        Some(Ok(report)) => Ok(Json(report)),
+        Some(Err(why)) => Err(ApiError::unavailable(why)),
+        None => Err(ApiError::not_found(
+            "no peers are configured",
+            "give --peers-file (AISOC_PEERS_FILE) a list of the other regions' api instances",
+        )),
+    }
 }

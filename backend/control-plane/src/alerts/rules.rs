@@ -99,12 +99,17 @@ pub fn instances(rule: &AlertRule, world: &World, slo: &Slo) -> Vec<Instance> {
             .regions
             .values()
             .map(|region| {
-                let holds = match region.health {
+                // The verdict of the vantage points, not one observer's: this is what people are woken for.
+                let holds = match region.verdict.health {
                     Health::Down => Holds::Yes,
                     Health::Unknown => Holds::Unknown,
                     Health::Healthy | Health::Degraded => Holds::No,
                 };
-                Instance::of(holds).region(&region.id)
+                let verdict = &region.verdict;
+                let (agree, quorum) = (f64::from(verdict.agree), f64::from(verdict.quorum));
+                Instance::of(holds)
+                    .region(&region.id)
+                    .measured(Some(agree), quorum)
             })
             .collect(),
         Condition::NoWriter {} => vec![Instance::of(no_writer(world, now))],

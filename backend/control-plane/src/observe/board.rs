@@ -9,6 +9,7 @@ use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::region::{ApiHealth, BusState, RedisMember};
 use aisoc_model::sli::SliReading;
 use aisoc_model::topology::Topology;
+use aisoc_model::vantage::Report;
 use aisoc_model::world::Source;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +20,8 @@ use tokio::sync::Notify;
 pub struct Seen {
     /// By region.
     pub regions: BTreeMap<RegionId, RegionSeen>,
+    /// What each region sees of the others; only regions that are asked.
+    pub vantages: BTreeMap<RegionId, Observed<Report>>,
     /// Servers of the load balancer.
     pub load_balancer: Observed<TrafficReading>,
     /// What runs.
@@ -81,6 +84,7 @@ impl Default for Seen {
         Self {
             regions: BTreeMap::new(),
             load_balancer: Observed::not_yet("load balancer"),
+            vantages: BTreeMap::new(),
             inventory: Observed::not_yet("supervisor"),
             slis: Vec::new(),
             sources: BTreeMap::new(),
@@ -128,10 +132,20 @@ impl Seen {
         Self {
             regions,
             load_balancer: not_yet((topology.load_balancer.word().to_owned(), stale.traffic_ms)),
+            vantages: BTreeMap::new(),
             inventory,
             slis: Vec::new(),
             sources: BTreeMap::new(),
         }
+    }
+
+    /// Where a process answers HTTP, by the inventory: a rollout moves an instance to another port.
+    #[must_use]
+    pub fn http_address(&self, process: &str) -> Option<String> {
+        let inventory = self.inventory.value.as_ref()?;
+        let process = inventory.processes.iter().find(|p| p.name == process)?;
+        let port = process.ports.get("http")?;
+        Some(format!("http://127.0.0.1:{port}"))
     }
 }
 

@@ -6,6 +6,7 @@ use aisoc_model::RegionId;
 use aisoc_model::region::ApiHealth;
 use aisoc_model::slo::RegionRemoval;
 use aisoc_model::topology::ApiConfig;
+use aisoc_model::vantage::Checks;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,23 +28,17 @@ pub(super) struct Probe {
     pub reason: Option<String>,
 }
 
-/// Counts checks the way the spec does: one check per check interval, whatever the probing rate.
+/// The probes of one instance: the removal rules' counters and the latest latencies.
 #[derive(Debug)]
-pub(super) struct Checks {
-    rules: RegionRemoval,
-    last_check: Option<Timestamp>,
-    failures: u32,
-    slow: u32,
+pub(super) struct Probes {
+    checks: Checks,
     latencies: VecDeque<f64>,
 }
 
-impl Checks {
+impl Probes {
     pub(super) fn new(rules: RegionRemoval) -> Self {
         Self {
-            rules,
-            last_check: None,
-            failures: 0,
-            slow: 0,
+            checks: Checks::new(rules),
             latencies: VecDeque::with_capacity(PROBES),
         }
     }
@@ -55,24 +50,13 @@ impl Checks {
         }
         let latency_ms = probe.took.as_secs_f64() * 1_000.0;
         self.latencies.push_back(latency_ms);
-        // Probes tick at a multiple of the check interval; the tolerance keeps jitter from skipping a check.
-        let due = self.last_check.is_none_or(|last| {
-            at.duration_since(last).as_secs_f64() >= self.rules.check_interval_seconds * 0.9
-        });
-        if due {
-            self.last_check = Some(at);
-            let counted = |bad: bool, count: u32| if bad { count.saturating_add(1) } else { 0 };
-            self.failures = counted(probe.status != 200, self.failures);
-            // One probe a check: its own latency is the p99 of what the check saw. A window of 60 probes
-            // would count one slow answer for a whole minute.
-            self.slow = counted(probe.took.as_secs_f64() > self.rules.slow_p99_seconds, self.slow);
-        }
+        self.checks.take(probe.status, probe.took, at);
         ApiHealth {
             status: probe.status,
             latency_ms: round::three_digits(latency_ms),
             p99_ms: round::three_digits(self.p99()),
-            consecutive_failures: self.failures,
-            consecutive_slow: self.slow,
+            consecutive_failures: self.checks.failed(),
+            consecutive_slow: self.checks.slow(),
             reason: probe.reason,
         }
     }
@@ -95,7 +79,7 @@ pub(super) struct Health {
     process: String,
     http: reqwest::Client,
     timeout: Duration,
-    checks: Checks,
+    probes: Probes,
     board: Arc<super::board::Board>,
 }
 
@@ -114,7 +98,7 @@ impl Health {
             process: format!("{region}/{}", api.instance),
             http,
             timeout: Self::timeout(rules),
-            checks: Checks::new(rules),
+            probes: Probes::new(rules),
             board,
         }
     }
@@ -126,12 +110,8 @@ impl Health {
 
     /// A rollout moves an instance to another port: the inventory knows it first.
     fn address(&self) -> String {
-        let port = self.board.read(|seen| {
-            let inventory = seen.inventory.value.as_ref()?;
-            let process = inventory.processes.iter().find(|p| p.name == self.process)?;
-            process.ports.get("http").copied()
-        });
-        port.map_or_else(|| self.url.clone(), |port| format!("http://127.0.0.1:{port}"))
+        let address = self.board.read(|seen| seen.http_address(&self.process));
+        address.unwrap_or_else(|| self.url.clone())
     }
 }
 
@@ -180,7 +160,7 @@ impl Look for Health {
         // That an api does not answer is known when one has waited in vain, not when one began to wait.
         let took = result.as_ref().map_or(Duration::ZERO, |probe| probe.took);
         let known_at = SignedDuration::try_from(took).map_or(at, |took| at + took);
-        let health = result.map(|probe| self.checks.take(probe, at));
+        let health = result.map(|probe| self.probes.take(probe, at));
         settle(observed, health, milliseconds(known_at));
         before != observed.value.as_ref().map(mark)
     }
@@ -204,7 +184,6 @@ fn reason(body: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::rstest;
 
     const RULES: RegionRemoval = RegionRemoval {
         check_interval_seconds: 10.0,
@@ -221,28 +200,9 @@ mod tests {
         }
     }
 
-    /// (second, status, ms) -> (failures, slow)
-    #[rstest]
-    #[case::healthy(&[(0, 200, 5), (10, 200, 5)], (0, 0))]
-    #[case::three_failures(&[(0, 503, 5), (10, 503, 5), (20, 0, 5)], (3, 0))]
-    #[case::success_starts_over(&[(0, 503, 5), (10, 503, 5), (20, 200, 5)], (0, 0))]
-    #[case::between_checks_nothing_counts(&[(0, 503, 5), (1, 503, 5), (2, 503, 5), (9, 503, 5)], (2, 0))]
-    #[case::slow(&[(0, 200, 2_100), (10, 200, 2_100), (20, 200, 2_100)], (0, 3))]
-    #[case::one_slow_answer_counts_once(&[(0, 200, 2_100), (10, 200, 5), (20, 200, 5)], (0, 0))]
-    #[case::exactly_two_seconds_is_not_slow(&[(0, 200, 2_000)], (0, 0))]
-    fn removal_counters(#[case] probes: &[(i64, u16, u64)], #[case] expected: (u32, u32)) {
-        let mut checks = Checks::new(RULES);
-        let mut last = (0, 0);
-        for (second, status, ms) in probes {
-            let health = checks.take(probe(*status, *ms), Timestamp::from_second(*second).unwrap());
-            last = (health.consecutive_failures, health.consecutive_slow);
-        }
-        assert_eq!(last, expected);
-    }
-
     #[test]
     fn p99_is_over_the_latest_sixty() {
-        let mut checks = Checks::new(RULES);
+        let mut checks = Probes::new(RULES);
         let at = Timestamp::UNIX_EPOCH;
         checks.take(probe(200, 900), at);
         for _ in 0..59 {

@@ -17,11 +17,12 @@ pub mod round;
 mod start;
 mod supervisor;
 mod traffic;
+mod vantage;
 
 pub use heartbeat::Beats;
 pub use positions::{Behind, Positions};
 pub use postgres::Server;
-pub use start::{Sli, Starter, health_pace, pace, start, traffic_pace};
+pub use start::{Sli, Starter, health_pace, pace, start, start_checks, traffic_pace};
 
 use aisoc_model::Clock;
 use aisoc_model::observed::Observed;

@@ -9,14 +9,16 @@ use super::postgres::Postgres;
 use super::redis::Redis;
 use super::supervisor::Supervisor;
 use super::traffic::LoadBalancer;
+use super::vantage::VantagePoint;
 use super::{Look, Pace, run};
 use crate::clients::patroni::PatroniClient;
 use crate::clients::postgres::MemberDatabase;
 use crate::clients::supervisor::SupervisorClient;
 use crate::drivers::traffic::TrafficDriver;
 use aisoc_bus::remote::RemoteBus;
+use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::sli::{SliId, SliReading};
-use aisoc_model::slo::Slo;
+use aisoc_model::slo::{RegionRemoval, Slo};
 use aisoc_model::topology::{RegionConfig, Topology};
 use aisoc_model::{Clock, RegionId};
 use anyhow::Context;
@@ -53,23 +55,43 @@ pub fn start(
     for region in &topology.regions {
         starter.region(topology, slo, region, internal_token, pace)?;
     }
-    let traffic_pace = traffic_pace(topology, traffic.as_ref());
-    let word = topology.load_balancer.word();
-    starter.spawn(
-        LoadBalancer {
-            driver: traffic,
-            word,
-        },
-        traffic_pace,
-    );
-    if let Some(supervisor) = &topology.supervisor {
-        let token = crate::read_token(&supervisor.token_file)?;
-        let client = SupervisorClient::new(&supervisor.url, &token, pace.timeout)?;
-        starter.spawn(Supervisor { client }, pace);
-    }
+    starter.global(topology, traffic, pace)?;
     let regions = topology.regions.iter().map(|r| r.id.clone()).collect();
     starter.spawn(Otlp { regions, windows }, pace);
     Ok(())
+}
+
+/// Starts only what the verdict on `region` needs: its health from here, the load balancer's checks, and what the
+/// other regions see. `rules` are the pace and the bounds of the checks made here.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_checks(
+    topology: &Topology,
+    slo: &Slo,
+    rules: RegionRemoval,
+    region: &RegionConfig,
+    traffic: Arc<dyn TrafficDriver>,
+    internal_token: &str,
+    starter: &Starter,
+) -> anyhow::Result<()> {
+    let pace = pace(topology);
+    let http = || {
+        reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(1)
+            .build()
+    };
+    for api in &region.api {
+        let source = Health::new(&region.id, api, rules, http()?, Arc::clone(&starter.board));
+        starter.spawn(source, health_pace(topology, slo));
+    }
+    for other in topology.regions.iter().filter(|r| r.id != region.id) {
+        if !internal_token.is_empty() {
+            starter.vantage(slo, other, http()?, internal_token, pace);
+        }
+    }
+    starter.global(topology, traffic, pace)
 }
 
 /// How often a topology wants its sources looked at; not more often than 10 times a second.
@@ -120,6 +142,19 @@ impl Starter {
         ));
     }
 
+    /// What belongs to no region: the load balancer and the supervisor.
+    fn global(&self, topology: &Topology, driver: Arc<dyn TrafficDriver>, pace: Pace) -> anyhow::Result<()> {
+        let traffic_pace = traffic_pace(topology, driver.as_ref());
+        let word = topology.load_balancer.word();
+        self.spawn(LoadBalancer { driver, word }, traffic_pace);
+        if let Some(supervisor) = &topology.supervisor {
+            let token = crate::read_token(&supervisor.token_file)?;
+            let client = SupervisorClient::new(&supervisor.url, &token, pace.timeout)?;
+            self.spawn(Supervisor { client }, pace);
+        }
+        Ok(())
+    }
+
     fn region(
         &self,
         topology: &Topology,
@@ -138,6 +173,9 @@ impl Starter {
         for api in &region.api {
             let source = Health::new(&region.id, api, rules, http.clone(), Arc::clone(&self.board));
             self.spawn(source, health_pace(topology, slo));
+        }
+        if !internal_token.is_empty() {
+            self.vantage(slo, region, http, internal_token, pace);
         }
         let client = PatroniClient::new(
             &region.patroni_url,
@@ -173,5 +211,29 @@ impl Starter {
         let id = region.id.clone();
         self.spawn(Bus { region: id, bus }, pace);
         Ok(())
+    }
+    /// Asks a region what it sees of the others.
+    fn vantage(&self, slo: &Slo, region: &RegionConfig, http: reqwest::Client, token: &str, pace: Pace) {
+        let check = slo.region_removal.check_interval_seconds;
+        let check = Duration::try_from_secs_f64(check).unwrap_or(Duration::from_secs(10));
+        // No use in asking more often than is checked.
+        let pace = Pace {
+            interval: pace.interval.max(check / 2),
+            timeout: pace.timeout,
+        };
+        let blank = Observed::absent(
+            Absence::NotYet,
+            format!("vantage:{}", region.id),
+            pace.stale_after_ms(),
+        );
+        self.board.update(|seen| {
+            seen.vantages.insert(region.id.clone(), blank);
+            false
+        });
+        let board = Arc::clone(&self.board);
+        self.spawn(
+            VantagePoint::new(region, http, token, check, pace.timeout, board),
+            pace,
+        );
     }
 }

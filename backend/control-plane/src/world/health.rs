@@ -1,6 +1,7 @@
 //! What is concluded about a region, and why. Pure: facts in, conclusion out.
 //!
-//! Whether a region serves is decided by its api instances and the spec's two removal rules. Everything else
+//! Whether a region serves is decided by a quorum of vantage points, each with the spec's two removal rules on the
+//! region's api instances. Everything else
 //! can only take it from healthy to degraded, or to unknown when nobody has looked. Not known is never healthy.
 
 use aisoc_model::inventory::{Process, ProcessState};
@@ -9,6 +10,7 @@ use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::region::{ApiHealth, ApiProbe, Health, PostgresRole, Region, RegionRole};
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::RegionRemoval;
+use aisoc_model::vantage::{Check, Says};
 use jiff::Timestamp;
 
 /// Reasons shown at most; the rest is counted.
@@ -60,73 +62,48 @@ pub fn conclude(facts: &Facts<'_>, now: Timestamp) -> (Health, Vec<String>) {
 
 type Findings = Vec<(Health, String)>;
 
-/// Whether the spec removes an instance with this health from rotation.
-#[must_use]
-pub fn removed(health: &ApiHealth, rules: RegionRemoval) -> bool {
-    health.consecutive_failures >= rules.failed_checks || health.consecutive_slow >= rules.slow_checks
+/// The check that a health is, for the removal rules.
+pub(crate) fn check(probe: &ApiProbe, health: &ApiHealth) -> Check {
+    Check {
+        instance: probe.instance.clone(),
+        status: health.status,
+        latency_ms: health.latency_ms,
+        failed: health.consecutive_failures,
+        slow: health.consecutive_slow,
+        reason: health.reason.clone(),
+    }
 }
 
 fn api(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
-    let probes = &facts.region.api;
+    let (probes, verdict) = (&facts.region.api, &facts.region.verdict);
     if probes.is_empty() {
         findings.push((Health::Unknown, "no api instance is configured".to_owned()));
         return;
     }
-    let fresh: Vec<(&ApiProbe, Option<&ApiHealth>)> =
-        probes.iter().map(|p| (p, p.health.fresh(now))).collect();
-    let out = fresh
-        .iter()
-        .filter(|(_, health)| health.is_some_and(|h| removed(h, facts.removal)))
-        .count();
-    if out == probes.len() {
-        findings.push((
-            Health::Down,
-            format!("does not serve: {}", in_words(&fresh, facts.removal)),
-        ));
+    if verdict.health == Health::Down {
+        let said = verdict.vantages.iter().filter_map(|v| v.sight.fresh(now));
+        let why = said
+            .into_iter()
+            .find(|s| s.says == Says::Fails)
+            .map_or("", |s| s.why.as_str());
+        let (agree, of) = (verdict.agree, verdict.of);
+        let words = format!("does not serve, say {agree} of {of} vantage points: {why}");
+        findings.push((Health::Down, words));
         return;
     }
-    for (probe, health) in fresh {
-        match health {
+    if verdict.agree > 0 {
+        findings.push((verdict.health, verdict.why.clone()));
+    }
+    for probe in probes {
+        match probe.health.fresh(now) {
             None => findings.push((Health::Unknown, format!("{}: health not known", probe.instance))),
             Some(health) => findings.extend(
-                complaint(health, facts.removal)
+                check(probe, health)
+                    .complaint(facts.removal)
                     .map(|words| (Health::Degraded, format!("{}: {words}", probe.instance))),
             ),
         }
     }
-}
-
-fn in_words(probes: &[(&ApiProbe, Option<&ApiHealth>)], rules: RegionRemoval) -> String {
-    let words: Vec<String> = probes
-        .iter()
-        .filter_map(|(probe, health)| Some(format!("{} {}", probe.instance, complaint((*health)?, rules)?)))
-        .collect();
-    words.join(", ")
-}
-
-/// What is wrong with an instance, counted as far as the spec's rule counts: a reason that is the same every
-/// second is sent once.
-fn complaint(health: &ApiHealth, rules: RegionRemoval) -> Option<String> {
-    let why = health
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |reason| format!(": {reason}"));
-    if health.consecutive_failures > 0 || health.status != 200 {
-        let status = if health.status == 0 {
-            "no answer".to_owned()
-        } else {
-            health.status.to_string()
-        };
-        let (n, of) = (
-            health.consecutive_failures.clamp(1, rules.failed_checks.max(1)),
-            rules.failed_checks,
-        );
-        return Some(format!("{status} in {n} of {of} checks{why}"));
-    }
-    (health.consecutive_slow > 0).then(|| {
-        let (n, of) = (health.consecutive_slow.min(rules.slow_checks), rules.slow_checks);
-        format!("slower than {} s in {n} of {of} checks", rules.slow_p99_seconds)
-    })
 }
 
 fn traffic(region: &Region, now: Timestamp, findings: &mut Findings) {

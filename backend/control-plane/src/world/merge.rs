@@ -1,7 +1,7 @@
 //! From observations to a frame: one pure function.
 
 use super::health::{Facts, conclude};
-use super::{links, postgres, ready, traffic};
+use super::{links, postgres, ready, traffic, verdict};
 use crate::observe::board::{RegionSeen, Seen};
 use aisoc_model::RegionId;
 use aisoc_model::inventory::Process;
@@ -12,6 +12,7 @@ use aisoc_model::region::{ApiProbe, Drain, Health, PostgresRole, Region, Traffic
 use aisoc_model::sli::SliReading;
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{RegionConfig, Topology};
+use aisoc_model::vantage::Verdict;
 use aisoc_model::world::{Head, World};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -50,7 +51,9 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
             .slis
             .insert(SliReading::key(&config.id, reading.sli), reading);
         if let Some(parts) = seen.regions.get(&config.id) {
-            let region = region(seen, parts, config, setting, now);
+            let mut region = region(seen, parts, config, setting, now);
+            let rules = setting.slo.region_removal;
+            region.verdict = verdict::of(seen, &region, setting.topology, rules, now);
             world.regions.insert(config.id.clone(), region);
         }
     }
@@ -73,6 +76,7 @@ fn region(
         location: config.location.clone(),
         health: Health::Unknown,
         reasons: Vec::new(),
+        verdict: Verdict::unknown(),
         api: config
             .api
             .iter()

@@ -10,6 +10,7 @@ pub mod merge;
 pub mod postgres;
 pub mod ready;
 pub mod traffic;
+pub mod verdict;
 
 #[cfg(test)]
 pub(crate) mod example;

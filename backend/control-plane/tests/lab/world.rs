@@ -9,6 +9,7 @@ use aisoc_model::slo::Slo;
 use aisoc_model::topology::{
     ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, RegionConfig, Topology,
 };
+use aisoc_model::vantage::{Says, Sight, Vantage, Verdict, verdict};
 use aisoc_model::world::{Head, World};
 use aisoc_model::{Clock, Observed, RegionId, SystemClock};
 use std::path::Path;
@@ -123,6 +124,7 @@ impl WorldView for GoodWorld {
                 location: config.location.clone(),
                 health: Health::Healthy,
                 reasons: vec![],
+                verdict: serving(now),
                 api: config.api.iter().map(probe).collect(),
                 traffic: Observed::not_yet("test"),
                 postgres: Observed::not_yet("test"),
@@ -134,6 +136,18 @@ impl WorldView for GoodWorld {
         }
         Arc::new(world)
     }
+}
+
+fn serving(now: jiff::Timestamp) -> Verdict {
+    let sight = Sight {
+        says: Says::Serves,
+        why: String::new(),
+    };
+    let vantage = Vantage {
+        name: "control plane".into(),
+        sight: Observed::known(sight, now, "test", 3_000),
+    };
+    verdict(vec![vantage], now)
 }
 
 /// The operations over a topology, with thresholds as in the local world.

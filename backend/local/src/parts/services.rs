@@ -60,6 +60,11 @@ pub fn api(
     set(&mut spec, "AISOC_ZONE", instance.zone);
     set(&mut spec, "AISOC_LISTEN", format!("127.0.0.1:{http}"));
     set(&mut spec, "AISOC_AGENT_LISTEN", format!("127.0.0.1:{agent}"));
+    set(
+        &mut spec,
+        "AISOC_PEERS_FILE",
+        world.state.peers_toml().to_string_lossy(),
+    );
     spec
 }
 

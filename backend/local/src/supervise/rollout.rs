@@ -9,6 +9,7 @@ use crate::parts::{self, Spec, haproxy, services};
 use crate::releases::settings::{Service, Settings};
 use crate::world::ports::free_on_loopback;
 use crate::world::regions::{ApiPlan, RegionPlan};
+use crate::world::topology;
 use aisoc_model::inventory::ProcessState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,6 +177,12 @@ impl Supervisor {
             let mut ports = self.ports();
             ports.set(plan, api.instance, http);
             ports.set(plan, &format!("{}-agent", api.instance), agent);
+            if let Err(error) = topology::write_peers(&self.world, &ports) {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the regions look at an address that was left"
+                );
+            }
         }
         self.rename(&next, name, &handle);
         tokio::time::sleep(HANDOVER).await;

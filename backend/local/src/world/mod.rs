@@ -69,6 +69,7 @@ impl World {
         world.make_directories()?;
         let topology = topology::render(&world, &world.ports);
         state::write_atomic(&world.state.topology_toml(), topology.as_bytes(), 0o600)?;
+        topology::write_peers(&world, &world.ports)?;
         state::write_atomic(
             &world.state.console_toml(),
             topology::console(&world).as_bytes(),

@@ -5,10 +5,12 @@ use super::ports::Ports;
 use super::regions::{FULL_WEIGHT, REGIONS, RegionPlan};
 use crate::parts;
 use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
+use crate::state::write_atomic;
 use aisoc_model::topology::{
     ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, RegionConfig, Supervisor,
     Topology,
 };
+use aisoc_model::vantage::{Peer, Peers};
 
 const HEAD: &str = "# Made by `aisoc local up` from world.toml; edits are lost at the next start.\n\
     # The DR-only region's servers have weight 0 at the load balancer until an operation gives them traffic.\n\n";
@@ -84,6 +86,30 @@ fn region(ports: &Ports, plan: &RegionPlan) -> Option<RegionConfig> {
         bus_url: http(ports.of(plan, "bus")),
         release: plan.release(),
     })
+}
+
+/// Writes `peers.toml`: the api instances that each region looks at, where they answer now.
+///
+/// # Errors
+/// When the state directory cannot be written.
+pub fn write_peers(world: &World, ports: &Ports) -> anyhow::Result<()> {
+    let instance = |plan: &RegionPlan, instance: &str| {
+        Some(Peer {
+            region: plan.id()?,
+            instance: instance.to_owned(),
+            url: http(ports.of(plan, instance)),
+        })
+    };
+    let peers = REGIONS
+        .iter()
+        .flat_map(|plan| {
+            plan.api
+                .iter()
+                .filter_map(move |api| instance(plan, api.instance))
+        })
+        .collect();
+    let text = toml::to_string_pretty(&Peers { peers })?;
+    write_atomic(&world.state.peers_toml(), text.as_bytes(), 0o600)
 }
 
 /// `console.toml`: where a console finds this world.

@@ -108,9 +108,9 @@ use aisoc_model::region::PostgresRole::{Neither, Replica, Writer};
     |w: &mut World| link(w, "bus:us-east-1:eu-west-1", known(31.0), streaming()), Holds::Yes)]
 #[case::region_serves("AiSOCRegionDown", (Some("eu-west-1"), None), |_: &mut World| {}, Holds::No)]
 #[case::region_down("AiSOCRegionDown", (Some("eu-west-1"), None),
-    |w: &mut World| w.regions.get_mut(&example::eu()).unwrap().health = Health::Down, Holds::Yes)]
+    |w: &mut World| w.regions.get_mut(&example::eu()).unwrap().verdict.health = Health::Down, Holds::Yes)]
 #[case::region_unknown("AiSOCRegionDown", (Some("eu-west-1"), None),
-    |w: &mut World| w.regions.get_mut(&example::eu()).unwrap().health = Health::Unknown, Holds::Unknown)]
+    |w: &mut World| w.regions.get_mut(&example::eu()).unwrap().verdict.health = Health::Unknown, Holds::Unknown)]
 #[case::one_writer("AiSOCNoWriter", (None, None), |_: &mut World| {}, Holds::No)]
 #[case::no_writer("AiSOCNoWriter", (None, None), |w: &mut World| postgres(w, &example::us(), Neither), Holds::Yes)]
 #[case::writer_not_seen_is_no_writer("AiSOCNoWriter", (None, None),

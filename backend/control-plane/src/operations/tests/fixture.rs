@@ -14,6 +14,7 @@ use aisoc_model::plan::{Decision, Gate, Override, PlanRequest, Target};
 use aisoc_model::region::{ApiHealth, ApiProbe, Drain, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{EnvironmentKind, Topology};
+use aisoc_model::vantage::{Says, Sight, Vantage, Verdict, verdict};
 use aisoc_model::world::{Head, World};
 use aisoc_model::{Observed, RegionId};
 use jiff::Timestamp;
@@ -111,6 +112,7 @@ pub fn world(now: Timestamp) -> World {
             location: config.location,
             health: Health::Healthy,
             reasons: vec![],
+            verdict: serving(now),
             api,
             traffic: Observed::not_yet("t"),
             postgres: Observed::not_yet("t"),
@@ -121,6 +123,28 @@ pub fn world(now: Timestamp) -> World {
         world.regions.insert(config.id, region);
     }
     world
+}
+
+/// What four vantage points say of a region that serves.
+pub fn serving(now: Timestamp) -> Verdict {
+    says(now, [Says::Serves; 4])
+}
+
+pub fn says(now: Timestamp, says: [Says; 4]) -> Verdict {
+    let names = ["control plane", "load balancer", "one region", "another region"];
+    let vantage = |(name, says): (&str, Says)| Vantage {
+        name: name.to_owned(),
+        sight: Observed::known(
+            Sight {
+                says,
+                why: says.word().to_owned(),
+            },
+            now,
+            "v",
+            3_000,
+        ),
+    };
+    verdict(names.into_iter().zip(says).map(vantage).collect(), now)
 }
 
 pub fn api_health(status: u16) -> ApiHealth {

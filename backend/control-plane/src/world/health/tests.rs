@@ -1,5 +1,6 @@
 use super::*;
 use crate::world::example;
+use aisoc_model::vantage::{Vantage, Verdict, verdict};
 use rstest::rstest;
 
 type Change = fn(&mut Region);
@@ -31,13 +32,13 @@ fn set_api(region: &mut Region, health: [Option<(u16, u32, u32)>; 2]) {
 #[case::one_instance_out(|r: &mut Region| set_api(r, [Some((503, 3, 0)), Some((200, 0, 0))]),
     Health::Degraded, &["api-a: 503 in 3 of 3 checks"])]
 #[case::both_out(|r: &mut Region| set_api(r, [Some((0, 3, 0)), Some((503, 4, 0))]),
-    Health::Down, &["does not serve: api-a no answer in 3 of 3 checks, api-b 503 in 3 of 3 checks"])]
+    Health::Down, &["does not serve, say 1 of 1 vantage points: api-a no answer in 3 of 3 checks, api-b 503 in 3 of 3 checks"])]
 #[case::both_failing_but_not_yet_counted_out(|r: &mut Region| set_api(r, [Some((503, 2, 0)), Some((503, 2, 0))]),
     Health::Degraded, &["api-a: 503 in 2 of 3 checks", "api-b: 503 in 2 of 3 checks"])]
 #[case::both_slow(|r: &mut Region| set_api(r, [Some((200, 0, 5)), Some((200, 0, 5))]),
-    Health::Down, &["does not serve: api-a slower than 2 s in 5 of 5 checks, api-b slower than 2 s in 5 of 5 checks"])]
+    Health::Down, &["does not serve, say 1 of 1 vantage points: api-a slower than 2 s in 5 of 5 checks, api-b slower than 2 s in 5 of 5 checks"])]
 #[case::mixed_rules_count_both(|r: &mut Region| set_api(r, [Some((200, 0, 5)), Some((503, 3, 0))]), Health::Down,
-    &["does not serve: api-a slower than 2 s in 5 of 5 checks, api-b 503 in 3 of 3 checks"])]
+    &["does not serve, say 1 of 1 vantage points: api-a slower than 2 s in 5 of 5 checks, api-b 503 in 3 of 3 checks"])]
 #[case::one_unknown_one_out_is_unknown(|r: &mut Region| set_api(r, [None, Some((503, 3, 0))]),
     Health::Unknown, &["api-a: health not known", "api-b: 503 in 3 of 3 checks"])]
 #[case::no_instances(|r: &mut Region| r.api.clear(), Health::Unknown, &["no api instance is configured"])]
@@ -61,6 +62,7 @@ fn conclusions(#[case] change: Change, #[case] health: Health, #[case] reasons: 
     let mut world = example::world();
     let region = world.regions.get_mut(&example::us()).unwrap();
     change(region);
+    region.verdict = by_own_probes(region);
     let facts = Facts {
         region,
         links: vec![],
@@ -73,6 +75,14 @@ fn conclusions(#[case] change: Change, #[case] health: Health, #[case] reasons: 
         (concluded, why.iter().map(String::as_str).collect::<Vec<_>>()),
         (health, reasons.to_vec())
     );
+}
+
+/// The verdict of a control plane that is the only one that looks.
+fn by_own_probes(region: &Region) -> Verdict {
+    let now = example::now();
+    let sight = crate::world::verdict::own(region, example::slo().region_removal, now);
+    let name = "control plane".to_owned();
+    verdict(vec![Vantage { name, sight }], now)
 }
 
 fn weight(region: &mut Region, percent: u8) {
