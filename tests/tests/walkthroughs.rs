@@ -234,7 +234,18 @@ async fn failover_and_failback(world: &LocalWorld) {
         replicas_stream(world).await;
         let writer = Writer::start(&load_balancer, token.clone()).unwrap();
         let operation = world
-            .operate(&["failover", "--to", to, "--confirm", to])
+            .operate(&[
+                "failover",
+                "--to",
+                to,
+                "--confirm",
+                to,
+                // There and back within the block period, out of the EU again.
+                "--override",
+                "block_period=walk-through",
+                "--override",
+                "residency=walk-through",
+            ])
             .await
             .unwrap();
         assert_eq!(operation.state, OperationState::Done, "{:?}", operation.outcome);

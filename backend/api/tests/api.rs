@@ -594,7 +594,7 @@ async fn a_region_tells_what_it_sees_of_the_others() {
     std::fs::write(&file, peers(&list)).unwrap();
     let api = Api::start(nowhere(), |config| config.peers_file = Some(file.clone()));
     let seen = async |wanted: &str, hold: fn(&Value) -> bool| {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let url = format!("http://{}/internal/vantage?interval_ms=250", api.config.listen);
             let answer = api.client.get(url).bearer_auth(INTERNAL).send().await;

@@ -21,6 +21,8 @@ pub struct Slo {
     pub lag: BTreeMap<LinkKind, LagBounds>,
     /// Health-based removal of a region by the load balancer.
     pub region_removal: RegionRemoval,
+    /// What holds after a failover.
+    pub failover: FailoverRules,
     /// Alert rules.
     pub alerts: Vec<AlertRule>,
     /// Recovery objectives, operations document §8.
@@ -53,6 +55,14 @@ pub struct RegionRemoval {
     pub slow_checks: u32,
     /// The p99 above which a check counts as slow, seconds.
     pub slow_p99_seconds: f64,
+}
+
+/// What holds after a failover.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailoverRules {
+    /// Time after a failover in which another one needs an override or an acknowledgement, seconds.
+    pub block_period_seconds: f64,
 }
 
 /// One alert rule.
@@ -216,6 +226,7 @@ impl Slo {
         let by = if speed_up >= 1.0 { speed_up } else { 1.0 };
         self.window_seconds /= by;
         self.region_removal.check_interval_seconds /= by;
+        self.failover.block_period_seconds /= by;
         for rule in &mut self.alerts {
             if !rule.when.waits_for_recovery() {
                 rule.for_seconds /= by;
@@ -256,6 +267,7 @@ mod tests {
             ),
             (5.0, 30.0, Some(120.0))
         );
+        assert_eq!(slo.failover.block_period_seconds, 3_600.0);
         assert_eq!(slo.recovery.len(), 5);
         assert_eq!(slo.escalation.len(), 4);
     }

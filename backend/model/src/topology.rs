@@ -122,6 +122,9 @@ pub struct RegionConfig {
     pub bus_url: String,
     /// Release name of the region.
     pub release: String,
+    /// Requests per second that its api carries at full weight, by a load test; without it only weights are
+    /// compared when capacity is judged.
+    pub rated_requests_per_second: Option<f64>,
 }
 
 /// An api instance.

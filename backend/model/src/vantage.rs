@@ -71,6 +71,9 @@ impl Checks {
     }
 }
 
+/// Longest reason of an instance in a sight: what a person needs is which part, not the whole story.
+const MAX_REASON: usize = 60;
+
 /// One api instance as one vantage point sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -98,10 +101,9 @@ impl Check {
     /// What is wrong, counted as far as the rule counts: a text that is the same every second is sent once.
     #[must_use]
     pub fn complaint(&self, rules: RegionRemoval) -> Option<String> {
-        let why = self
-            .reason
-            .as_ref()
-            .map_or_else(String::new, |r| format!(": {r}"));
+        let why = self.reason.as_ref().map_or_else(String::new, |r| {
+            format!(": {}", crate::text::sanitize(r, MAX_REASON))
+        });
         if self.failed > 0 || self.status != 200 {
             let status = match self.status {
                 0 => "no answer".to_owned(),

@@ -220,6 +220,7 @@ pub async fn operations(
             Ok(Exit::Ok)
         }
         OperationsCommand::Retry { id } => resolve(id, Resolution::Retry).await,
+        OperationsCommand::Acknowledge { id } => resolve(id, Resolution::Acknowledge).await,
         OperationsCommand::Abort { id } => resolve(id, Resolution::Abort).await,
     }
 }

@@ -187,6 +187,11 @@ pub enum OperationsCommand {
         /// Its id.
         id: String,
     },
+    /// Says that somebody has understood how an operation ended: the block after a failover ends.
+    Acknowledge {
+        /// Its id.
+        id: String,
+    },
     /// Undoes an operation, before its point of no return.
     Abort {
         /// Its id.

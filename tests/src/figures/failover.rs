@@ -20,7 +20,20 @@ pub async fn print(world: &LocalWorld, runs: usize) -> Result<()> {
         let to = if run % 2 == 0 { "eu-west-1" } else { "us-east-1" };
         two_replicas(world).await?;
         let writer = Writer::start(&load_balancer, token.clone())?;
-        let operation = world.operate(&["failover", "--to", to, "--confirm", to]).await?;
+        let operation = world
+            .operate(&[
+                "failover",
+                "--to",
+                to,
+                "--confirm",
+                to,
+                // There and back within the block period, out of the EU again.
+                "--override",
+                "block_period=walk-through",
+                "--override",
+                "residency=walk-through",
+            ])
+            .await?;
         let written = writer.stop().await?;
         let missing = lost(&load_balancer, &token, &written.acknowledged).await?.len();
         let first = operation

@@ -4,6 +4,7 @@
 
 pub mod database;
 pub mod release;
+pub mod tenants;
 pub mod traffic;
 
 use aisoc_model::Clock;
@@ -14,6 +15,7 @@ use database::patroni::PatroniDriver;
 use release::ReleaseDriver;
 use release::local::LocalReleases;
 use std::sync::Arc;
+use tenants::{PostgresTenants, TenantDirectory};
 use traffic::TrafficDriver;
 
 /// Why an action did not go as asked.
@@ -34,6 +36,8 @@ pub struct Drivers {
     pub traffic: Arc<dyn TrafficDriver>,
     /// The writer.
     pub database: Arc<dyn DatabaseDriver>,
+    /// Tenants, and where their data may be.
+    pub tenants: Arc<dyn TenantDirectory>,
     /// Releases, where somebody drives them.
     pub release: Option<Arc<dyn ReleaseDriver>>,
 }
@@ -56,6 +60,7 @@ impl Drivers {
         Ok(Self {
             traffic: traffic::from_topology(topology, clock)?,
             database: Arc::new(PatroniDriver::new(topology, Arc::clone(clock))?),
+            tenants: Arc::new(PostgresTenants::new(topology)?),
             release,
         })
     }

@@ -103,6 +103,11 @@ pub enum Event {
         /// Who.
         by: String,
     },
+    /// A person has understood how an ended operation ended.
+    Acknowledged {
+        /// Who.
+        by: String,
+    },
     /// Nothing more will happen.
     Ended {
         /// How it ended.
@@ -172,6 +177,7 @@ impl Event {
             Self::Turned { .. } => "turned",
             Self::Held { .. } => "held",
             Self::Resolved { .. } => "resolved",
+            Self::Acknowledged { .. } => "acknowledged",
             Self::Ended { .. } => "ended",
         }
     }

@@ -2,12 +2,15 @@
 
 use crate::drivers::Drivers;
 use crate::drivers::database::Evidence;
+use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::TrafficReading;
+use crate::operations::load::Peak;
 use aisoc_model::inventory::Release;
 use aisoc_model::plan::Target;
 use aisoc_model::region::Drain;
 use aisoc_model::world::World;
 use aisoc_model::{Clock, RegionId};
+use futures::future::join;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ pub struct Facts {
     pub database: Option<Evidence>,
     /// The releases, asked now.
     pub releases: Option<Result<Vec<Release>, String>>,
+    /// The tenants, asked now.
+    pub tenants: Option<Result<Vec<TenantHome>, String>>,
     /// What this control plane itself knows.
     pub own: Own,
 }
@@ -36,8 +41,25 @@ pub struct Own {
     pub drains: BTreeMap<RegionId, Drain>,
     /// The operation that has not ended: its id, and what it does.
     pub running: Option<(String, String)>,
+    /// Failovers that ended, the oldest first.
+    pub failovers: Vec<PastFailover>,
+    /// The highest request rate of the last day.
+    pub peak: Option<Peak>,
     /// Entries of the journal, or why it is not to be trusted.
     pub journal: Result<u64, String>,
+}
+
+/// A failover that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastFailover {
+    /// The operation.
+    pub id: String,
+    /// What it did, for a person.
+    pub what: String,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Whether a person has acknowledged it.
+    pub acknowledged: bool,
 }
 
 /// Reads what a target's decision needs.
@@ -54,6 +76,7 @@ pub async fn gather(
         traffic: None,
         database: None,
         releases: None,
+        tenants: None,
         own,
     };
     match target {
@@ -61,7 +84,9 @@ pub async fn gather(
             facts.traffic = Some(drivers.traffic.read().await.map_err(|e| e.to_string()));
         }
         Target::Failover { to } => {
-            facts.database = Some(drivers.database.evidence(to).await);
+            let (database, tenants) = join(drivers.database.evidence(to), drivers.tenants.list()).await;
+            facts.database = Some(database);
+            facts.tenants = Some(tenants);
         }
         Target::Rollback { .. } => {
             facts.releases = Some(match &drivers.release {

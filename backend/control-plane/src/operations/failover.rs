@@ -46,16 +46,32 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId) -> Draft 
         gates: gates::database::failover(case, to),
         steps,
         predicted_write_outage_ms: Some(PREDICTED_OUTAGE_MS),
-        affected: vec![
-            format!(
-                "writes of all tenants wait for about {:.1} s; the api retries them",
-                PREDICTED_OUTAGE_MS as f64 / 1_000.0
-            ),
-            "reads go on".to_owned(),
-            format!("afterwards regions other than {to} write across"),
-        ],
+        affected: affected(case, to),
         objective: objective.map(|r| r.id.clone()),
     }
+}
+
+fn affected(case: &Case<'_>, to: &RegionId) -> Vec<String> {
+    let writers = case
+        .facts
+        .database
+        .as_ref()
+        .map(Evidence::writers)
+        .unwrap_or_default();
+    let mut affected = vec![
+        format!(
+            "writes of all tenants wait for about {:.1} s; the api retries them",
+            PREDICTED_OUTAGE_MS as f64 / 1_000.0
+        ),
+        "reads go on".to_owned(),
+        format!("afterwards regions other than {to} write across"),
+    ];
+    affected.extend(gates::region::affected_tenants(
+        case,
+        writers.first().copied(),
+        to,
+    ));
+    affected
 }
 
 fn seats(evidence: &Evidence, to: &RegionId) -> Option<(Seat, Seat)> {

@@ -3,14 +3,15 @@
 use crate::operations::drain::drain_seconds;
 use crate::operations::engine::Run;
 use crate::operations::event::Event;
+use crate::operations::facts::PastFailover;
 use crate::operations::record::Record;
 use aisoc_model::RegionId;
 use aisoc_model::journal::Entry;
-use aisoc_model::operation::{Operation, OperationState, StepState};
-use aisoc_model::plan::Target;
+use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
+use aisoc_model::plan::{PlannedStep, Target};
 use aisoc_model::region::{Drain, Renewal};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Ended operations that are kept at hand; the journal has all.
@@ -23,6 +24,8 @@ pub(super) struct Ledger {
     ended: BTreeMap<String, Operation>,
     /// By ended operations.
     drains: BTreeMap<RegionId, Drain>,
+    /// Ended operations that a person has acknowledged.
+    acknowledged: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -38,7 +41,9 @@ impl Ledger {
                     continue;
                 }
             };
-            if let Some(record) = Record::begin(entry.at, &event) {
+            if let Event::Acknowledged { .. } = event {
+                ledger.acknowledge(&entry.operation);
+            } else if let Some(record) = Record::begin(entry.at, &event) {
                 open.insert(entry.operation.clone(), record);
             } else if let Some(record) = open.get_mut(&entry.operation) {
                 record.apply(entry.at, &event);
@@ -65,8 +70,36 @@ impl Ledger {
         mark(&mut self.drains, operation);
         self.ended.insert(operation.id.clone(), operation.clone());
         while self.ended.len() > ENDED {
-            self.ended.pop_first();
+            if let Some((id, _)) = self.ended.pop_first() {
+                self.acknowledged.remove(&id);
+            }
         }
+    }
+
+    /// A person has understood how an operation ended.
+    pub(super) fn acknowledge(&mut self, id: &str) {
+        if self.ended.contains_key(id) {
+            self.acknowledged.insert(id.to_owned());
+        }
+    }
+
+    /// Failovers that ended after the writer may have moved, the oldest first.
+    pub(super) fn failovers(&self) -> Vec<PastFailover> {
+        let past = |o: &Operation| {
+            let target = &o.plan.request.target;
+            (moved_writer(o)).then(|| PastFailover {
+                id: o.id.clone(),
+                what: format!(
+                    "{} {} ({})",
+                    target.kind().word(),
+                    target.confirmation(),
+                    o.state.word()
+                ),
+                ended_at: o.ended_at.unwrap_or(o.started_at),
+                acknowledged: self.acknowledged.contains(&o.id),
+            })
+        };
+        self.ended.values().filter_map(past).collect()
     }
 
     pub(super) fn running(&self, id: &str) -> Option<Arc<Run>> {
@@ -109,6 +142,15 @@ impl Ledger {
         }
         drains
     }
+}
+
+/// Whether a step behind which there is no way back was begun.
+fn moved_writer(operation: &Operation) -> bool {
+    let planned = &operation.plan.steps;
+    let begun = |(step, progress): (&PlannedStep, &StepProgress)| {
+        step.point_of_no_return && progress.started_at.is_some()
+    };
+    planned.iter().zip(&operation.steps).any(begun)
 }
 
 /// What an operation means for the drained regions.

@@ -17,6 +17,7 @@ pub mod hands;
 pub mod journal;
 mod ledger;
 mod live;
+pub mod load;
 mod log;
 pub mod planner;
 pub mod record;
@@ -47,6 +48,7 @@ use hands::Hands;
 use journal::Journal;
 use ledger::Ledger;
 use live::Live;
+use load::LoadBook;
 use log::JournalLog;
 use record::Record;
 use shelf::Shelf;
@@ -100,6 +102,7 @@ struct Inner {
     /// Held while an operation is begun: the check that none is running and its begin are one.
     beginning: tokio::sync::Mutex<()>,
     planners: Semaphore,
+    load: Arc<LoadBook>,
     changed: watch::Sender<u64>,
 }
 
@@ -140,6 +143,8 @@ impl Operations {
         let chain = aisoc_model::journal::verify(&entries).map_err(|e| e.to_string());
         let log = Arc::new(JournalLog::new(journal, Arc::clone(&clock), chain));
         let (ledger, unfinished) = Ledger::rebuild(&entries);
+        let load = LoadBook::open(Path::new(&topology.control_plane.data_dir));
+        load::sample(&load, Arc::clone(&view), Arc::clone(&clock));
         let operations = Self(Arc::new(Inner {
             topology,
             slo,
@@ -154,6 +159,7 @@ impl Operations {
             overdue: Mutex::default(),
             beginning: tokio::sync::Mutex::new(()),
             planners: Semaphore::new(PLANNERS),
+            load,
             changed: watch::Sender::new(0),
         }));
         for record in unfinished {
@@ -283,6 +289,27 @@ impl Operations {
         .await
     }
 
+    /// A person has understood how an operation ended: what was blocked because of it is free again.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`], or that it has not ended.
+    pub async fn acknowledge(&self, id: &str, who: &str) -> Result<Operation, OperationError> {
+        let Some(operation) = self.get(id) else {
+            return Err(not_found(id));
+        };
+        if !operation.state.ended() {
+            let word = operation.state.word();
+            let why = format!("operation {id} has not ended: {word}; acknowledge it when it has");
+            return Err(OperationError::Refused(why));
+        }
+        let event = Event::Acknowledged { by: who.to_owned() };
+        let noted = self.0.log.append(id, &event).await;
+        noted.map_err(|e| OperationError::Journal(e.to_string()))?;
+        self.0.ledger().acknowledge(id);
+        self.0.bump();
+        Ok(operation)
+    }
+
     /// One operation.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Operation> {
@@ -403,6 +430,8 @@ impl Inner {
         Own {
             drains: ledger.drains(),
             running: ledger.unfinished(),
+            failovers: ledger.failovers(),
+            peak: self.load.peak(self.clock.now()),
             journal: self.log.chain(),
         }
     }

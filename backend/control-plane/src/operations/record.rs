@@ -98,7 +98,8 @@ impl Record {
             Event::Started { .. }
             | Event::Approved { .. }
             | Event::Refused { .. }
-            | Event::Resumed { .. } => {}
+            | Event::Resumed { .. }
+            | Event::Acknowledged { .. } => {}
             Event::Intent { step, direction, .. } => self.intent(at, *step, *direction),
             Event::Unknown { step, why } => {
                 if let Some(progress) = self.operation.steps.get_mut(*step) {

@@ -207,9 +207,14 @@ impl Regions for Service {
         let decision = match wanted.decision() {
             Decision::Retry => Resolution::Retry,
             Decision::Abort => Resolution::Abort,
+            Decision::Acknowledge => {
+                let operation = self.parts.operations.acknowledge(&wanted.id, &caller.name).await;
+                let operation = document("operation", &operation.map_err(|e| status(&e))?)?;
+                return Ok(Response::new(proto::OperationReply { operation }));
+            }
             Decision::Unspecified => {
                 return Err(Status::invalid_argument(
-                    "the decision is neither retry nor abort",
+                    "the decision is neither retry nor abort nor acknowledge",
                 ));
             }
         };

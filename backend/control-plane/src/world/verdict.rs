@@ -1,7 +1,6 @@
 //! The vantage points of a region, from what was seen. Pure; what they say together is decided in the model.
 
 use super::health::check;
-use super::traffic::serves;
 use crate::observe::board::Seen;
 use aisoc_model::RegionId;
 use aisoc_model::observed::{Absence, Observed};
@@ -87,7 +86,8 @@ fn by_servers(servers: &[LoadBalancerServer]) -> Option<Sight> {
     }
     let word = |s: &&LoadBalancerServer| {
         // `UP 1/3` is on its way down; a drained server that passes its checks is well.
-        let well = serves(&s.status) && !s.status.contains('/') || s.status.starts_with("DRAIN");
+        let up = s.status.starts_with("UP") && !s.status.contains('/');
+        let well = up || s.status.starts_with("DRAIN");
         (!well).then(|| format!("{} {} {}", s.name, s.status, s.check))
     };
     let out = checked.iter().filter(|s| s.status.starts_with("DOWN")).count();
@@ -217,8 +217,8 @@ mod tests {
             us.reasons
         );
 
-        for stat in seen.load_balancer.value.as_mut().unwrap() {
-            if stat.server.starts_with("us-") {
+        for stat in &mut seen.load_balancer.value.as_mut().unwrap().servers {
+            if stat.name.starts_with("us-") {
                 stat.status = "DOWN".into();
             }
         }

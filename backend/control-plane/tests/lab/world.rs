@@ -84,6 +84,7 @@ pub fn topology(data_dir: &Path) -> Topology {
                 redis: nowhere(),
                 bus_url: "http://127.0.0.1:1".into(),
                 release: format!("aisoc-{id}"),
+                rated_requests_per_second: None,
             })
             .collect(),
     }
@@ -152,7 +153,9 @@ fn serving(now: jiff::Timestamp) -> Verdict {
 
 /// The operations over a topology, with thresholds as in the local world.
 pub async fn operations(topology: &Topology) -> Operations {
-    let slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
+    let mut slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
+    // Tests fail over and back at once.
+    slo.failover.block_period_seconds = 0.0;
     let view = Arc::new(GoodWorld(topology.clone()));
     Operations::open(
         Arc::new(topology.clone()),

@@ -89,6 +89,9 @@ pub struct Limits {
     pub log_mb: u64,
     /// A new process of a rollout must be ready within this, seconds.
     pub rollout_ready_seconds: u64,
+    /// Requests per second that one api instance is held to carry when the capacity of survivors is judged; 0 = not
+    /// known, only weights are compared.
+    pub rated_requests_per_instance: u32,
 }
 
 impl Default for WorldConfig {
@@ -152,6 +155,7 @@ impl Default for Limits {
         Self {
             log_mb: 8,
             rollout_ready_seconds: 20,
+            rated_requests_per_instance: 200,
         }
     }
 }

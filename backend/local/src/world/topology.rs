@@ -60,11 +60,14 @@ pub fn topology(world: &World, ports: &Ports) -> Topology {
             url: http(ports.global("supervisor")),
             token_file: path(world.state.token("supervisor.token")),
         }),
-        regions: REGIONS.iter().filter_map(|r| region(ports, r)).collect(),
+        regions: REGIONS
+            .iter()
+            .filter_map(|r| region(ports, r, world.config.limits.rated_requests_per_instance))
+            .collect(),
     }
 }
 
-fn region(ports: &Ports, plan: &RegionPlan) -> Option<RegionConfig> {
+fn region(ports: &Ports, plan: &RegionPlan, rated_per_instance: u32) -> Option<RegionConfig> {
     Some(RegionConfig {
         id: plan.id()?,
         role: plan.role,
@@ -85,6 +88,8 @@ fn region(ports: &Ports, plan: &RegionPlan) -> Option<RegionConfig> {
         redis: local(ports.of(plan, "redis")),
         bus_url: http(ports.of(plan, "bus")),
         release: plan.release(),
+        rated_requests_per_second: (rated_per_instance > 0)
+            .then(|| f64::from(rated_per_instance) * plan.api.len() as f64),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Gates of every operation.
 
-use super::{Case, needs_approval, needs_override, pass, refuse};
+use super::{Case, needs_approval, needs_override, pass, refuse, region};
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::Gate;
 
@@ -14,7 +14,13 @@ const TRAFFIC_MS: u64 = 2_000;
 /// The gates that every operation passes.
 #[must_use]
 pub fn gates(case: &Case<'_>) -> Vec<Gate> {
-    let mut gates = vec![reason(case), one_operation(case), freshness(case), journal(case)];
+    let mut gates = vec![
+        reason(case),
+        one_operation(case),
+        freshness(case),
+        region::observer_trust(case),
+        journal(case),
+    ];
     gates.extend(break_glass(case));
     gates
 }

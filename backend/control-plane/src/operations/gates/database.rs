@@ -1,6 +1,6 @@
 //! Gates of a failover: above all the proof that the candidate has everything.
 
-use super::{Case, pass, refuse};
+use super::{Case, pass, refuse, region};
 use crate::drivers::database::{Evidence, Member, Seen};
 use crate::operations::gates::common;
 use aisoc_model::RegionId;
@@ -27,6 +27,8 @@ pub fn failover(case: &Case<'_>, to: &RegionId) -> Vec<Gate> {
         candidate_nofailover(evidence, to),
         dr_only_explicit(case, to),
         cluster_paused(evidence),
+        region::block_period(case),
+        region::residency(case, evidence.writers().first().copied(), to),
         common::rollouts(case),
     ];
     gates.push(rpo(evidence, to, case.facts.now));

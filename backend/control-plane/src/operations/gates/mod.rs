@@ -4,6 +4,7 @@
 
 pub mod common;
 pub mod database;
+pub mod region;
 pub mod release;
 pub mod traffic;
 

@@ -1,5 +1,6 @@
 //! Gates of drain and restore.
 
+use super::region::survivor_peak;
 use super::{Case, needs_override, pass, refuse};
 use crate::drivers::traffic::{ServerReading, TrafficReading};
 use aisoc_model::RegionId;
@@ -11,14 +12,20 @@ use aisoc_model::region::RegionRole;
 pub fn drain(case: &Case<'_>, region: &RegionId) -> Vec<Gate> {
     let Some(Ok(reading)) = &case.facts.traffic else {
         let why = "the load balancer cannot be read";
-        return ["drain_state", "last_healthy_region", "survivor_capacity"]
-            .map(|name| refuse(name, why, vec![]))
-            .to_vec();
+        return [
+            "drain_state",
+            "last_healthy_region",
+            "survivor_capacity",
+            "survivor_peak",
+        ]
+        .map(|name| refuse(name, why, vec![]))
+        .to_vec();
     };
     vec![
         not_drained(case, reading, region),
         last_healthy_region(case, reading, region),
         survivor_capacity(case, reading, region),
+        survivor_peak(case, reading, region, None),
     ]
 }
 

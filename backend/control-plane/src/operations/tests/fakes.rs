@@ -3,6 +3,7 @@
 use crate::drivers::database::probe::{Acknowledged, Probe};
 use crate::drivers::database::{Answer, DatabaseDriver, Evidence, Stance, StandbyRow, WriteAnswer};
 use crate::drivers::release::ReleaseDriver;
+use crate::drivers::tenants::{TenantDirectory, TenantHome};
 use crate::drivers::traffic::{Load, ServerReading, TrafficDriver, TrafficReading, Traits};
 use crate::drivers::{DriverError, Drivers};
 use crate::operations::WorldView;
@@ -65,6 +66,7 @@ impl FakeWorld {
             traffic: Arc::clone(self) as Arc<dyn TrafficDriver>,
             database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
             release: Some(Arc::clone(self) as Arc<dyn ReleaseDriver>),
+            tenants: Arc::clone(self) as Arc<dyn TenantDirectory>,
         }
     }
 
@@ -80,6 +82,12 @@ impl FakeWorld {
 impl WorldView for FakeWorld {
     fn world(&self) -> Arc<World> {
         Arc::new(fixture::world(SystemClock.now()))
+    }
+}
+
+impl TenantDirectory for FakeWorld {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<TenantHome>, String>> {
+        async { Ok(fixture::tenants()) }.boxed()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::drivers::Drivers;
 use crate::drivers::database::{
     Canary, Evidence, Member, PatroniView, Receiver, Seen, ServerView, StandbyRow,
 };
+use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
 use crate::operations::facts::{Facts, Own};
 use crate::operations::gates::Case;
@@ -267,6 +268,16 @@ pub fn releases() -> Vec<Release> {
         .collect()
 }
 
+/// One tenant without a bound, and one whose data may only be in the EU.
+pub fn tenants() -> Vec<TenantHome> {
+    let tenant = |name: &str, home: &str, residency: &[&str]| TenantHome {
+        name: name.into(),
+        home: region(home),
+        residency: residency.iter().map(|r| region(r)).collect(),
+    };
+    vec![tenant("Acme", US, &[]), tenant("Initech Europe", EU, &[EU])]
+}
+
 pub fn facts(now: Timestamp) -> Facts {
     Facts {
         now,
@@ -274,9 +285,12 @@ pub fn facts(now: Timestamp) -> Facts {
         traffic: Some(Ok(traffic(now))),
         database: Some(evidence(now, US)),
         releases: Some(Ok(releases())),
+        tenants: Some(Ok(tenants())),
         own: Own {
             drains: BTreeMap::new(),
             running: None,
+            failovers: vec![],
+            peak: None,
             journal: Ok(0),
         },
     }

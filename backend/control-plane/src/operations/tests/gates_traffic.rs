@@ -63,8 +63,9 @@ fn a_region_that_is_not_drained_is_not_restored() {
 #[case(|f: &mut crate::operations::facts::Facts| set(f, EU, "UP", 40), &["survivor_capacity"])]
 #[case(|f: &mut crate::operations::facts::Facts| set(f, US, "DRAIN", 0), &["drain_state"])]
 #[case(|f: &mut crate::operations::facts::Facts| f.traffic = Some(Err("gone".into())),
-    &["freshness", "drain_state", "last_healthy_region", "survivor_capacity"])]
-#[case(|f: &mut crate::operations::facts::Facts| f.now = at(60_000), &["freshness", "last_healthy_region"])]
+    &["freshness", "drain_state", "last_healthy_region", "survivor_capacity", "survivor_peak"])]
+#[case(|f: &mut crate::operations::facts::Facts| f.now = at(60_000),
+    &["freshness", "observer_trust", "last_healthy_region"])]
 #[case(|f: &mut crate::operations::facts::Facts| f.own.running = Some(("1".into(), "drain".into())), &["one_operation"])]
 #[case(|f: &mut crate::operations::facts::Facts| f.own.journal = Err("broken".into()), &["journal"])]
 fn what_stops_a_drain(#[case] spoil: fn(&mut crate::operations::facts::Facts), #[case] stopped_by: &[&str]) {

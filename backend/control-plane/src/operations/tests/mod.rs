@@ -5,6 +5,7 @@ mod boundaries;
 mod fakes;
 pub(super) mod fixture;
 mod gates_database;
+mod gates_region;
 mod gates_traffic;
 mod journal;
 mod releases;
