@@ -193,7 +193,7 @@ mod tests {
                 name: "s".into(),
                 status: (*status).into(),
                 weight: 100,
-                sessions: 0,
+                sessions: None,
                 check: "L4CON".into(),
             })
             .collect();

@@ -4,8 +4,8 @@ use super::World;
 use super::ports::Ports;
 use super::regions::{FULL_WEIGHT, REGIONS, RegionPlan};
 use crate::parts;
-use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use crate::state::write_atomic;
+use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::topology::{
     ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, RegionConfig, Supervisor,
     Topology,
