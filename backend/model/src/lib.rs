@@ -16,6 +16,7 @@ pub mod load_balancer;
 pub mod observed;
 pub mod operation;
 pub mod plan;
+pub mod record;
 pub mod region;
 pub mod sli;
 pub mod slo;

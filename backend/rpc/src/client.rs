@@ -7,6 +7,7 @@ use crate::proto::{self, frame::Content};
 use aisoc_model::approval::Approval;
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest};
+use aisoc_model::record::OperationRecord;
 use aisoc_model::world::{Delta, World};
 use std::time::Duration;
 use tokio_stream::{Stream, StreamExt};
@@ -165,7 +166,7 @@ impl Client {
         json::decode("approval", &reply.into_inner().approval)
     }
 
-    /// One operation with its progress.
+    /// One operation with its progress, by its id or by the beginning of it.
     ///
     /// # Errors
     /// See [`RpcError`].
@@ -177,6 +178,35 @@ impl Client {
             .await
             .map_err(|s| self.error(&s))?;
         json::decode("operation", &reply.into_inner().operation)
+    }
+
+    /// The record of an operation, by its id or by the beginning of it.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn record(&mut self, id: &str) -> Result<OperationRecord, RpcError> {
+        let request = proto::GetOperationRequest { id: id.to_owned() };
+        let reply = self.inner.get_record(request).await.map_err(|s| self.error(&s))?;
+        json::decode("record", &reply.into_inner().record)
+    }
+
+    /// A page of operations, the newest first, all older than `before` when one is named; and whether there are
+    /// more behind it.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn operations(
+        &mut self,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<Operation>, bool), RpcError> {
+        let request = proto::ListOperationsRequest {
+            before: before.unwrap_or_default().to_owned(),
+            limit,
+        };
+        let reply = self.inner.list_operations(request).await;
+        let reply = reply.map_err(|s| self.error(&s))?.into_inner();
+        Ok((json::decode("operations", &reply.operations)?, reply.more))
     }
 
     /// Decides about a held operation, or aborts a running one before its point of no return.

@@ -1,16 +1,15 @@
 //! Plans and operations from the command line.
 
-use super::args::{Confirmed, OperationsCommand, OutputFormat, PlanTarget};
+use super::args::{Confirmed, OutputFormat, PlanTarget};
 use super::connect::{self, Settings};
 use super::exit::{CliError, Exit};
-use super::table::columns;
+use super::operations::operation_text;
 use super::{out, print, report};
 use aisoc_model::operation::{Operation, OperationState};
 use aisoc_model::plan::{Decision, Gate, Plan, PlanRequest};
 use aisoc_model::text::sanitize;
 use aisoc_rpc::client::Client;
 use aisoc_rpc::error::RpcError;
-use aisoc_rpc::proto::resolve_request::Decision as Resolution;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -194,56 +193,6 @@ fn exit_of(operation: &Operation) -> Exit {
     }
 }
 
-/// `operations …`.
-///
-/// # Errors
-/// See [`CliError`].
-pub async fn operations(
-    settings: &Settings,
-    format: OutputFormat,
-    command: OperationsCommand,
-) -> Result<Exit, CliError> {
-    let resolve = async |id: String, decision: Resolution| -> Result<Exit, CliError> {
-        let operation = connect::client(settings).await?.resolve(&id, decision).await?;
-        print(format, &operation, || operation_text(&operation))?;
-        Ok(Exit::Ok)
-    };
-    match command {
-        OperationsCommand::List => {
-            let world = connect::world(settings).await?;
-            print(format, &world.operations, || list_text(world.operations.values()))?;
-            Ok(Exit::Ok)
-        }
-        OperationsCommand::Show { id } => {
-            let operation = connect::client(settings).await?.operation(&id).await?;
-            print(format, &operation, || operation_text(&operation))?;
-            Ok(Exit::Ok)
-        }
-        OperationsCommand::Retry { id } => resolve(id, Resolution::Retry).await,
-        OperationsCommand::Acknowledge { id } => resolve(id, Resolution::Acknowledge).await,
-        OperationsCommand::Abort { id } => resolve(id, Resolution::Abort).await,
-    }
-}
-
-fn list_text<'a>(operations: impl Iterator<Item = &'a Operation>) -> String {
-    let rows: Vec<[String; 6]> = operations
-        .map(|o| {
-            [
-                o.id.clone(),
-                report::clock(o.started_at),
-                o.plan.request.target.kind().word().to_owned(),
-                sanitize(o.plan.request.target.confirmation(), 40),
-                o.state.word().to_owned(),
-                sanitize(o.outcome.as_deref().unwrap_or_default(), 80),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
-        return "no operations yet\n".to_owned();
-    }
-    columns(["ID", "STARTED", "KIND", "TARGET", "STATE", "OUTCOME"], &rows)
-}
-
 fn plan_text(plan: &Plan) -> String {
     let mut text = format!(
         "{}\n  environment {}\n",
@@ -259,6 +208,18 @@ fn plan_text(plan: &Plan) -> String {
     text.push_str("\nGates\n");
     for gate in &plan.gates {
         text.push_str(&gate_text(gate));
+    }
+    if !plan.facts.is_empty() {
+        text.push_str("\nFacts\n");
+        for fact in &plan.facts {
+            let _ = writeln!(
+                text,
+                "  {:<34}  {}  ({})",
+                sanitize(&fact.name, 60),
+                sanitize(&fact.value, 200),
+                sanitize(&fact.source, 40)
+            );
+        }
     }
     text.push_str("\nSteps\n");
     for (number, step) in plan.steps.iter().enumerate() {
@@ -318,35 +279,6 @@ fn gate_text(gate: &Gate) -> String {
         for line in &gate.evidence {
             let _ = writeln!(text, "                  {}", sanitize(line, 200));
         }
-    }
-    text
-}
-
-fn operation_text(operation: &Operation) -> String {
-    let mut text = format!(
-        "{} {} {}\n",
-        operation.plan.request.target.kind().word(),
-        sanitize(operation.plan.request.target.confirmation(), 60),
-        operation.state.word()
-    );
-    if let Some(outcome) = &operation.outcome {
-        let _ = writeln!(text, "  {}", sanitize(outcome, 400));
-    }
-    for (step, planned) in operation.steps.iter().zip(&operation.plan.steps) {
-        let _ = writeln!(
-            text,
-            "  {:<12}  {}  {}",
-            format!("{:?}", step.state).to_lowercase(),
-            sanitize(&planned.title, 80),
-            sanitize(step.detail.as_deref().unwrap_or_default(), 160)
-        );
-    }
-    for (name, at) in &operation.times {
-        let after = aisoc_model::clock::millis_between(operation.started_at, *at) as f64 / 1000.0;
-        let _ = writeln!(text, "  t_{:<20} +{after:.3} s", sanitize(name, 20));
-    }
-    for (name, figure) in &operation.figures {
-        let _ = writeln!(text, "  {:<22} {figure}", sanitize(name, 22));
     }
     text
 }

@@ -63,6 +63,15 @@ pub enum OutputFormat {
     Svg,
 }
 
+/// Format of an operation's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecordFormat {
+    /// For people: a ticket, a post-mortem.
+    Markdown,
+    /// For programs.
+    Json,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -106,6 +115,12 @@ pub enum Command {
         /// What about them.
         #[command(subcommand)]
         command: OperationsCommand,
+    },
+    /// Releases: revisions in force, their history and differences.
+    Releases {
+        /// What about them.
+        #[command(subcommand)]
+        command: ReleasesCommand,
     },
     /// Decides what an operation would do; changes nothing.
     Plan {
@@ -175,16 +190,34 @@ pub enum ConfigCommand {
 /// What about operations.
 #[derive(Debug, Subcommand)]
 pub enum OperationsCommand {
-    /// All that the control plane remembers, the newest last.
-    List,
+    /// The latest ones, the newest last; older ones by `--before`. All are kept in the journal.
+    List {
+        /// Only operations older than this one: its id, or at least 8 characters of its beginning.
+        #[arg(long, value_name = "ID")]
+        before: Option<String>,
+        /// How many, at most 100.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
     /// One, with its steps, times and figures.
     Show {
-        /// Its id.
+        /// Its id, or at least 8 characters of its beginning.
         id: String,
+    },
+    /// Its record, to keep: all times, write outage, loss, objective, evidence, gates, steps.
+    Export {
+        /// Its id, or at least 8 characters of its beginning.
+        id: String,
+        /// For people or for programs.
+        #[arg(long, value_enum, default_value_t = RecordFormat::Markdown)]
+        format: RecordFormat,
+        /// Where to; standard output when absent.
+        #[arg(long)]
+        file: Option<PathBuf>,
     },
     /// Has a held operation try its failed step again.
     Retry {
-        /// Its id.
+        /// Its id, or at least 8 characters of its beginning.
         id: String,
     },
     /// Says that somebody has understood how an operation ended: the block after a failover ends.
@@ -194,8 +227,29 @@ pub enum OperationsCommand {
     },
     /// Undoes an operation, before its point of no return.
     Abort {
-        /// Its id.
+        /// Its id, or at least 8 characters of its beginning.
         id: String,
+    },
+}
+
+/// What about releases.
+#[derive(Debug, Subcommand)]
+pub enum ReleasesCommand {
+    /// Every release: revision in force, rollout, where a rollback would lead, blue/green.
+    List,
+    /// The revisions of one, the newest last.
+    History {
+        /// Its name, for example aisoc-us-east-1.
+        release: String,
+    },
+    /// The settings in which two revisions differ; by default what runs and where a rollback would lead.
+    Diff {
+        /// Its name, for example aisoc-us-east-1.
+        release: String,
+        /// A revision.
+        from: Option<u32>,
+        /// Another one.
+        to: Option<u32>,
     },
 }
 

@@ -6,6 +6,8 @@ pub mod config;
 pub mod connect;
 pub mod documents;
 pub mod exit;
+pub mod operations;
+pub mod releases;
 pub mod report;
 pub mod table;
 
@@ -91,7 +93,8 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             Ok(Exit::Ok)
         }
         Command::Watch => connect::watch(&settings, args.output).await,
-        Command::Operations { command } => act::operations(&settings, args.output, command).await,
+        Command::Operations { command } => operations::run(&settings, args.output, command).await,
+        Command::Releases { command } => releases::run(&settings, args.output, command).await,
         Command::Plan { target } => act::plan(&settings, args.output, target).await,
         Command::Approve { plan, hash } => act::approve(&settings, args.output, &plan, hash.as_deref()).await,
         Command::Execute {

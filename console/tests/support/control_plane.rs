@@ -334,6 +334,26 @@ impl Regions for Service {
         Err(Status::not_found("none"))
     }
 
+    async fn get_record(
+        &self,
+        _: Request<proto::GetOperationRequest>,
+    ) -> Result<Response<proto::RecordReply>, Status> {
+        Err(Status::not_found("none"))
+    }
+
+    async fn list_operations(
+        &self,
+        request: Request<proto::ListOperationsRequest>,
+    ) -> Result<Response<proto::ListOperationsReply>, Status> {
+        authorised(&request)?;
+        let world = self.world.lock().unwrap();
+        let all: Vec<&Operation> = world.operations.values().rev().collect();
+        Ok(Response::new(proto::ListOperationsReply {
+            operations: json::encode("operations", &all).unwrap(),
+            more: false,
+        }))
+    }
+
     async fn resolve(
         &self,
         _: Request<proto::ResolveRequest>,

@@ -22,6 +22,9 @@ const JOURNAL_RETRY: Duration = Duration::from_secs(2);
 /// How long a state that cannot be seen is looked at before a step is given up.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often an effect that is cut off on its way is acted anew.
+const MOST_AGAIN: u32 = 3;
+
 /// Where events go. The journal in production; in tests one that stops at a chosen entry.
 pub trait EventLog: Send + Sync {
     /// Makes an event durable; answers when it was written.
@@ -247,7 +250,7 @@ impl Run {
                 };
                 return self.failed(step, direction, outcome, why).await;
             }
-            Sight::NotDone(_) => {}
+            Sight::NotDone(_) | Sight::Lost(_) => {}
         }
         let intent = Event::Intent {
             step,
@@ -266,7 +269,7 @@ impl Run {
         } else {
             task.since = Some(self.clock.now());
         }
-        self.act_and_verify(step, &task, &action).await
+        self.act_and_verify(step, &task, &action, 0).await
     }
 
     /// Waits for something, unless a person aborts meanwhile and the step changes nothing: then there is nothing
@@ -294,7 +297,8 @@ impl Run {
         }
     }
 
-    async fn act_and_verify(&self, step: usize, task: &Task, action: &Action) -> bool {
+    /// `again` counts how often the effect was cut off and acted anew.
+    async fn act_and_verify(&self, step: usize, task: &Task, action: &Action, again: u32) -> bool {
         let direction = task.direction;
         let begun = Instant::now();
         let Some(acted) = self
@@ -345,6 +349,19 @@ impl Run {
                 Sight::Unknown(why) if over => {
                     let why = format!("outcome unknown: {why}");
                     return self.failed(step, direction, Outcome::Unknown, why).await;
+                }
+                Sight::Lost(why) if over || again >= MOST_AGAIN => {
+                    return self.failed(step, direction, Outcome::Failed, why).await;
+                }
+                Sight::Lost(why) => {
+                    if !self.note(Event::Unknown { step, why }).await {
+                        return false;
+                    }
+                    let task = Task {
+                        sent_before: true,
+                        ..task.clone()
+                    };
+                    return Box::pin(self.act_and_verify(step, &task, action, again + 1)).await;
                 }
                 Sight::NotDone(what) => self.show(step, what).await,
                 Sight::Unknown(why) => {

@@ -42,6 +42,8 @@ pub enum Sight {
     NotDone(String),
     /// It cannot be seen now.
     Unknown(String),
+    /// It was on its way and was cut off, for this reason: to be acted again.
+    Lost(String),
     /// It will not come.
     Failed(String),
 }

@@ -15,6 +15,12 @@ use std::time::Duration;
 /// The file below the control plane's data directory.
 pub const FILE: &str = "journal.sqlite";
 
+/// Entries of one operation that are read. One that was retried all night has some hundreds.
+pub const MOST_OF_ONE: u32 = 10_000;
+
+/// Behind every id: they are of hexadecimal digits and dashes.
+const BEHIND_ALL: &str = "~";
+
 /// Rows of the chain are never changed: the triggers stop a slip, the hashes show a crime.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS entries (
@@ -162,13 +168,48 @@ impl Journal {
             .await
     }
 
-    /// The entries of one operation in order.
+    /// The entries of one operation in order, at most the first [`MOST_OF_ONE`].
     ///
     /// # Errors
     /// When they cannot be read.
     pub async fn entries_of(&self, operation: &str) -> Result<Vec<Entry>, JournalError> {
-        let query = sqlx::query("SELECT * FROM entries WHERE operation = ? ORDER BY seq");
-        self.select(query.bind(operation.to_owned())).await
+        let query = sqlx::query("SELECT * FROM entries WHERE operation = ? ORDER BY seq LIMIT ?");
+        self.select(query.bind(operation.to_owned()).bind(MOST_OF_ONE))
+            .await
+    }
+
+    /// Operations that were begun, the newest first: ids below `before` (all, when it is `None`), at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn begun(&self, before: Option<&str>, limit: u32) -> Result<Vec<String>, JournalError> {
+        let query = sqlx::query_scalar(
+            "SELECT operation FROM entries WHERE kind = 'started' AND operation < ? ORDER BY operation DESC LIMIT ?",
+        );
+        self.ids(query.bind(before.unwrap_or(BEHIND_ALL).to_owned()).bind(limit))
+            .await
+    }
+
+    /// Operations that were begun and whose ids begin like this, at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn begun_like(&self, prefix: &str, limit: u32) -> Result<Vec<String>, JournalError> {
+        let query = sqlx::query_scalar(
+            "SELECT operation FROM entries WHERE kind = 'started' AND operation >= ? AND operation < ? \
+             ORDER BY operation LIMIT ?",
+        );
+        let behind = format!("{prefix}{BEHIND_ALL}");
+        self.ids(query.bind(prefix.to_owned()).bind(behind).bind(limit))
+            .await
+    }
+
+    async fn ids(
+        &self,
+        query: sqlx::query::QueryScalar<'_, Sqlite, String, sqlx::sqlite::SqliteArguments>,
+    ) -> Result<Vec<String>, JournalError> {
+        let ids = query.fetch_all(&self.pool).await;
+        ids.map_err(|e| io(&self.path, "read", &e))
     }
 
     async fn select(

@@ -42,6 +42,11 @@ impl JournalLog {
         }
     }
 
+    /// Where to look old operations up.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }

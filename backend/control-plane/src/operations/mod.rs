@@ -6,6 +6,7 @@
 pub mod action;
 mod admission;
 mod approvals;
+mod archive;
 pub mod drain;
 pub mod engine;
 pub mod event;
@@ -19,6 +20,7 @@ mod ledger;
 mod live;
 pub mod load;
 mod log;
+mod outcome;
 pub mod planner;
 pub mod record;
 pub mod rollback;
@@ -70,7 +72,9 @@ pub trait WorldView: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
     /// There is no such plan or operation.
-    #[error("there is no plan or operation '{0}'; plans are not kept for long: make a new one")]
+    #[error(
+        "there is no plan or operation '{0}'; plans are not kept for long, `operations list` shows operations"
+    )]
     NotFound(String),
     /// The request makes no sense.
     #[error("{0}")]
@@ -81,6 +85,9 @@ pub enum OperationError {
     /// The journal could not be written, so nothing was done.
     #[error("nothing was done: {0}")]
     Journal(String),
+    /// What was asked for could not be looked up.
+    #[error("the operation cannot be looked up: {0}")]
+    Unreadable(String),
 }
 
 /// The operations of one control plane.

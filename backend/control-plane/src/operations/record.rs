@@ -2,10 +2,11 @@
 //! enumerated. The engine holds no other state; what it would do after a crash is what it does anyway.
 
 use crate::operations::action::{Action, OnFailure};
-use crate::operations::drain;
 use crate::operations::event::{Direction, Event, Outcome, Resolution};
+use crate::operations::outcome;
+use crate::operations::watching::{WATCHED_FAILURES, WATCHED_REQUESTS};
 use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
-use aisoc_model::plan::{Plan, Target};
+use aisoc_model::plan::Plan;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -119,9 +120,7 @@ impl Record {
                 self.operation
                     .times
                     .extend(times.iter().map(|(k, v)| (k.clone(), *v)));
-                self.operation
-                    .figures
-                    .extend(figures.iter().map(|(k, v)| (k.clone(), *v)));
+                self.measured(figures);
             }
             Event::Turned { because } => self.turn(because.clone(), false),
             Event::Held { why } => {
@@ -131,6 +130,17 @@ impl Record {
             }
             Event::Resolved { decision, by } => self.resolved(*decision, by),
             Event::Ended { state, outcome } => self.ended(at, *state, outcome),
+        }
+    }
+
+    /// The latest value of a figure holds; what counts something over several steps is summed.
+    fn measured(&mut self, figures: &BTreeMap<String, f64>) {
+        for (name, value) in figures {
+            let known = self.operation.figures.entry(name.clone()).or_insert(0.0);
+            *known = match name.as_str() {
+                WATCHED_REQUESTS | WATCHED_FAILURES => *known + value,
+                _ => *value,
+            };
         }
     }
 
@@ -272,10 +282,7 @@ impl Record {
 
     fn next_step(&self) -> Next {
         for (i, (progress, action)) in self.operation.steps.iter().zip(&self.actions).enumerate() {
-            let why = || {
-                let detail = progress.detail.as_deref().unwrap_or("no detail");
-                format!("step {} failed: {detail}", progress.id)
-            };
+            let why = || outcome::failure(&self.operation, i);
             match progress.state {
                 StepState::Done | StepState::AlreadyDone => {}
                 StepState::Failed => match action.on_failure() {
@@ -286,17 +293,16 @@ impl Record {
                 _ => return Next::Do(i),
             }
         }
-        let failed = self.operation.steps.iter().find(|s| s.state == StepState::Failed);
-        match failed {
-            None => Next::End(OperationState::Done, self.summary()),
-            Some(step) => Next::End(
-                OperationState::Failed,
-                format!(
-                    "carried out, but {}: {}",
-                    step.id,
-                    step.detail.as_deref().unwrap_or("failed")
-                ),
+        let failed = |s: &StepProgress| s.state == StepState::Failed;
+        match self.operation.steps.iter().position(failed) {
+            None => Next::End(
+                OperationState::Done,
+                outcome::done(&self.operation, &self.actions),
             ),
+            Some(step) => {
+                let outcome = outcome::incomplete(&self.operation, &self.actions, step);
+                Next::End(OperationState::Failed, outcome)
+            }
         }
     }
 
@@ -320,53 +326,13 @@ impl Record {
             }
             return Next::Undo(i);
         }
-        let undone = self
-            .operation
-            .steps
-            .iter()
-            .filter(|s| s.state == StepState::Undone)
-            .count();
-        let rest = match undone {
-            0 => "nothing had been changed".to_owned(),
-            n => format!("{n} step(s) undone"),
-        };
+        let rest = outcome::put_back(&self.operation, &self.actions);
         let state = if turned.by_operator {
             OperationState::Aborted
         } else {
             OperationState::Failed
         };
         Next::End(state, format!("{because}; {rest}"))
-    }
-
-    /// How it went, in one sentence.
-    fn summary(&self) -> String {
-        let operation = &self.operation;
-        let target = &operation.plan.request.target;
-        let figure = |name: &str| operation.figures.get(name).copied();
-        let end = operation.steps.iter().rev().find_map(|s| s.detail.as_deref());
-        let end = end.unwrap_or("as planned");
-        let to = match target {
-            Target::Failover { to } => to,
-            Target::Restore { region } => return format!("restore: {region} has its full weight; {end}"),
-            Target::RenewDrain {
-                region,
-                expires_seconds,
-            } => {
-                let lasts = drain::lasting(drain::drain_seconds(*expires_seconds));
-                return format!("drain-renew: the drain of {region} lasts for another {lasts}; {end}");
-            }
-            Target::Drain { .. } | Target::Rollback { .. } => {
-                return format!("{}: {end}", target.kind().word());
-            }
-        };
-        let outage = figure("write_outage_ms").map_or_else(String::new, |ms| {
-            format!(", writes stood still for {:.2} s", ms / 1_000.0)
-        });
-        let loss = match (figure("acknowledged_canaries"), figure("lost_canaries")) {
-            (Some(all), Some(lost)) => format!(", {lost} of {all} acknowledged canaries lost"),
-            _ => String::new(),
-        };
-        format!("failover: {to} is the writer{outage}{loss}; {end}")
     }
 }
 

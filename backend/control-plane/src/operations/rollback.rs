@@ -2,11 +2,12 @@
 
 use crate::drivers::Drivers;
 use crate::operations::action::{Action, milliseconds};
+use crate::operations::gates::release::Way;
 use crate::operations::gates::{self, Case};
 use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
 use aisoc_model::clock::millis_between;
-use aisoc_model::inventory::{Process, ProcessState, Release, Revision, RevisionStatus};
+use aisoc_model::inventory::{Change, Process, ProcessState, Release, Revision, RevisionStatus, difference};
 use aisoc_model::sli::{GoodSide, SliId, SliReading};
 use aisoc_model::world::World;
 use aisoc_model::{Freshness, RegionId};
@@ -16,47 +17,22 @@ use std::collections::BTreeMap;
 /// Kinds of processes that a release rolls out.
 const SERVICES: [&str; 5] = ["api", "ingest", "enrichment", "alert-fusion", "agents"];
 
+/// Changes and revisions that a plan shows.
+const SHOWN: usize = 12;
+
 /// The plan of a rollback.
 pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, release: &str, revision: Option<u32>) -> Draft {
     let found = case.facts.releases.as_ref().and_then(|r| r.as_ref().ok());
     let found = found.and_then(|all| all.iter().find(|r| r.name == release));
-    let target = found.and_then(|r| gates::release::target(r, revision).ok().map(|t| (r, t)));
+    let way = found.and_then(|r| gates::release::target(r, revision).ok().map(|way| (r, way)));
     let mut summary = format!("Return release {release} to an earlier revision.");
     let (mut facts, mut steps, mut affected) = (Vec::new(), Vec::new(), Vec::new());
-    if let Some((found, (current, good))) = target {
-        summary = format!(
-            "Return {release} from revision {} to revision {}: {}.",
-            current.number,
-            good.number,
-            difference(current, good)
-        );
-        let at = case.facts.now;
-        let newest = found.history.last().map_or(0, |r| r.number);
-        facts = vec![
-            DraftFact::new(
-                format!("{release} revision"),
-                current.number.to_string(),
-                "supervisor",
-                at,
-            )
-            .pinned(),
-            DraftFact::new(
-                format!("{release} newest revision"),
-                newest.to_string(),
-                "supervisor",
-                at,
-            )
-            .pinned(),
-            DraftFact::new(
-                format!("{release} target"),
-                good.number.to_string(),
-                "supervisor",
-                at,
-            )
-            .pinned(),
-        ];
+    if let Some((found, way)) = way {
+        let changes = difference(&way.from.settings, &way.to.settings);
+        summary = summary_of(release, way, &changes);
+        facts = release_facts(case, found, way, &changes);
         facts.extend(sli_facts(case, &found.region));
-        steps = planned(case, drivers, found, current, good);
+        steps = planned(case, drivers, found, way.from, way.to);
         affected.push(format!(
             "every service of {} is replaced one at a time, each only when its successor is ready",
             found.region
@@ -117,8 +93,9 @@ fn planned(
         ),
         step(
             rollout,
-            "every instance is ready on the new revision".to_owned(),
-            "GET /v1/releases, inventory".to_owned(),
+            "every instance is ready on the new revision; a rollout that is cut off is begun again"
+                .to_owned(),
+            "GET /v1/releases, inventory; the request above when it was interrupted".to_owned(),
             None,
         ),
         step(
@@ -133,22 +110,55 @@ fn planned(
     ]
 }
 
-fn difference(current: &Revision, good: &Revision) -> String {
-    let mut changes: Vec<String> = Vec::new();
-    let keys = current.settings.keys().chain(good.settings.keys());
-    for key in keys.collect::<std::collections::BTreeSet<_>>() {
-        let (a, b) = (current.settings.get(key), good.settings.get(key));
-        if a != b {
-            let show = |v: Option<&String>| v.map_or("unset", String::as_str).to_owned();
-            changes.push(format!("{key} {} -> {}", show(a), show(b)));
-        }
-    }
-    let text = if changes.is_empty() {
+fn summary_of(release: &str, way: Way<'_>, changes: &[Change]) -> String {
+    let changes = if changes.is_empty() {
         "no setting differs".to_owned()
     } else {
-        changes.join(", ")
+        let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        aisoc_model::text::sanitize(&changes.join(", "), 300)
     };
-    aisoc_model::text::sanitize(&text, 300)
+    let (from, to) = (way.from.number, way.to.number);
+    if way.repair {
+        format!(
+            "Repair {release}: revision {from} was cut off while it was rolled out, go back to {to}: {changes}."
+        )
+    } else {
+        format!("Return {release} from revision {from} to revision {to}: {changes}.")
+    }
+}
+
+/// What is in force and where it leads, pinned; each setting that changes; the latest revisions.
+fn release_facts(case: &Case<'_>, release: &Release, way: Way<'_>, changes: &[Change]) -> Vec<DraftFact> {
+    let (name, at) = (&release.name, case.facts.now);
+    let newest = release.history.last().map_or(0, |r| r.number);
+    let number = |what: &str, number: u32| {
+        DraftFact::new(format!("{name} {what}"), number.to_string(), "supervisor", at).pinned()
+    };
+    let mut facts = vec![
+        number("revision", way.from.number),
+        number("newest revision", newest),
+        number("target", way.to.number),
+    ];
+    let text = |text: String| aisoc_model::text::sanitize(&text, 200);
+    for change in changes.iter().take(SHOWN) {
+        facts.push(DraftFact::new(
+            "changes".to_owned(),
+            change.to_string(),
+            "supervisor",
+            at,
+        ));
+    }
+    for revision in release.history.iter().rev().take(SHOWN) {
+        let value = format!(
+            "{} {:.0}: {}",
+            revision.status.word(),
+            revision.at,
+            revision.description
+        );
+        let name = format!("revision {}", revision.number);
+        facts.push(DraftFact::new(name, text(value), "supervisor", at));
+    }
+    facts
 }
 
 fn sli_facts(case: &Case<'_>, region: &RegionId) -> Vec<DraftFact> {
@@ -206,6 +216,12 @@ pub fn rollout_sight<'a>(
     let Some(made) = made else {
         return Sight::NotDone(format!("{} has no revision of this operation", release.name));
     };
+    if release.interrupted().is_some_and(|r| r.number == made.number) {
+        return Sight::Lost(format!(
+            "the rollout of revision {} was interrupted: its supervisor ended",
+            made.number
+        ));
+    }
     if made.status == RevisionStatus::Failed {
         return Sight::Failed(format!(
             "revision {} did not get ready: see the logs of its processes",
@@ -216,7 +232,7 @@ pub fn rollout_sight<'a>(
         return Sight::NotDone(rollout.clone());
     }
     if made.status != RevisionStatus::Deployed {
-        return Sight::NotDone(format!("revision {} is {:?}", made.number, made.status));
+        return Sight::NotDone(format!("revision {} is {}", made.number, made.status.word()));
     }
     let wanted = format!("rev {}", made.number);
     let (mut ready, mut not) = (0, Vec::new());

@@ -15,6 +15,11 @@ const LEAST_REQUESTS: u64 = 20;
 /// Failed requests below which a change of weights is never blamed.
 const LEAST_FAILURES: u64 = 3;
 
+/// Requests that were watched after changes of weights, summed over an operation's watches.
+pub(crate) const WATCHED_REQUESTS: &str = "watched_requests";
+/// Those of them that failed.
+pub(crate) const WATCHED_FAILURES: &str = "watched_failures";
+
 /// Whether a region has the weight it was given.
 #[must_use]
 pub fn weight_sight(reading: &TrafficReading, region: &RegionId, percent: u8) -> Sight {
@@ -191,7 +196,7 @@ fn bad_indicators(world: &World, slo: &Slo, region: &RegionId) -> Vec<String> {
 ///
 /// # Errors
 /// Why the change has to be taken back.
-pub fn judge(before: &Service, after: &Service, allowed_error_rate: f64) -> Result<String, String> {
+pub fn judge(before: &Service, after: &Service, allowed_error_rate: f64) -> Result<Report, String> {
     if after.serving == 0 {
         return Err("no watched server is up and in rotation any more".to_owned());
     }
@@ -202,15 +207,22 @@ pub fn judge(before: &Service, after: &Service, allowed_error_rate: f64) -> Resu
     let (Some((requests_before, failures_before)), Some((requests_after, failures_after))) =
         (before.counted, after.counted)
     else {
-        return Ok(format!(
+        return Ok(Report::new(format!(
             "no indicator got worse on {servers} server(s); this load balancer does not count failed requests"
-        ));
+        )));
     };
     let requests = requests_after.saturating_sub(requests_before);
     let failures = failures_after.saturating_sub(failures_before);
     let text = format!("{failures} of {requests} requests failed on {servers} server(s)");
+    let judged = |detail: String| {
+        let mut report = Report::new(detail);
+        let figures = &mut report.figures;
+        figures.insert(WATCHED_REQUESTS.to_owned(), requests as f64);
+        figures.insert(WATCHED_FAILURES.to_owned(), failures as f64);
+        report
+    };
     if requests < LEAST_REQUESTS {
-        return Ok(format!("{text}: too few to judge by"));
+        return Ok(judged(format!("{text}: too few to judge by")));
     }
     let share = failures as f64 / requests as f64;
     if failures >= LEAST_FAILURES && share > allowed_error_rate {
@@ -219,5 +231,5 @@ pub fn judge(before: &Service, after: &Service, allowed_error_rate: f64) -> Resu
             allowed_error_rate * 100.0
         ));
     }
-    Ok(text)
+    Ok(judged(text))
 }

@@ -190,11 +190,33 @@ impl Regions for Service {
     ) -> Result<Response<proto::OperationReply>, Status> {
         auth::caller(&request)?;
         let id = request.into_inner().id;
-        let operation = self.parts.operations.get(&id).ok_or_else(|| {
-            Status::not_found(format!("no operation '{}' is known here", sanitize(&id, 80)))
-        })?;
+        let operation = self.parts.operations.find(&id).await.map_err(|e| status(&e))?;
         let operation = document("operation", &operation)?;
         Ok(Response::new(proto::OperationReply { operation }))
+    }
+
+    async fn get_record(
+        &self,
+        request: Request<proto::GetOperationRequest>,
+    ) -> Result<Response<proto::RecordReply>, Status> {
+        auth::caller(&request)?;
+        let id = request.into_inner().id;
+        let record = self.parts.operations.record(&id).await.map_err(|e| status(&e))?;
+        let record = document("record", &record)?;
+        Ok(Response::new(proto::RecordReply { record }))
+    }
+
+    async fn list_operations(
+        &self,
+        request: Request<proto::ListOperationsRequest>,
+    ) -> Result<Response<proto::ListOperationsReply>, Status> {
+        auth::caller(&request)?;
+        let wanted = request.into_inner();
+        let before = Some(wanted.before.as_str()).filter(|b| !b.is_empty());
+        let page = self.parts.operations.page(before, wanted.limit).await;
+        let (operations, more) = page.map_err(|e| status(&e))?;
+        let operations = document("operations", &operations)?;
+        Ok(Response::new(proto::ListOperationsReply { operations, more }))
     }
 
     async fn resolve(
@@ -260,6 +282,6 @@ fn status(error: &OperationError) -> Status {
         OperationError::NotFound { .. } => Status::not_found(text),
         OperationError::Invalid(_) => Status::invalid_argument(text),
         OperationError::Refused(_) => Status::failed_precondition(text),
-        OperationError::Journal(_) => Status::internal(text),
+        OperationError::Journal(_) | OperationError::Unreadable(_) => Status::internal(text),
     }
 }

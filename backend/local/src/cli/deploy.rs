@@ -104,8 +104,7 @@ fn last_good(releases: &[Release], name: &str) -> Result<u32, Failure> {
         ));
     };
     release
-        .current()
-        .and_then(|current| release.last_good_before(current.number))
+        .rollback_target()
         .map(|revision| revision.number)
         .ok_or_else(|| {
             Failure::refused(
@@ -246,7 +245,6 @@ pub(super) async fn history(state: &StateDir, args: &HistoryArgs) -> anyhow::Res
     for release in &releases {
         println!("{}", release.name);
         for revision in &release.history {
-            let status = serde_json::to_value(revision.status)?;
             let settings: Vec<String> = revision
                 .settings
                 .iter()
@@ -255,7 +253,7 @@ pub(super) async fn history(state: &StateDir, args: &HistoryArgs) -> anyhow::Res
             println!(
                 "  {:>4}  {:<17} {:.0}  {}  {}",
                 revision.number,
-                status.as_str().unwrap_or_default(),
+                revision.status.word(),
                 revision.at,
                 sanitize(&revision.description, 120),
                 sanitize(&settings.join(" "), 200)

@@ -5,8 +5,9 @@ use crate::error::Failure;
 use crate::state::{read_json, write_json};
 use crate::world::regions::REGIONS;
 use aisoc_model::Clock;
-use aisoc_model::inventory::{Release, Revision, RevisionStatus};
+use aisoc_model::inventory::{Origin, Release, Revision, RevisionStatus};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,8 +22,9 @@ pub struct Releases {
 }
 
 impl Releases {
-    /// Reads the file. A revision that was being rolled out when the last supervisor ended has failed; the one
-    /// that was in force still is. A region without history gets its first revision.
+    /// Reads the file. A revision that was being rolled out when the last supervisor ended stays pending, which is how
+    /// everybody sees that it was cut off; the one that was in force still is. A region without history gets its
+    /// first revision.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -40,21 +42,15 @@ impl Releases {
                         status: RevisionStatus::Deployed,
                         at: clock.now(),
                         description: "first start".to_owned(),
+                        origin: Origin::Deploy,
                     }],
                     rollout: None,
+                    parallel: None,
                 });
             }
         }
         for release in &mut releases {
             release.rollout = None;
-            for revision in &mut release.history {
-                if pending(revision.status) {
-                    revision.status = RevisionStatus::Failed;
-                    revision
-                        .description
-                        .push_str(" (interrupted: the supervisor ended)");
-                }
-            }
         }
         let releases = Self {
             path,
@@ -94,19 +90,27 @@ impl Releases {
             .collect()
     }
 
-    /// Begins a new revision of a release.
+    /// Begins a new revision of a release. What an interrupted rollout left is failed with it.
     ///
     /// # Errors
-    /// When there is no such release, a rollout of it is going on, or the file cannot be written.
+    /// When there is no such release, a rollout of it is going on, an interrupted one was not repaired, or the file
+    /// cannot be written.
     pub fn begin(
         &mut self,
         name: &str,
         settings: &Settings,
-        status: RevisionStatus,
+        origin: Origin,
         description: String,
     ) -> anyhow::Result<u32> {
         let at = self.clock.now();
         let release = self.find(name)?;
+        if let Some(parallel) = &release.parallel {
+            return Err(Failure::refused(
+                format!("{name} has a {} release beside it", parallel.colour.word()),
+                "end it first: `aisoc-console green switch`, `green cancel` or `green delete-blue`",
+            )
+            .into());
+        }
         if let Some(busy) = &release.rollout {
             return Err(Failure::refused(
                 format!("{name} is being rolled out: {busy}"),
@@ -114,13 +118,34 @@ impl Releases {
             )
             .into());
         }
+        let status = match origin {
+            Origin::Rollback { .. } => RevisionStatus::PendingRollback,
+            Origin::Deploy | Origin::Green => RevisionStatus::PendingUpgrade,
+        };
+        if let Some(interrupted) = release.interrupted().map(|r| r.number)
+            && status != RevisionStatus::PendingRollback
+        {
+            return Err(Failure::refused(
+                format!("the rollout of revision {interrupted} of {name} was interrupted: what runs may be half of it"),
+                format!("repair it first: `aisoc-console rollback --release {name}`"),
+            )
+            .into());
+        }
         let number = release.history.iter().map(|r| r.number).max().unwrap_or(0) + 1;
+        for interrupted in release.history.iter_mut().filter(|r| r.status.pending()) {
+            interrupted.status = RevisionStatus::Failed;
+            let _ = write!(
+                interrupted.description,
+                " (interrupted; repaired by revision {number})"
+            );
+        }
         release.history.push(Revision {
             number,
             settings: settings.values().clone(),
             status,
             at,
             description,
+            origin,
         });
         release.rollout = Some(format!("begins revision {number}"));
         while release.history.len() > KEPT {
@@ -180,17 +205,10 @@ impl Releases {
     }
 }
 
-fn pending(status: RevisionStatus) -> bool {
-    matches!(
-        status,
-        RevisionStatus::PendingUpgrade | RevisionStatus::PendingRollback
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use RevisionStatus::{Deployed, Failed, PendingRollback, PendingUpgrade, Superseded};
+    use RevisionStatus::{Deployed, Failed, PendingUpgrade, Superseded};
     use aisoc_model::SystemClock;
 
     const NAME: &str = "aisoc-us-east-1";
@@ -222,14 +240,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut releases = open(&dir);
         let number = releases
-            .begin(NAME, &latency("800"), PendingUpgrade, "bad".into())
+            .begin(NAME, &latency("800"), Origin::Deploy, "bad".into())
             .unwrap();
         releases
             .finish(NAME, number, &Err("api-a was not ready within 20 s".into()))
             .unwrap();
         assert_eq!(statuses(&releases), [Deployed, Failed]);
         let number = releases
-            .begin(NAME, &latency("5"), PendingUpgrade, "good".into())
+            .begin(NAME, &latency("5"), Origin::Deploy, "good".into())
             .unwrap();
         releases.finish(NAME, number, &Ok(())).unwrap();
         assert_eq!(statuses(&releases), [Superseded, Failed, Deployed]);
@@ -237,28 +255,40 @@ mod tests {
     }
 
     #[test]
-    fn one_rollout_at_a_time_and_an_interrupted_one_has_failed() {
+    fn one_rollout_at_a_time_and_an_interrupted_one_is_repaired_first() {
         let dir = tempfile::tempdir().unwrap();
         let mut releases = open(&dir);
         releases
-            .begin(NAME, &latency("1"), PendingRollback, "x".into())
+            .begin(NAME, &latency("1"), Origin::Deploy, "x".into())
             .unwrap();
         let busy = releases
-            .begin(NAME, &latency("2"), PendingUpgrade, "y".into())
+            .begin(NAME, &latency("2"), Origin::Deploy, "y".into())
             .unwrap_err();
         assert_eq!(crate::error::as_failure(&busy).code, crate::error::exit::REFUSED);
         releases
             .begin(
                 "aisoc-eu-west-1",
                 &latency("2"),
-                PendingUpgrade,
+                Origin::Deploy,
                 "other region".into(),
             )
             .unwrap();
         drop(releases);
-        let releases = open(&dir);
-        assert_eq!(statuses(&releases), [Deployed, Failed]);
+        let mut releases = open(&dir);
+        assert_eq!(statuses(&releases), [Deployed, PendingUpgrade]);
         assert_eq!(releases.in_force()["us-east-1"].0, 1);
+        let release = releases.by_name(NAME).unwrap();
+        assert_eq!(release.interrupted().map(|r| r.number), Some(2));
+        let unrepaired = releases
+            .begin(NAME, &latency("2"), Origin::Deploy, "y".into())
+            .unwrap_err();
+        assert!(unrepaired.to_string().contains("interrupted"), "{unrepaired}");
+        let back = Origin::Rollback { to: 1, from: 2 };
+        let number = releases
+            .begin(NAME, &latency("0"), back, "repair".into())
+            .unwrap();
+        releases.finish(NAME, number, &Ok(())).unwrap();
+        assert_eq!(statuses(&releases), [Superseded, Failed, Deployed]);
     }
 
     #[test]
@@ -267,7 +297,7 @@ mod tests {
         let mut releases = open(&dir);
         for _ in 0..KEPT + 5 {
             let number = releases
-                .begin(NAME, &latency("1"), PendingUpgrade, "x".into())
+                .begin(NAME, &latency("1"), Origin::Deploy, "x".into())
                 .unwrap();
             releases.finish(NAME, number, &Err("no".into())).unwrap();
         }
@@ -280,7 +310,7 @@ mod tests {
     fn unknown_releases_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let error = open(&dir)
-            .begin("nope", &latency("1"), PendingUpgrade, String::new())
+            .begin("nope", &latency("1"), Origin::Deploy, String::new())
             .unwrap_err();
         assert!(error.to_string().contains("aisoc-eu-west-1"));
     }

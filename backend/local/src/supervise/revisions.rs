@@ -6,7 +6,7 @@ use crate::error::Failure;
 use crate::releases::settings::{Service, Settings};
 use crate::world::regions::{REGIONS, RegionPlan};
 use aisoc_model::RegionId;
-use aisoc_model::inventory::{Release, RevisionStatus};
+use aisoc_model::inventory::{Origin, Release};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ impl Supervisor {
         check_binaries(targets.iter().map(|(_, s)| s))?;
         let mut begun = Vec::new();
         for (plan, settings) in targets {
-            begun.push(self.begin(plan, settings, RevisionStatus::PendingUpgrade, description)?);
+            begun.push(self.begin(plan, settings, Origin::Deploy, description)?);
         }
         Ok(begun)
     }
@@ -64,12 +64,14 @@ impl Supervisor {
         operation: Option<&str>,
     ) -> anyhow::Result<Release> {
         let plan = REGIONS.iter().find(|r| r.release() == release);
-        let target = self
-            .releases()
-            .by_name(release)
-            .and_then(|r| r.history.iter().find(|h| h.number == revision))
-            .cloned();
-        let (Some(plan), Some(target)) = (plan, target) else {
+        let known = self.releases().by_name(release).cloned();
+        let find = |release: &Release| {
+            let target = release.history.iter().find(|h| h.number == revision)?.clone();
+            // What is left is what runs: the interrupted revision, or the one in force.
+            let from = release.interrupted().or_else(|| release.current());
+            Some((target, from.map_or(0, |r| r.number)))
+        };
+        let (Some(plan), Some((target, from))) = (plan, known.as_ref().and_then(find)) else {
             return Err(Failure::usage(
                 format!(
                     "there is no revision {revision} of release '{}'",
@@ -87,22 +89,32 @@ impl Supervisor {
         self.begin(
             plan,
             settings,
-            RevisionStatus::PendingRollback,
+            Origin::Rollback { to: revision, from },
             &format!("rollback to {revision}{by}"),
         )
+    }
+
+    /// Number and settings of what has to be assumed to run: after an interrupted rollout any service may run the
+    /// interrupted revision, so that everything in which it differs is replaced.
+    fn runs(&self, plan: &RegionPlan) -> Option<(u32, Settings)> {
+        let releases = self.releases();
+        let release = releases.by_name(&plan.release())?;
+        let revision = release.interrupted().or_else(|| release.current())?;
+        let settings = Settings::parse(&revision.settings).unwrap_or_default();
+        Some((revision.number, settings))
     }
 
     fn begin(
         self: &Arc<Self>,
         plan: &'static RegionPlan,
         settings: Settings,
-        status: RevisionStatus,
+        origin: Origin,
         description: &str,
     ) -> anyhow::Result<Release> {
         let name = plan.release();
         let description = aisoc_model::text::sanitize(description, 300);
-        let before = self.releases().in_force().remove(plan.name);
-        let number = self.releases().begin(&name, &settings, status, description)?;
+        let before = self.runs(plan);
+        let number = self.releases().begin(&name, &settings, origin, description)?;
         let supervisor = Arc::clone(self);
         let after = Target { number, settings };
         let (number_before, settings_before) = before.unwrap_or_default();

@@ -307,7 +307,7 @@ impl Live {
             .collect();
         if missing.is_empty() {
             let mut report = Report::new(format!("the api answers 200 in {} region(s)", regions.len()));
-            report.times.insert("api".to_owned(), now);
+            report.times.insert("first_api_2xx".to_owned(), now);
             return Sight::Done(report);
         }
         Sight::NotDone(format!(

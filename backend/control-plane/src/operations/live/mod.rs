@@ -97,13 +97,15 @@ impl Live {
             Action::RollBack {
                 release, revision, ..
             } => self.roll_back(task, release, *revision).await,
+            Action::Rollout {
+                release, revision, ..
+            } => self.go_on(task, release, *revision).await,
             Action::AwaitIdle { .. }
             | Action::DnsTail { .. }
             | Action::StillDrained { .. }
             | Action::OldWriterRefused { .. }
             | Action::ApiHealth { .. }
             | Action::Redundancy { .. }
-            | Action::Rollout { .. }
             | Action::Recovered { .. } => Acted::Sent,
         }
     }

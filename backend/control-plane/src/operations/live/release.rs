@@ -55,6 +55,14 @@ impl Live {
         rollback::recovered_sight(&world, region, &first, wait)
     }
 
+    /// A rollout goes on by itself; one that was cut off is begun again.
+    pub(super) async fn go_on(&self, task: &Task, release: &str, revision: u32) -> Acted {
+        match self.see_rollout(task, release, revision).await {
+            Sight::Lost(_) => self.roll_back(task, release, revision).await,
+            _ => Acted::Sent,
+        }
+    }
+
     pub(super) async fn roll_back(&self, task: &Task, release: &str, revision: u32) -> Acted {
         let Some(driver) = &self.drivers.release else {
             return Acted::Refused("no release driver: the topology names no supervisor".to_owned());

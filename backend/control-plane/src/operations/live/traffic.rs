@@ -2,7 +2,7 @@
 
 use super::Live;
 use crate::drivers::DriverError;
-use crate::operations::hands::{Acted, Report, Sight, Task};
+use crate::operations::hands::{Acted, Sight, Task};
 use crate::operations::watching::{self, Service};
 use aisoc_model::RegionId;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl Live {
             match self.service(regions).await {
                 Ok(after) => match watching::judge(&before, &after, allowed) {
                     Err(why) => return Acted::Refused(why),
-                    Ok(text) if over => return Acted::Done(Report::new(text)),
+                    Ok(report) if over => return Acted::Done(report),
                     Ok(_) => {}
                 },
                 // One missed look among several is no verdict; having none at the end is.

@@ -10,7 +10,7 @@ use crate::operations::facts::{Facts, Own};
 use crate::operations::gates::Case;
 use crate::operations::planner::{self, Prepared, Requester};
 use crate::operations::tests::fakes::FakeWorld;
-use aisoc_model::inventory::{Release, Revision, RevisionStatus};
+use aisoc_model::inventory::{Origin, Release, Revision, RevisionStatus};
 use aisoc_model::plan::{Decision, Gate, Override, PlanRequest, Target};
 use aisoc_model::region::{ApiHealth, ApiProbe, Drain, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
@@ -250,6 +250,7 @@ pub fn revision(number: u32, latency: &str, status: RevisionStatus) -> Revision 
         status,
         at: at(0),
         description: format!("deploy {number}"),
+        origin: Origin::Deploy,
     }
 }
 
@@ -264,6 +265,7 @@ pub fn releases() -> Vec<Release> {
                 revision(2, "800", RevisionStatus::Deployed),
             ],
             rollout: None,
+            parallel: None,
         })
         .collect()
 }

@@ -59,6 +59,7 @@ fn release(status: RevisionStatus, rollout: Option<&str>) -> Release {
             made,
         ],
         rollout: rollout.map(str::to_owned),
+        parallel: None,
     }
 }
 
@@ -83,13 +84,55 @@ fn a_rollout_is_over_when_the_release_and_its_processes_say_so() {
         Sight::NotDone(_)
     ));
     assert!(matches!(
-        sight(&release(RevisionStatus::PendingRollback, None)),
+        sight(&release(RevisionStatus::PendingRollback, Some("replacing api-a"))),
         Sight::NotDone(_)
     ));
     assert!(matches!(
         sight(&release(RevisionStatus::Failed, None)),
         Sight::Failed(_)
     ));
+}
+
+#[test]
+fn an_interrupted_rollout_is_seen_as_such_and_begun_again() {
+    // Pending, and nobody rolls it out: its supervisor was killed.
+    let cut_off = release(RevisionStatus::PendingRollback, None);
+    let sight = rollout_sight(&cut_off, [].into_iter(), "op-1", 1, at(0));
+    assert!(
+        matches!(&sight, Sight::Lost(why) if why.contains("interrupted")),
+        "{sight:?}"
+    );
+    let going_on = release(RevisionStatus::PendingRollback, Some("api-a"));
+    let sight = rollout_sight(&going_on, [].into_iter(), "op-1", 1, at(0));
+    assert!(matches!(sight, Sight::NotDone(_)), "{sight:?}");
+}
+
+#[test]
+fn an_interrupted_rollout_is_repaired_by_going_back_to_what_was_deployed() {
+    let mut facts = facts(at(0));
+    let releases = facts.releases.as_mut().unwrap().as_mut().unwrap();
+    releases[0]
+        .history
+        .push(revision(3, "5", RevisionStatus::PendingUpgrade));
+    let prepared = plan(back(None), &facts);
+    assert_eq!(decisions(&prepared), vec![]);
+    assert!(
+        prepared
+            .plan
+            .summary
+            .starts_with("Repair aisoc-us-east-1: revision 3 was cut off"),
+        "{}",
+        prepared.plan.summary
+    );
+    let Action::RollBack { revision, before, .. } = &prepared.actions[0] else {
+        panic!("{:?}", prepared.actions)
+    };
+    assert_eq!((*revision, *before), (2, 3));
+    let history: Vec<&str> = prepared.plan.facts.iter().map(|f| f.name.as_str()).collect();
+    assert!(
+        history.contains(&"changes") && history.contains(&"revision 3"),
+        "{history:?}"
+    );
 }
 
 #[rstest]
@@ -137,6 +180,7 @@ fn recovery_is_measured_over_a_whole_window(
         Sight::Done(_) => "done",
         Sight::NotDone(_) => "not done",
         Sight::Unknown(_) => "unknown",
+        Sight::Lost(_) => "lost",
         Sight::Failed(_) => "failed",
     };
     assert_eq!(word, expected);

@@ -16,6 +16,7 @@ fn word(sight: &Sight) -> &'static str {
         Sight::Done(_) => "done",
         Sight::NotDone(_) => "not done",
         Sight::Unknown(_) => "unknown",
+        Sight::Lost(_) => "lost",
         Sight::Failed(_) => "failed",
     }
 }
@@ -117,7 +118,8 @@ fn judged(before: &TrafficReading, after: &TrafficReading, spoil: fn(&mut World)
     let mut then = world.clone();
     spoil(&mut then);
     let before = service(before, &world, &slo, &regions);
-    judge(&before, &service(after, &then, &slo, &regions), 0.005)
+    let judged = judge(&before, &service(after, &then, &slo, &regions), 0.005);
+    judged.map(|report| report.detail)
 }
 
 #[rstest]
