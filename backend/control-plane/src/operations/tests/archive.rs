@@ -154,6 +154,7 @@ fn carried_out(target: Target, figures: &[(&str, f64)]) -> Record {
 
 #[test]
 fn outcomes_say_what_happened() {
+    type Figures<'a> = &'a [(&'a str, f64)];
     let watched = [("watched_requests", 100.0), ("watched_failures", 0.0)];
     let failover = [
         ("write_outage_ms", 1_520.0),
@@ -170,7 +171,7 @@ fn outcomes_say_what_happened() {
     let moved = Target::Failover {
         to: fixture::region(EU),
     };
-    let cases: [(Target, &[(&str, f64)], &str); 4] = [
+    let cases: [(Target, Figures<'_>, &str); 4] = [
         (drain(US), &watched[..1], "us-east-1 is out of rotation and idle"),
         (
             restore,
