@@ -72,9 +72,10 @@ impl Traffic {
 async fn set_up(dir: &std::path::Path) -> (LoadBalancer, Operations) {
     let balancer = LoadBalancer::start(dir).await;
     let mut topology = topology(dir);
-    let aisoc_model::load_balancer::LoadBalancer::Haproxy(settings) = &mut topology.load_balancer;
-    settings.haproxy_socket.clone_from(&balancer.socket);
-    settings.url.clone_from(&balancer.url);
+    if let aisoc_model::load_balancer::LoadBalancer::Haproxy(settings) = &mut topology.load_balancer {
+        settings.haproxy_socket.clone_from(&balancer.socket);
+        settings.url.clone_from(&balancer.url);
+    }
     (balancer, operations(&topology).await)
 }
 

@@ -162,6 +162,10 @@ impl Topology {
                 return Err(TopologyError(format!("region {} is named twice", region.id)));
             }
         }
+        topology
+            .load_balancer
+            .check(&topology.regions)
+            .map_err(TopologyError)?;
         Ok(topology)
     }
 

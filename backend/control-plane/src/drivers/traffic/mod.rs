@@ -3,14 +3,23 @@
 //! One file for each product. All of them give a region a share of its own full weight, in percent; what a product
 //! cannot show is absent in its readings and said in the plan, never zero.
 
+mod api;
+pub mod cloudflare;
+pub mod gcp;
+mod gcp_token;
+pub mod global_accelerator;
 pub mod haproxy;
+mod secret;
 
 use crate::drivers::DriverError;
 use aisoc_model::Clock;
 use aisoc_model::RegionId;
 use aisoc_model::load_balancer::LoadBalancer;
 use aisoc_model::topology::Topology;
+use cloudflare::CloudflareDriver;
 use futures::future::BoxFuture;
+use gcp::GcpDriver;
+use global_accelerator::GlobalAcceleratorDriver;
 use haproxy::HaproxyDriver;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -57,6 +66,9 @@ pub fn from_topology(topology: &Topology, clock: &Arc<dyn Clock>) -> anyhow::Res
     let clock = Arc::clone(clock);
     Ok(match &topology.load_balancer {
         LoadBalancer::Haproxy(settings) => Arc::new(HaproxyDriver::new(settings, topology, clock)),
+        LoadBalancer::Cloudflare(settings) => Arc::new(CloudflareDriver::new(settings, clock)?),
+        LoadBalancer::GlobalAccelerator(settings) => Arc::new(GlobalAcceleratorDriver::new(settings, clock)?),
+        LoadBalancer::Gcp(settings) => Arc::new(GcpDriver::new(settings, clock)?),
     })
 }
 

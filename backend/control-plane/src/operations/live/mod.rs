@@ -6,6 +6,7 @@ mod traffic;
 
 use crate::drivers::Drivers;
 use crate::drivers::database::probe::Probe;
+use crate::drivers::traffic::TrafficReading;
 use crate::operations::WorldView;
 use crate::operations::action::Action;
 use crate::operations::hands::{Acted, Hands, Sight, Task};
@@ -26,6 +27,8 @@ pub struct Live {
     slo: Arc<Slo>,
     /// By operation. What is lost here with the process is only ever a measurement, never a decision.
     memory: Mutex<BTreeMap<String, Memory>>,
+    /// What a load balancer said that must not be asked several times a second.
+    reading: tokio::sync::Mutex<Option<(tokio::time::Instant, TrafficReading)>>,
 }
 
 #[derive(Default)]
@@ -44,6 +47,7 @@ impl Live {
             clock,
             slo,
             memory: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Live;
 use crate::drivers::DriverError;
+use crate::drivers::traffic::TrafficReading;
 use crate::operations::hands::{Acted, Sight, Task};
 use crate::operations::watching::{self, Service};
 use aisoc_model::RegionId;
@@ -10,10 +11,12 @@ use tokio::time::Instant;
 
 /// Time between two looks while watching.
 const WATCH_POLL: Duration = Duration::from_millis(250);
+/// Time between two looks at a vendor's load balancer: each is several calls, and they are limited.
+const VENDOR_POLL: Duration = Duration::from_secs(2);
 
 impl Live {
     pub(super) async fn see_weight(&self, region: &RegionId, percent: u8) -> Sight {
-        match self.drivers.traffic.read().await {
+        match self.reading().await {
             Ok(reading) => watching::weight_sight(&reading, region, percent),
             Err(e) => Sight::Unknown(e.to_string()),
         }
@@ -21,7 +24,7 @@ impl Live {
 
     pub(super) async fn see_idle(&self, task: &Task, region: &RegionId, deadline_ms: u64) -> Sight {
         let now = self.now();
-        match self.drivers.traffic.read().await {
+        match self.reading().await {
             Ok(reading) => {
                 watching::idle_sight(&reading, region, task.since.unwrap_or(now), now, deadline_ms)
             }
@@ -31,21 +34,41 @@ impl Live {
 
     pub(super) async fn see_dns_tail(&self, task: &Task, region: &RegionId, tail_ms: u64) -> Sight {
         let now = self.now();
-        match self.drivers.traffic.read().await {
+        match self.reading().await {
             Ok(reading) => watching::dns_sight(&reading, region, task.since.unwrap_or(now), now, tail_ms),
             Err(e) => Sight::Unknown(e.to_string()),
         }
     }
 
     pub(super) async fn see_drained(&self, region: &RegionId) -> Sight {
-        match self.drivers.traffic.read().await {
+        match self.reading().await {
             Ok(reading) => watching::drained_sight(&reading, region),
             Err(e) => Sight::Unknown(e.to_string()),
         }
     }
 
+    /// The load balancer now; a vendor's at most every [`VENDOR_POLL`].
+    async fn reading(&self) -> Result<TrafficReading, DriverError> {
+        let traffic = &self.drivers.traffic;
+        if traffic.traits().observe_every.is_zero() {
+            return traffic.read().await;
+        }
+        let mut last = self.reading.lock().await;
+        if let Some((at, reading)) = last.as_ref()
+            && at.elapsed() < VENDOR_POLL
+        {
+            return Ok(reading.clone());
+        }
+        let reading = traffic.read().await?;
+        *last = Some((Instant::now(), reading.clone()));
+        Ok(reading)
+    }
+
     pub(super) async fn set_weight(&self, region: &RegionId, percent: u8) -> Acted {
-        match self.drivers.traffic.set(region, percent).await {
+        let done = self.drivers.traffic.set(region, percent).await;
+        // What was said before is no answer to whether it worked.
+        *self.reading.lock().await = None;
+        match done {
             Ok(()) => Acted::Sent,
             Err(DriverError::Refused(why)) => Acted::Refused(why),
             Err(DriverError::Unknown(why)) => Acted::Unknown(why),
@@ -79,7 +102,7 @@ impl Live {
     }
 
     async fn service(&self, regions: &[RegionId]) -> Result<Service, DriverError> {
-        let reading = self.drivers.traffic.read().await?;
+        let reading = self.reading().await?;
         let world = self.view.world();
         Ok(watching::service(&reading, &world, &self.slo, regions))
     }
