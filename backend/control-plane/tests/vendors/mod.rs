@@ -109,7 +109,7 @@ impl<S: Send + 'static> Vendor<S> {
                     headers,
                     body,
                 };
-                vendor.handle(call, is_change, answer)
+                vendor.handle(&call, is_change, answer)
             }
         };
         tokio::spawn(async move {
@@ -125,19 +125,19 @@ impl<S: Send + 'static> Vendor<S> {
 
     fn handle(
         &self,
-        call: Call,
+        call: &Call,
         is_change: fn(&Call) -> bool,
         answer: fn(&mut S, &Call) -> Response,
     ) -> Response {
         let mut inner = self.inner();
         inner.calls.push(call.clone());
-        let mishap = (is_change(&call) && !inner.mishaps.is_empty()).then(|| inner.mishaps.remove(0));
+        let mishap = (is_change(call) && !inner.mishaps.is_empty()).then(|| inner.mishaps.remove(0));
         match mishap {
             Some(Mishap::Answer(response)) => return response,
             Some(Mishap::Before(interfere)) => interfere(&mut inner.state),
             _ => {}
         }
-        let response = answer(&mut inner.state, &call);
+        let response = answer(&mut inner.state, call);
         match mishap {
             Some(Mishap::After(interfere)) => {
                 interfere(&mut inner.state);

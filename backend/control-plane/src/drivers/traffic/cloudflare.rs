@@ -203,22 +203,11 @@ impl CloudflareDriver {
             region: region.clone(),
             name: id.to_owned(),
             status,
-            weight: self.weight(id, &pool, balancer),
+            weight: weight(id, &pool, balancer),
             full_weight,
             check,
             load: None,
         })
-    }
-
-    fn weight(&self, id: &str, pool: &Pool, balancer: Option<&Balancer>) -> u16 {
-        match balancer {
-            Some(balancer) => {
-                let steering = &balancer.random_steering;
-                let weight = steering.pool_weights.get(id).copied();
-                hundredths(weight.unwrap_or(steering.default_weight))
-            }
-            None => hundredths((100.0 - pool.load_shedding.default_percent) / 100.0),
-        }
     }
 
     /// What counts for this method; `None` where pools alone do.
@@ -285,7 +274,7 @@ impl CloudflareDriver {
             let change = match self.change(region, percent).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(change)) => change,
-                Err(error) => return Err(if wrote { unknown(error) } else { error }),
+                Err(error) => return Err(if wrote { unknown(&error) } else { error }),
             };
             match self
                 .call::<Value>(Method::PATCH, &change.path, Some(&change.body))
@@ -293,7 +282,7 @@ impl CloudflareDriver {
             {
                 Ok(_) => wrote = true,
                 Err(refused @ DriverError::Refused(_)) => {
-                    return Err(if wrote { unknown(refused) } else { refused });
+                    return Err(if wrote { unknown(&refused) } else { refused });
                 }
                 // It may have happened: what is there now tells, and it is not sent twice blindly.
                 Err(DriverError::Unknown(why)) => {
@@ -313,7 +302,18 @@ impl CloudflareDriver {
     }
 }
 
-fn unknown(error: DriverError) -> DriverError {
+fn weight(id: &str, pool: &Pool, balancer: Option<&Balancer>) -> u16 {
+    match balancer {
+        Some(balancer) => {
+            let steering = &balancer.random_steering;
+            let weight = steering.pool_weights.get(id).copied();
+            hundredths(weight.unwrap_or(steering.default_weight))
+        }
+        None => hundredths((100.0 - pool.load_shedding.default_percent) / 100.0),
+    }
+}
+
+fn unknown(error: &DriverError) -> DriverError {
     DriverError::Unknown(error.to_string())
 }
 

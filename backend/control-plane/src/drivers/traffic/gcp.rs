@@ -106,14 +106,14 @@ impl GcpDriver {
         let health = self
             .ask(Method::POST, &path, Some(&json!({ "group": group })))
             .await?;
-        let states: Vec<&str> = health
+        let found: Vec<&str> = health
             .get("healthStatus")
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
             .filter_map(|instance| instance.get("healthState")?.as_str())
             .collect();
-        let (all, well) = (states.len(), states.iter().filter(|s| **s == "HEALTHY").count());
+        let (all, well) = (found.len(), found.iter().filter(|s| **s == "HEALTHY").count());
         let status = match (all, well) {
             (0, _) => "no check",
             (_, 0) => "DOWN",
