@@ -84,6 +84,55 @@ pub struct Region {
     pub bus: Observed<BusState>,
     /// Set while the region is drained by an operation.
     pub drain: Option<Drain>,
+    /// How ready it is to take over; `None` in a frame that was drawn before anybody could say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Readiness>,
+}
+
+/// How ready a region is to take over: what it rests on, and what each part is worth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Points of what is ready, of 100.
+    pub score: u8,
+    /// What it rests on.
+    pub checks: Vec<Check>,
+}
+
+/// One part of a region's readiness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Name, for example `replication`.
+    pub name: String,
+    /// What it is worth.
+    pub points: u8,
+    /// How it stands; anything but ready loses its points.
+    pub standing: Standing,
+    /// Why, a short sentence.
+    pub why: String,
+}
+
+/// How a part of a region's readiness stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is missing or broken.
+    Lacking,
+    /// Nobody has looked, or nobody can.
+    NotKnown,
+    /// As it has to be.
+    Ready,
+}
+
+impl Standing {
+    /// The word on screens.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lacking => "LACKING",
+            Self::NotKnown => "not known",
+            Self::Ready => "ready",
+        }
+    }
 }
 
 /// One api instance as the control plane's own probe sees it.

@@ -77,7 +77,7 @@ pub enum RecordFormat {
 pub enum Command {
     /// The whole picture in a few lines; exit code 1 when something is not healthy.
     Status,
-    /// Regions: role, health, weight, traffic, writer.
+    /// Regions: role, health, weight, traffic, writer; how ready each is to take over, and what it lacks.
     Regions,
     /// Whether a region serves, as every vantage point sees it; exit code 0 only when it is healthy.
     HealthCheck {

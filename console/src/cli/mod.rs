@@ -55,7 +55,9 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         }
         Command::Regions => {
             let world = connect::world(&settings).await?;
-            print(args.output, &world.regions, || report::regions(&world))?;
+            print(args.output, &world.regions, || {
+                report::regions(&world) + &report::readiness(&world)
+            })?;
             Ok(Exit::Ok)
         }
         Command::HealthCheck { region } => {

@@ -5,7 +5,7 @@ use super::table::columns;
 use aisoc_model::alert::{Alert, AlertState};
 use aisoc_model::lag::LagLevel;
 use aisoc_model::observed::{Freshness, Observed};
-use aisoc_model::region::{Health, PostgresRole, Region};
+use aisoc_model::region::{Health, PostgresRole, Region, Standing};
 use aisoc_model::sli::{SliReading, SliUnit};
 use aisoc_model::text::sanitize;
 use aisoc_model::vantage::Verdict;
@@ -170,6 +170,35 @@ fn region_row(region: &Region, now: Timestamp) -> [String; 8] {
         }),
         sanitize(&region.reasons.join("; "), 100),
     ]
+}
+
+/// How ready each region is to take over, and what it lacks.
+pub fn readiness(world: &World) -> String {
+    let mut text = String::new();
+    for region in world.regions.values() {
+        let Some(readiness) = &region.readiness else {
+            let _ = writeln!(text, "\n{} readiness not known", region.id);
+            continue;
+        };
+        let _ = writeln!(text, "\n{} readiness {} of 100", region.id, readiness.score);
+        let mut checks: Vec<_> = readiness
+            .checks
+            .iter()
+            .filter(|c| c.standing != Standing::Ready)
+            .collect();
+        checks.sort_by_key(|c| c.standing);
+        for check in checks {
+            let _ = writeln!(
+                text,
+                "  {:<9}  -{:<2}  {:<13}  {}",
+                check.standing.word(),
+                check.points,
+                sanitize(&check.name, 20),
+                sanitize(&check.why, 120)
+            );
+        }
+    }
+    text
 }
 
 fn told(text: Option<String>) -> String {

@@ -1,14 +1,14 @@
 //! From observations to a frame: one pure function.
 
 use super::health::{Facts, conclude};
-use super::{links, postgres, ready, traffic, verdict};
+use super::{links, postgres, readiness, ready, traffic, verdict};
 use crate::observe::board::{RegionSeen, Seen};
 use aisoc_model::RegionId;
 use aisoc_model::inventory::Process;
 use aisoc_model::lag::Link;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::operation::Operation;
-use aisoc_model::region::{ApiProbe, Drain, Health, PostgresRole, Region, Traffic};
+use aisoc_model::region::{ApiProbe, Drain, Health, PostgresRole, Readiness, Region, Traffic};
 use aisoc_model::sli::SliReading;
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{RegionConfig, Topology};
@@ -60,7 +60,37 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
     let writer = current_writer(&world, now);
     world.links = links::all(seen, setting.topology, setting.slo, writer.as_ref(), now);
     conclusions(&mut world, setting.slo, now);
+    readiness(&mut world, seen, setting.topology, writer.as_ref());
     world
+}
+
+/// How ready each region is, on everything that the frame already holds.
+fn readiness(world: &mut World, seen: &Seen, topology: &Topology, writer: Option<&RegionId>) {
+    let now = world.head.at;
+    let standbys = writer
+        .and_then(|id| seen.regions.get(id)?.postgres.fresh(now))
+        .map_or(&[][..], |server| server.standbys.as_slice());
+    let scored: Vec<(RegionId, Readiness)> = world
+        .regions
+        .values()
+        .filter_map(|region| {
+            let member = &topology.region(&region.id)?.patroni_member;
+            let row = standbys.iter().find(|s| &s.application_name == member);
+            let facts = readiness::Facts {
+                region,
+                seen: seen.regions.get(&region.id)?,
+                sync_state: row.map(|s| s.sync_state.clone()),
+                links: world.links.values().filter(|l| l.to == region.id).collect(),
+                operations: world.operations.values().collect(),
+            };
+            Some((region.id.clone(), readiness::score(&facts, now)))
+        })
+        .collect();
+    for (id, readiness) in scored {
+        if let Some(region) = world.regions.get_mut(&id) {
+            region.readiness = Some(readiness);
+        }
+    }
 }
 
 fn region(
@@ -95,6 +125,7 @@ fn region(
         redis: parts.redis.clone(),
         bus: parts.bus.clone(),
         drain: setting.drains.get(&config.id).cloned(),
+        readiness: None,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod health;
 pub mod links;
 pub mod merge;
 pub mod postgres;
+pub mod readiness;
 pub mod ready;
 pub mod traffic;
 pub mod verdict;

@@ -38,6 +38,12 @@ fn queued(servers: &[&ServerReading]) -> u64 {
         .sum()
 }
 
+/// Whether the load balancer finds a server well: up, or never checked.
+#[must_use]
+pub fn serves(status: &str) -> bool {
+    status.starts_with("UP") || status == "no check"
+}
+
 /// The weight an operator has given: none while the server is drained or in maintenance.
 fn set_weight(server: &ServerReading) -> u64 {
     if server.is_set_aside() {

@@ -132,6 +132,7 @@ impl WorldView for GoodWorld {
                 redis: Observed::not_yet("test"),
                 bus: Observed::not_yet("test"),
                 drain: None,
+                readiness: None,
             };
             world.regions.insert(config.id.clone(), region);
         }

@@ -120,6 +120,7 @@ pub fn world(now: Timestamp) -> World {
             redis: Observed::not_yet("t"),
             bus: Observed::not_yet("t"),
             drain: None,
+            readiness: None,
         };
         world.regions.insert(config.id, region);
     }
