@@ -135,6 +135,21 @@ fn entries(model: &Model) -> Vec<Entry> {
                 String::new(),
                 Does::Plan(failover),
             ));
+            let emergency = Target::EmergencyFailover {
+                to: id(),
+                proof: None,
+            };
+            for (verb, target) in [
+                ("emergency failover to", emergency),
+                ("fence", Target::Fence { region: id() }),
+                ("rejoin", Target::Rejoin { region: id() }),
+            ] {
+                all.push(entry(
+                    format!("{verb} {}", region.id),
+                    String::new(),
+                    Does::Plan(target),
+                ));
+            }
         }
         for name in world.releases.keys() {
             let rollback = Target::Rollback {

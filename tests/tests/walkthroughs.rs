@@ -32,6 +32,7 @@ async fn the_living_world() {
     events_are_stored_once(&world).await;
     drain_and_restore(&world).await;
     failover_and_failback(&world).await;
+    a_lost_machine(&world).await;
     a_cut_replica_is_refused(&world).await;
     bad_release_and_rollback(&world).await;
     the_supervisor_may_die(world).await;
@@ -268,6 +269,44 @@ async fn failover_and_failback(world: &LocalWorld) {
             .unwrap();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     }
+}
+
+/// The writer's machine is lost: its supervisor proves it, another one is elected, and it comes back when told to.
+async fn a_lost_machine(world: &LocalWorld) {
+    replicas_stream(world).await;
+    let fault = |arguments: &'static [&'static str]| async move {
+        world.local(arguments).await.unwrap().expect_code(0).unwrap();
+    };
+    fault(&["fault", "kill-node", "us-east-1"]).await;
+    let moved = world
+        .operate(&[
+            "failover",
+            "--to",
+            "eu-west-1",
+            "--emergency",
+            "--confirm",
+            "eu-west-1",
+        ])
+        .await
+        .unwrap();
+    assert_eq!(moved.state, OperationState::Done, "{:?}", moved.outcome);
+    println!("lost machine: {:?}, figures {:?}", moved.outcome, moved.figures);
+    // Healed is not let go: what only it has is somebody's decision.
+    fault(&["fault", "--heal"]).await;
+    let rejoin = [
+        "rejoin",
+        "us-east-1",
+        "--confirm",
+        "us-east-1",
+        "--override",
+        "divergence=a drill",
+    ];
+    let back = world.operate(&rejoin).await.unwrap();
+    assert_eq!(back.state, OperationState::Done, "{:?}", back.outcome);
+    replicas_stream(world).await;
+    let home = ["failover", "--to", "us-east-1", "--confirm", "us-east-1"];
+    let home = world.operate(&home).await.unwrap();
+    assert_eq!(home.state, OperationState::Done, "{:?}", home.outcome);
 }
 
 async fn a_cut_replica_is_refused(world: &LocalWorld) {

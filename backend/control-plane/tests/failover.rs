@@ -13,76 +13,15 @@ mod lab;
 use aisoc_control_plane::operations::{OperationError, Operations};
 use aisoc_model::operation::OperationState;
 use aisoc_model::plan::{Decision, Plan, Target};
+use lab::application::{Application, rows};
 use lab::patroni::Cluster;
 use lab::world::{AP, EU, US, carry_out, ended, operations, plan, region, topology};
 use lab::{eventually, signal};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection, Executor, Row};
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use sqlx::{Executor, Row};
 use std::time::{Duration, Instant};
 
 fn to(id: &str) -> Target {
     Target::Failover { to: region(id) }
-}
-
-/// An application that writes one row after the other to whoever accepts it, and remembers what was acknowledged.
-struct Application {
-    stop: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<BTreeSet<i64>>,
-}
-
-impl Application {
-    fn start(cluster: &Cluster) -> Self {
-        let hosts: Vec<PgConnectOptions> = cluster
-            .nodes
-            .values()
-            .map(|n| n.options("aisoc", "postgres", "super"))
-            .collect();
-        let stop = Arc::new(AtomicBool::new(false));
-        let end = Arc::clone(&stop);
-        let task = tokio::spawn(async move {
-            // Every application of this test has ids of its own.
-            let mut next = jiff::Timestamp::now().as_microsecond();
-            let (mut acknowledged, mut at) = (BTreeSet::new(), 0);
-            let mut connection: Option<PgConnection> = None;
-            while !end.load(Ordering::Relaxed) {
-                next += 1;
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                if connection.is_none() {
-                    at = (at + 1) % hosts.len();
-                    connection = hosts[at].connect().await.ok();
-                }
-                let Some(open) = connection.as_mut() else { continue };
-                let written = sqlx::query("INSERT INTO app (id) VALUES ($1)")
-                    .bind(next)
-                    .execute(open)
-                    .await;
-                match written {
-                    Ok(_) => {
-                        acknowledged.insert(next);
-                    }
-                    Err(_) => connection = None,
-                }
-            }
-            acknowledged
-        });
-        Self { stop, task }
-    }
-
-    async fn end(self) -> BTreeSet<i64> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.task.await.unwrap()
-    }
-}
-
-async fn rows(cluster: &Cluster, writer: &str) -> BTreeSet<i64> {
-    let options = cluster.nodes[writer].options("aisoc", "postgres", "super");
-    let mut connection = options.connect().await.unwrap();
-    let rows = connection.fetch_all("SELECT id FROM app").await.unwrap();
-    connection.close().await.unwrap();
-    rows.iter().map(|r| r.get(0)).collect()
 }
 
 fn refusals(plan: &Plan) -> Vec<&str> {
@@ -237,16 +176,7 @@ async fn killed(
 async fn the_writer_moves_without_loss_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = Cluster::start(dir.path()).await;
-    let mut writer = cluster.nodes[US]
-        .options("aisoc", "postgres", "super")
-        .connect()
-        .await
-        .unwrap();
-    writer
-        .execute("CREATE TABLE app (id bigint PRIMARY KEY)")
-        .await
-        .unwrap();
-    writer.close().await.unwrap();
+    lab::application::prepare(&cluster, US).await;
     let mut topology = topology(dir.path());
     cluster.fill(&mut topology);
     let mine = operations(&topology).await;

@@ -392,13 +392,20 @@ async fn losses(lab: &mut Lab, console: &mut Console) {
         })
         .await;
 
-    // Two writers, then none.
+    // Two writers, both named, then none.
     lab.replica.promote();
+    let promoted = std::time::Instant::now();
     console
         .until("two writers", |w| {
-            role(w, 1) == Some(PostgresRole::Writer) && fires(w, "AiSOCTwoWriters")
+            let named = w
+                .alerts
+                .values()
+                .any(|a| a.rule == "AiSOCTwoWriters" && REGIONS.iter().all(|r| a.summary.contains(r)));
+            let reason = region(w, 0).is_some_and(|r| r.reasons.iter().any(|r| r.starts_with("TWO WRITERS")));
+            role(w, 1) == Some(PostgresRole::Writer) && fires(w, "AiSOCTwoWriters") && named && reason
         })
         .await;
+    println!("two writers seen {:?} after the promotion", promoted.elapsed());
     lab.postgres_gone.store(true, Ordering::Relaxed);
     lab.writer.server.kill();
     lab.replica.server.kill();

@@ -8,6 +8,7 @@ pub mod alert;
 pub mod approval;
 pub mod clock;
 pub mod event;
+pub mod fence;
 pub mod ids;
 pub mod inventory;
 pub mod journal;

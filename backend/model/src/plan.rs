@@ -1,5 +1,6 @@
 //! Plans: what an operation would do, decided before anything changes.
 
+use crate::fence::FenceKind;
 use crate::ids::RegionId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,12 @@ pub enum OperationKind {
     RenewDrain,
     /// Move the writer.
     Failover,
+    /// Make another member the writer although the present one is gone or not to be trusted.
+    EmergencyFailover,
+    /// Stop a region's database member and keep it down.
+    Fence,
+    /// Let a fenced member come back as a replica.
+    Rejoin,
     /// Return a release to an earlier revision.
     Rollback,
 }
@@ -35,6 +42,9 @@ impl OperationKind {
             Self::Restore => "restore",
             Self::RenewDrain => "drain-renew",
             Self::Failover => "failover",
+            Self::EmergencyFailover => "emergency-failover",
+            Self::Fence => "fence",
+            Self::Rejoin => "rejoin",
             Self::Rollback => "rollback",
         }
     }
@@ -70,6 +80,25 @@ pub enum Target {
         /// The new writer's region.
         to: RegionId,
     },
+    /// Make this region's PostgreSQL member the writer although the present writer is gone or not to be trusted:
+    /// fenced first, then promoted.
+    EmergencyFailover {
+        /// The new writer's region.
+        to: RegionId,
+        /// How the old writer is fenced; `None` = by the best proof that can be had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<FenceKind>,
+    },
+    /// Stop the PostgreSQL member of this region and keep it down.
+    Fence {
+        /// Which.
+        region: RegionId,
+    },
+    /// Let the fenced PostgreSQL member of this region come back as a replica.
+    Rejoin {
+        /// Which.
+        region: RegionId,
+    },
     /// Return a release to a revision.
     Rollback {
         /// Release name, for example `aisoc-us-east-1`.
@@ -88,6 +117,9 @@ impl Target {
             Self::Restore { .. } => OperationKind::Restore,
             Self::RenewDrain { .. } => OperationKind::RenewDrain,
             Self::Failover { .. } => OperationKind::Failover,
+            Self::EmergencyFailover { .. } => OperationKind::EmergencyFailover,
+            Self::Fence { .. } => OperationKind::Fence,
+            Self::Rejoin { .. } => OperationKind::Rejoin,
             Self::Rollback { .. } => OperationKind::Rollback,
         }
     }
@@ -96,10 +128,12 @@ impl Target {
     #[must_use]
     pub fn confirmation(&self) -> &str {
         match self {
-            Self::Drain { region, .. } | Self::Restore { region } | Self::RenewDrain { region, .. } => {
-                region.as_str()
-            }
-            Self::Failover { to } => to.as_str(),
+            Self::Drain { region, .. }
+            | Self::Restore { region }
+            | Self::RenewDrain { region, .. }
+            | Self::Fence { region }
+            | Self::Rejoin { region } => region.as_str(),
+            Self::Failover { to } | Self::EmergencyFailover { to, .. } => to.as_str(),
             Self::Rollback { release, .. } => release,
         }
     }

@@ -76,6 +76,10 @@ pub struct ControlPlane {
 pub struct DatabaseCluster {
     /// Patroni scope.
     pub scope: String,
+    /// The etcd that Patroni keeps its leader key in, `http://host:port` each; without it an unplanned failover
+    /// has to wait for the key to expire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub etcd: Vec<String>,
     /// Database name.
     pub database: String,
     /// User of the control plane (may write the heartbeat, read `pg_stat_replication`).

@@ -4,6 +4,7 @@ use super::exit;
 use aisoc_console::page::Page;
 use aisoc_console::theme;
 use aisoc_model::RegionId;
+use aisoc_model::fence::FenceKind;
 use aisoc_model::plan::{Override, PlanRequest, Target};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -156,8 +157,13 @@ pub enum Command {
     Restore(Acting<RestoreTarget>),
     /// Lets the drain of a region last longer; without that every drain ends by itself.
     DrainRenew(Renewing),
-    /// Makes a region's database member the writer, without losing a write.
+    /// Makes a region's database member the writer, without losing a write; with --emergency although the present
+    /// writer is gone: it is fenced first, and what is lost is said before.
     Failover(Acting<FailoverTarget>),
+    /// Stops a region's database member and keeps it down: the way out when two members accept writes.
+    Fence(Acting<FenceTarget>),
+    /// Lets a fenced database member come back as a replica.
+    Rejoin(Acting<RejoinTarget>),
     /// Returns a release to its last good revision, or to a named one.
     Rollback(Acting<RollbackTarget>),
     /// The console's settings.
@@ -264,6 +270,10 @@ pub enum PlanTarget {
     DrainRenew(Planning<RenewTarget>),
     /// Move the writer.
     Failover(Planning<FailoverTarget>),
+    /// Stop a database member and keep it down.
+    Fence(Planning<FenceTarget>),
+    /// Let a fenced database member come back.
+    Rejoin(Planning<RejoinTarget>),
     /// Return a release to an earlier revision.
     Rollback(Planning<RollbackTarget>),
 }
@@ -366,6 +376,27 @@ pub struct FailoverTarget {
     /// The new writer's region.
     #[arg(long)]
     to: RegionId,
+    /// The present writer is gone or not to be trusted: fence it, then have the other one elected.
+    #[arg(long)]
+    emergency: bool,
+    /// How the old writer is fenced: instance-stopped, server-refuses, network-isolated, or sworn (a second person
+    /// has to approve); the best that can be proven when absent.
+    #[arg(long, requires = "emergency")]
+    proof: Option<FenceKind>,
+}
+
+/// Whose database member to stop.
+#[derive(Debug, clap::Args)]
+pub struct FenceTarget {
+    /// The region.
+    region: RegionId,
+}
+
+/// Whose database member to let come back.
+#[derive(Debug, clap::Args)]
+pub struct RejoinTarget {
+    /// The region.
+    region: RegionId,
 }
 
 /// Which release to return to what.
@@ -422,7 +453,26 @@ impl From<Renewing> for Confirmed {
 
 impl From<FailoverTarget> for Target {
     fn from(t: FailoverTarget) -> Self {
-        Self::Failover { to: t.to }
+        if t.emergency {
+            Self::EmergencyFailover {
+                to: t.to,
+                proof: t.proof,
+            }
+        } else {
+            Self::Failover { to: t.to }
+        }
+    }
+}
+
+impl From<FenceTarget> for Target {
+    fn from(t: FenceTarget) -> Self {
+        Self::Fence { region: t.region }
+    }
+}
+
+impl From<RejoinTarget> for Target {
+    fn from(t: RejoinTarget) -> Self {
+        Self::Rejoin { region: t.region }
     }
 }
 
@@ -468,6 +518,8 @@ impl From<PlanTarget> for PlanRequest {
             PlanTarget::Restore(p) => p.into(),
             PlanTarget::DrainRenew(p) => p.into(),
             PlanTarget::Failover(p) => p.into(),
+            PlanTarget::Fence(p) => p.into(),
+            PlanTarget::Rejoin(p) => p.into(),
             PlanTarget::Rollback(p) => p.into(),
         }
     }

@@ -56,13 +56,17 @@ impl Book {
     }
 
     fn holds(&mut self, key: &str, rule: &AlertRule, instance: Instance, now: Timestamp, may_fire: bool) {
+        let summary = match &instance.note {
+            Some(note) => format!("{}: {note}", rule.summary),
+            None => rule.summary.clone(),
+        };
         let pending = Alert {
             rule: rule.name.clone(),
             region: instance.region,
             subject: instance.subject,
             severity: rule.severity,
             state: AlertState::Pending,
-            summary: rule.summary.clone(),
+            summary: summary.clone(),
             value: instance.value,
             bound: instance.bound,
             since: now,
@@ -81,6 +85,7 @@ impl Book {
             })
             .or_insert(pending);
         alert.value = instance.value;
+        alert.summary = summary;
         let held = now.duration_since(alert.since).as_secs_f64();
         if alert.state == AlertState::Pending && held >= rule.for_seconds && may_fire {
             alert.state = AlertState::Firing;
@@ -177,6 +182,7 @@ mod tests {
             holds,
             value: Some(1.0),
             bound: 0.5,
+            note: None,
         }
     }
 

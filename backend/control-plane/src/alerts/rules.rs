@@ -39,6 +39,8 @@ pub struct Instance {
     pub value: Option<f64>,
     /// What it was held against.
     pub bound: f64,
+    /// What the rule's summary does not say: who it is.
+    pub note: Option<String>,
 }
 
 impl Instance {
@@ -49,6 +51,7 @@ impl Instance {
             holds,
             value: None,
             bound: 0.0,
+            note: None,
         }
     }
 
@@ -209,7 +212,11 @@ fn two_writers(world: &World, now: Timestamp) -> Instance {
         0 | 1 => Holds::No,
         _ => Holds::Yes,
     };
-    Instance::of(holds).measured(Some(writing.len() as f64), 1.0)
+    let note = (writing.len() > 1).then(|| crate::world::postgres::named(&writing, world));
+    Instance {
+        note,
+        ..Instance::of(holds).measured(Some(writing.len() as f64), 1.0)
+    }
 }
 
 fn processes(world: &World, holds: impl Fn(&Process) -> bool) -> Vec<Instance> {

@@ -3,6 +3,7 @@
 //! Each speaks one protocol, has a bounded time for every call, and answers in typed values. No policy here:
 //! who asks, how often, and what an answer means is decided by `observe` and `operations`.
 
+pub mod etcd;
 pub mod haproxy;
 pub mod patroni;
 pub mod postgres;

@@ -176,6 +176,18 @@ impl MemberDatabase {
         .await
     }
 
+    /// Whether the server follows another one; `false` = it accepts writes.
+    ///
+    /// # Errors
+    /// See [`PostgresError`].
+    pub async fn in_recovery(&self) -> Result<bool, PostgresError> {
+        self.with("reading its role", |connection| {
+            let role = sqlx::query_scalar("SELECT pg_is_in_recovery()");
+            Box::pin(role.fetch_one(connection))
+        })
+        .await
+    }
+
     /// Who replicates from this server.
     ///
     /// # Errors

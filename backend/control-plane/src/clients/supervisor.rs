@@ -1,6 +1,8 @@
 //! The supervisor's HTTP API: what runs, and releases of processes.
 
 use super::{root_cause, server_text};
+use aisoc_model::RegionId;
+use aisoc_model::fence::FenceStatus;
 use aisoc_model::inventory::{Inventory, Release, Releases};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -99,6 +101,34 @@ impl SupervisorClient {
         self.text(self.http.post(self.url(path)).json(&body), path)
             .await
             .map(|_| ())
+    }
+
+    /// How a region's database instance stands.
+    ///
+    /// # Errors
+    /// See [`SupervisorError`].
+    pub async fn fence_status(&self, region: &RegionId) -> Result<FenceStatus, SupervisorError> {
+        let path = format!("/v1/fences/{region}");
+        self.json(self.http.get(self.url(&path)), &path).await
+    }
+
+    /// Stops a region's database instance and keeps it down; answers when it was looked whether it is gone.
+    ///
+    /// # Errors
+    /// See [`SupervisorError`].
+    pub async fn fence(&self, region: &RegionId, operation: &str) -> Result<FenceStatus, SupervisorError> {
+        let path = format!("/v1/fences/{region}");
+        let body = serde_json::json!({ "operation": operation });
+        self.json(self.http.put(self.url(&path)).json(&body), &path).await
+    }
+
+    /// Lets a region's database instance run again.
+    ///
+    /// # Errors
+    /// See [`SupervisorError`].
+    pub async fn unfence(&self, region: &RegionId) -> Result<FenceStatus, SupervisorError> {
+        let path = format!("/v1/fences/{region}");
+        self.json(self.http.delete(self.url(&path)), &path).await
     }
 
     fn url(&self, path: &str) -> String {

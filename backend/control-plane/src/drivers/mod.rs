@@ -3,6 +3,7 @@
 //! A driver reads and acts; it never decides. Its answers tell "refused, nothing changed" from "nobody knows".
 
 pub mod database;
+pub mod fence;
 pub mod release;
 pub mod tenants;
 pub mod traffic;
@@ -11,7 +12,10 @@ use aisoc_model::Clock;
 use aisoc_model::topology::Topology;
 use anyhow::Context;
 use database::DatabaseDriver;
+use database::emergency::{EmergencyDriver, PatroniEmergency};
 use database::patroni::PatroniDriver;
+use fence::FenceDriver;
+use fence::local::LocalFence;
 use release::ReleaseDriver;
 use release::local::LocalReleases;
 use std::sync::Arc;
@@ -38,6 +42,10 @@ pub struct Drivers {
     pub database: Arc<dyn DatabaseDriver>,
     /// Tenants, and where their data may be.
     pub tenants: Arc<dyn TenantDirectory>,
+    /// The writer when it is gone, where the topology names the store of Patroni's leader key.
+    pub emergency: Option<Arc<dyn EmergencyDriver>>,
+    /// Whoever can stop database instances and prove it.
+    pub fence: Option<Arc<dyn FenceDriver>>,
     /// Releases, where somebody drives them.
     pub release: Option<Arc<dyn ReleaseDriver>>,
 }
@@ -48,19 +56,26 @@ impl Drivers {
     /// # Errors
     /// When an address in it cannot be used or the supervisor's token cannot be read.
     pub fn from_topology(topology: &Topology, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let release = match &topology.supervisor {
-            None => None,
+        let (release, fence) = match &topology.supervisor {
+            None => (None, None),
             Some(supervisor) => {
                 let token = std::fs::read_to_string(&supervisor.token_file)
                     .with_context(|| format!("supervisor token file {}", supervisor.token_file))?;
-                let driver = LocalReleases::new(&supervisor.url, token.trim())?;
-                Some(Arc::new(driver) as Arc<dyn ReleaseDriver>)
+                let releases = LocalReleases::new(&supervisor.url, token.trim())?;
+                let fences = LocalFence::new(&supervisor.url, token.trim())?;
+                (
+                    Some(Arc::new(releases) as Arc<dyn ReleaseDriver>),
+                    Some(Arc::new(fences) as Arc<dyn FenceDriver>),
+                )
             }
         };
+        let emergency = PatroniEmergency::new(topology, Arc::clone(clock))?;
         Ok(Self {
             traffic: traffic::from_topology(topology, clock)?,
             database: Arc::new(PatroniDriver::new(topology, Arc::clone(clock))?),
             tenants: Arc::new(PostgresTenants::new(topology)?),
+            emergency: emergency.map(|e| Arc::new(e) as Arc<dyn EmergencyDriver>),
+            fence,
             release,
         })
     }

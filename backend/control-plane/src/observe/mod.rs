@@ -52,6 +52,12 @@ pub trait Look: Send + 'static {
     /// Its name in `World::sources`: `patroni:eu-west-1`.
     fn source(&self) -> String;
 
+    /// Ends when there is reason to look before the next interval is over; by default never. It is dropped when the
+    /// interval ends first.
+    fn early(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
     /// Looks once.
     fn look(&mut self, now: Timestamp) -> impl Future<Output = Result<Self::Seen, String>> + Send;
 
@@ -108,6 +114,7 @@ pub async fn run<L: Look>(
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => {}
+            () = source.early() => {}
         }
         let started = milliseconds(clock.now());
         let result = tokio::select! {

@@ -6,6 +6,7 @@ use crate::clients::postgres::{Heartbeat, MemberDatabase, ServerFacts, Standby};
 use aisoc_model::{Clock, RegionId};
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a server showed at one look.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,11 @@ pub(super) struct Postgres {
     /// Name of this control plane, written into the heartbeat.
     pub(super) node: String,
     pub(super) clock: Arc<dyn Clock>,
+    /// Half-way to the next look a replica is asked whether it still is one: a second writer must be seen within a
+    /// second.
+    pub(super) half_way: Duration,
+    /// A replica at the last look.
+    pub(super) follows: bool,
 }
 
 impl Postgres {
@@ -59,8 +65,19 @@ impl Look for Postgres {
         format!("postgres:{}", self.region)
     }
 
+    async fn early(&mut self) {
+        tokio::time::sleep(self.half_way).await;
+        let promoted = self.follows && self.database.in_recovery().await == Ok(false);
+        if !promoted {
+            std::future::pending::<()>().await;
+        }
+    }
+
     async fn look(&mut self, _now: Timestamp) -> Result<Server, String> {
+        // Until this look has an answer there is nothing to compare with.
+        self.follows = false;
         let facts = self.database.facts().await.map_err(|e| e.to_string())?;
+        self.follows = facts.in_recovery;
         let writes = !facts.in_recovery;
         let mut server = Server {
             facts,

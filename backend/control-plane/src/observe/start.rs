@@ -199,6 +199,8 @@ impl Starter {
             database: member,
             node: topology.control_plane.name.clone(),
             clock: Arc::clone(&self.clock),
+            half_way: pace.interval / 2,
+            follows: false,
         };
         let postgres_pace = Pace {
             timeout: pace.timeout * 2,

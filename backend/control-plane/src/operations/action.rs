@@ -2,6 +2,7 @@
 //! with a newer plan, and taken up again after a crash.
 
 use aisoc_model::RegionId;
+use aisoc_model::fence::FenceKind;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -98,6 +99,59 @@ pub enum Action {
         /// After how long the wait ends and says what is missing.
         deadline_ms: u64,
     },
+    /// Stop a member's instance and prove that nothing of it is left, or find that proven.
+    Fence {
+        /// The member.
+        seat: Seat,
+        /// By which proof.
+        proof: FenceKind,
+    },
+    /// Let a fenced instance run again.
+    Release {
+        /// The member.
+        seat: Seat,
+    },
+    /// Take the leader key from a fenced writer and have the candidate elected.
+    Elect {
+        /// The fenced writer.
+        from: Seat,
+        /// The candidate.
+        to: Seat,
+        /// What proves the fence.
+        proof: FenceKind,
+    },
+    /// The fenced writer acknowledges nothing.
+    Silenced {
+        /// The fenced writer.
+        from: Seat,
+        /// What proves the fence.
+        proof: FenceKind,
+    },
+    /// How much of what the fenced writer had is not on the new one.
+    Loss {
+        /// The fenced writer.
+        from: Seat,
+        /// The new writer.
+        to: Seat,
+    },
+    /// The surviving replicas follow the new writer.
+    Followers {
+        /// The new writer.
+        to: Seat,
+        /// The replicas.
+        of: Vec<Seat>,
+        /// After how long the wait ends and says what is missing.
+        deadline_ms: u64,
+    },
+    /// The fenced instance comes back as a replica, unless it may have what nobody else has.
+    Return {
+        /// The fenced writer.
+        from: Seat,
+        /// The new writer.
+        to: Seat,
+        /// After how long the wait ends and says what is missing.
+        deadline_ms: u64,
+    },
     /// Have a release returned to a revision.
     RollBack {
         /// The release.
@@ -158,6 +212,10 @@ impl Action {
                 percent: *before,
                 before: *percent,
             }),
+            Self::Fence {
+                seat,
+                proof: FenceKind::InstanceStopped,
+            } => Some(Self::Release { seat: seat.clone() }),
             Self::RollBack {
                 release,
                 region,
@@ -183,10 +241,19 @@ impl Action {
             | Self::DnsTail { .. }
             | Self::StillDrained { .. }
             | Self::Prove { .. }
+            | Self::Fence { .. }
+            | Self::Elect { .. }
             | Self::Switchover { .. } => OnFailure::Undo,
             // The change itself has happened and stands; a person needs the next operation, not a held one.
-            Self::SetCheck { .. } | Self::ApiHealth { .. } | Self::Recovered { .. } => OnFailure::GoOn,
+            Self::SetCheck { .. }
+            | Self::Loss { .. }
+            | Self::Followers { .. }
+            | Self::Return { .. }
+            | Self::ApiHealth { .. }
+            | Self::Recovered { .. } => OnFailure::GoOn,
             Self::FirstWrite { .. }
+            | Self::Release { .. }
+            | Self::Silenced { .. }
             | Self::OldWriterRefused { .. }
             | Self::Redundancy { .. }
             | Self::RollBack { .. }
@@ -197,28 +264,35 @@ impl Action {
     /// Whether there is no way back within the operation once it was sent.
     #[must_use]
     pub fn point_of_no_return(&self) -> bool {
-        matches!(self, Self::Switchover { .. })
+        matches!(self, Self::Switchover { .. } | Self::Elect { .. })
     }
 
     /// How long to wait for its effect to be observed before it counts as failed.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         match self {
-            Self::SetWeight { .. } | Self::Prove { .. } | Self::StillDrained { .. } => {
-                Duration::from_secs(10)
-            }
+            Self::SetWeight { .. }
+            | Self::Prove { .. }
+            | Self::StillDrained { .. }
+            | Self::Fence { .. }
+            | Self::Release { .. } => Duration::from_secs(10),
             Self::Watch { milliseconds, .. } | Self::DnsTail { milliseconds, .. } => {
                 Duration::from_millis(milliseconds.saturating_add(10_000))
             }
             // Patroni gives up after max(10, loop_wait) * 2 s, and may still carry it out then.
             Self::Switchover { .. } => Duration::from_secs(75),
-            Self::FirstWrite { .. } | Self::SetCheck { .. } | Self::RollBack { .. } => {
-                Duration::from_secs(30)
-            }
+            Self::FirstWrite { .. }
+            | Self::SetCheck { .. }
+            | Self::Loss { .. }
+            | Self::Elect { .. }
+            | Self::Silenced { .. }
+            | Self::RollBack { .. } => Duration::from_secs(30),
             Self::OldWriterRefused { .. } | Self::ApiHealth { .. } => Duration::from_mins(1),
             Self::Rollout { .. } => Duration::from_mins(5),
             Self::AwaitIdle { deadline_ms, .. }
             | Self::Redundancy { deadline_ms, .. }
+            | Self::Followers { deadline_ms, .. }
+            | Self::Return { deadline_ms, .. }
             | Self::Recovered { deadline_ms, .. } => {
                 Duration::from_millis(deadline_ms.saturating_add(30_000))
             }
@@ -229,12 +303,17 @@ impl Action {
     #[must_use]
     pub fn poll(&self) -> Duration {
         match self {
-            Self::Switchover { .. } | Self::FirstWrite { .. } | Self::OldWriterRefused { .. } => {
-                Duration::from_millis(25)
-            }
-            Self::Rollout { .. } | Self::Recovered { .. } | Self::Redundancy { .. } => {
-                Duration::from_millis(500)
-            }
+            Self::Switchover { .. }
+            | Self::FirstWrite { .. }
+            | Self::Fence { .. }
+            | Self::Elect { .. }
+            | Self::Silenced { .. }
+            | Self::OldWriterRefused { .. } => Duration::from_millis(25),
+            Self::Rollout { .. }
+            | Self::Recovered { .. }
+            | Self::Followers { .. }
+            | Self::Return { .. }
+            | Self::Redundancy { .. } => Duration::from_millis(500),
             _ => Duration::from_millis(200),
         }
     }
@@ -255,6 +334,13 @@ impl Action {
             Self::SetCheck { .. } => "set-check".to_owned(),
             Self::ApiHealth { .. } => "api-health".to_owned(),
             Self::Redundancy { .. } => "redundancy".to_owned(),
+            Self::Fence { .. } => "fence".to_owned(),
+            Self::Release { .. } => "release".to_owned(),
+            Self::Elect { .. } => "elect".to_owned(),
+            Self::Silenced { .. } => "old-writer-silent".to_owned(),
+            Self::Loss { .. } => "loss".to_owned(),
+            Self::Followers { .. } => "followers".to_owned(),
+            Self::Return { .. } => "return".to_owned(),
             Self::RollBack { .. } => "roll-back".to_owned(),
             Self::Rollout { .. } => "rollout".to_owned(),
             Self::Recovered { .. } => "recovered".to_owned(),

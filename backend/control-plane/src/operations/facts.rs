@@ -2,15 +2,17 @@
 
 use crate::drivers::Drivers;
 use crate::drivers::database::Evidence;
+use crate::drivers::database::standing::Standing;
 use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::TrafficReading;
 use crate::operations::load::Peak;
+use aisoc_model::fence::FenceStatus;
 use aisoc_model::inventory::Release;
 use aisoc_model::plan::Target;
 use aisoc_model::region::Drain;
 use aisoc_model::world::World;
 use aisoc_model::{Clock, RegionId};
-use futures::future::join;
+use futures::future::{join, join_all};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,12 +28,23 @@ pub struct Facts {
     pub traffic: Option<Result<TrafficReading, String>>,
     /// The database, asked now.
     pub database: Option<Evidence>,
+    /// The database when nothing of it can be taken for granted, asked now.
+    pub emergency: Option<Result<Emergency, String>>,
     /// The releases, asked now.
     pub releases: Option<Result<Vec<Release>, String>>,
     /// The tenants, asked now.
     pub tenants: Option<Result<Vec<TenantHome>, String>>,
     /// What this control plane itself knows.
     pub own: Own,
+}
+
+/// What is known of a cluster whose writer is gone or not to be trusted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Emergency {
+    /// How its members stand.
+    pub standing: Standing,
+    /// How their instances stand with whoever runs them; empty when nobody can be asked to stop one.
+    pub instances: BTreeMap<RegionId, Result<FenceStatus, String>>,
 }
 
 /// What a control plane knows of its own operations.
@@ -75,6 +88,7 @@ pub async fn gather(
         world,
         traffic: None,
         database: None,
+        emergency: None,
         releases: None,
         tenants: None,
         own,
@@ -88,6 +102,12 @@ pub async fn gather(
             facts.database = Some(database);
             facts.tenants = Some(tenants);
         }
+        Target::EmergencyFailover { .. } | Target::Fence { .. } | Target::Rejoin { .. } => {
+            let read = join(emergency(drivers, &facts.world), drivers.tenants.list());
+            let (emergency, tenants) = read.await;
+            facts.emergency = Some(emergency);
+            facts.tenants = Some(tenants);
+        }
         Target::Rollback { .. } => {
             facts.releases = Some(match &drivers.release {
                 Some(driver) => driver.releases().await.map_err(|e| e.to_string()),
@@ -97,4 +117,25 @@ pub async fn gather(
     }
     facts.now = clock.now();
     facts
+}
+
+async fn emergency(drivers: &Drivers, world: &World) -> Result<Emergency, String> {
+    let Some(driver) = &drivers.emergency else {
+        return Err(
+            "the topology names no etcd ([database] etcd): the leader key cannot be read or taken away"
+                .to_owned(),
+        );
+    };
+    let instances = async {
+        let Some(fence) = &drivers.fence else {
+            return BTreeMap::new();
+        };
+        let asked = world.regions.keys().map(|region| async move {
+            let status = fence.look(region).await.map_err(|e| e.to_string());
+            (region.clone(), status)
+        });
+        join_all(asked).await.into_iter().collect()
+    };
+    let (standing, instances) = tokio::join!(driver.standing(), instances);
+    Ok(Emergency { standing, instances })
 }

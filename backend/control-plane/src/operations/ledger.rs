@@ -195,6 +195,9 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
         Target::Restore { .. }
         | Target::RenewDrain { .. }
         | Target::Failover { .. }
+        | Target::EmergencyFailover { .. }
+        | Target::Fence { .. }
+        | Target::Rejoin { .. }
         | Target::Rollback { .. } => {}
     }
 }

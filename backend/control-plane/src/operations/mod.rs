@@ -1,4 +1,4 @@
-//! Operations: drain, restore, failover, rollback. Planned, gated, confirmed, carried out, recorded.
+//! Operations: drain, restore, failover, fence, rollback. Planned, gated, confirmed, carried out, recorded.
 //!
 //! `facts` are read, `gates` and `planner` decide on them without IO, `engine` carries out what `record` says is
 //! next with everything in the `journal`, `live` is what touches the world through the drivers.
@@ -8,11 +8,13 @@ mod admission;
 mod approvals;
 mod archive;
 pub mod drain;
+pub mod emergency;
 pub mod engine;
 pub mod event;
 mod expiry;
 pub mod facts;
 pub mod failover;
+pub mod fence;
 pub mod gates;
 pub mod hands;
 pub mod journal;

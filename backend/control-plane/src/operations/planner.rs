@@ -2,7 +2,7 @@
 
 use crate::operations::action::Action;
 use crate::operations::gates::{self, Case};
-use crate::operations::{drain, failover, rollback};
+use crate::operations::{drain, emergency, failover, fence, rollback};
 use aisoc_model::plan::{Decision, Fact, LONGEST_DRAIN_SECONDS, Plan, PlannedStep, Target};
 use jiff::{SignedDuration, Timestamp};
 
@@ -94,6 +94,9 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
             expires_seconds,
         } => drain::draft_renewal(case, requester.drivers, region, *expires_seconds),
         Target::Failover { to } => failover::draft(case, requester.drivers, to),
+        Target::EmergencyFailover { to, proof } => emergency::draft(case, requester.drivers, to, *proof),
+        Target::Fence { region } => fence::draft_fence(case, requester.drivers, region),
+        Target::Rejoin { region } => fence::draft_rejoin(case, region),
         Target::Rollback { release, revision } => {
             rollback::draft(case, requester.drivers, release, *revision)
         }
@@ -165,10 +168,12 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
                 drain::lasting(LONGEST_DRAIN_SECONDS)
             ));
         }
-        Target::Drain { region, .. } | Target::Restore { region } | Target::RenewDrain { region, .. } => {
-            region
-        }
-        Target::Failover { to } => to,
+        Target::Drain { region, .. }
+        | Target::Restore { region }
+        | Target::RenewDrain { region, .. }
+        | Target::Fence { region }
+        | Target::Rejoin { region } => region,
+        Target::Failover { to } | Target::EmergencyFailover { to, .. } => to,
         Target::Rollback { release, .. } => {
             let known: Vec<&str> = case.topology.regions.iter().map(|r| r.release.as_str()).collect();
             if known.contains(&release.as_str()) {

@@ -203,10 +203,24 @@ fn conclusions(world: &mut World, slo: &Slo, now: Timestamp) {
             (region.id.clone(), health, reasons)
         })
         .collect();
+    let writers = postgres::writers(world.regions.iter().map(|(id, r)| (id, &r.postgres)), now);
+    let two = (writers.len() > 1).then(|| {
+        let members: Vec<RegionId> = writers.iter().map(|id| (*id).clone()).collect();
+        (
+            members,
+            format!("TWO WRITERS: {} accept writes", postgres::named(&writers, world)),
+        )
+    });
     for (id, health, reasons) in concluded {
         if let Some(region) = world.regions.get_mut(&id) {
             region.health = health;
             region.reasons = reasons;
+            if let Some((members, words)) = &two
+                && members.contains(&id)
+            {
+                region.health = health.max(Health::Degraded);
+                region.reasons.insert(0, words.clone());
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use aisoc_model::RegionId;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::region::{PostgresMember, PostgresRole};
 use aisoc_model::topology::RegionConfig;
+use aisoc_model::world::World;
 use jiff::Timestamp;
 
 /// The member of `region` as seen at `now`.
@@ -118,6 +119,19 @@ pub fn writers<'a>(
         .filter(|(_, member)| member.fresh(now).is_some_and(|m| m.role == PostgresRole::Writer))
         .map(|(region, _)| region)
         .collect()
+}
+
+/// Writers by name, each with its timeline: `us-east-1 (timeline 3) and eu-west-1 (timeline 4)`.
+#[must_use]
+pub fn named(writers: &[&RegionId], world: &World) -> String {
+    let name = |region: &&RegionId| {
+        let member = world.regions.get(*region).and_then(|r| r.postgres.value.as_ref());
+        match member.and_then(|m| m.timeline) {
+            Some(timeline) => format!("{region} (timeline {timeline})"),
+            None => region.to_string(),
+        }
+    };
+    writers.iter().map(name).collect::<Vec<_>>().join(" and ")
 }
 
 #[cfg(test)]

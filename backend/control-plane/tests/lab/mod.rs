@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod application;
+pub mod fence;
 pub mod haproxy;
 pub mod patroni;
 pub mod world;
@@ -56,7 +58,11 @@ pub struct Process(Child);
 
 impl Process {
     pub fn start(mut command: Command, log: &Path) -> Self {
-        let log = std::fs::File::create(log).unwrap();
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .unwrap();
         let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, Executor, Row};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 const PG_BIN: &str = "/usr/lib/postgresql/15/bin";
@@ -18,15 +19,17 @@ const START: Duration = Duration::from_secs(90);
 pub struct Cluster {
     pub nodes: BTreeMap<String, Node>,
     dir: PathBuf,
-    _etcd: Process,
+    etcd_url: String,
+    etcd: Process,
 }
 
 /// One node.
 pub struct Node {
     pub postgres: u16,
     pub rest: u16,
-    data: PathBuf,
-    patroni: Process,
+    pub data: PathBuf,
+    home: PathBuf,
+    patroni: Mutex<Process>,
 }
 
 impl Node {
@@ -38,7 +41,32 @@ impl Node {
 
     /// The process id of its Patroni.
     pub fn patroni(&self) -> u32 {
-        self.patroni.pid()
+        self.patroni.lock().unwrap().pid()
+    }
+
+    /// Everything of the node that runs: its Patroni, and whatever works in its data directory.
+    pub fn processes(&self) -> Vec<u32> {
+        let mut found = vec![self.patroni()];
+        found.extend(working_in(&self.data));
+        found.retain(|pid| alive(*pid));
+        found
+    }
+
+    /// Ends everything of the node at once, as when a machine loses its power.
+    pub fn lose(&self) {
+        let all = self.processes();
+        for pid in all {
+            signal(pid, "KILL");
+        }
+        // A postmaster that is gone may have left children.
+        for pid in self.processes() {
+            signal(pid, "KILL");
+        }
+    }
+
+    /// Runs its Patroni again.
+    pub fn start_again(&self) {
+        *self.patroni.lock().unwrap() = launch(&Unprivileged::find(), &self.home);
     }
 
     /// A connection of the superuser.
@@ -66,10 +94,12 @@ impl Cluster {
         user.own(&dir);
         let ports = free_ports(2 + REGIONS.len() * 2);
         let etcd = etcd(&user, &dir, ports[0], ports[1]);
+        let etcd_url = format!("http://127.0.0.1:{}", ports[0]);
         let mut cluster = Self {
             nodes: BTreeMap::new(),
             dir,
-            _etcd: etcd,
+            etcd_url,
+            etcd,
         };
         for (i, (id, ..)) in REGIONS.iter().enumerate() {
             let (rest, postgres) = (ports[2 + i * 2], ports[3 + i * 2]);
@@ -83,6 +113,11 @@ impl Cluster {
         }
         cluster.settled(US).await;
         cluster
+    }
+
+    /// The process id of its etcd.
+    pub fn etcd(&self) -> u32 {
+        self.etcd.pid()
     }
 
     /// Waits until one node writes and the others stream from it by name.
@@ -108,6 +143,7 @@ impl Cluster {
 
     /// Writes the cluster's addresses into a topology.
     pub fn fill(&self, topology: &mut Topology) {
+        topology.database.etcd = vec![self.etcd_url.clone()];
         for region in &mut topology.regions {
             let node = &self.nodes[region.id.as_str()];
             region.patroni_url = format!("http://127.0.0.1:{}", node.rest);
@@ -121,6 +157,7 @@ impl Drop for Cluster {
         if std::thread::panicking() {
             self.show_logs();
         }
+        signal(self.etcd(), "CONT");
         for node in self.nodes.values() {
             // Patroni first, or it would start its postgres again.
             signal(node.patroni(), "KILL");
@@ -224,14 +261,37 @@ fn node(user: &Unprivileged, dir: &Path, id: &str, rest: u16, postgres: u16, etc
          tags: {{nofailover: {nofailover}}}\n",
         data.display()
     );
-    let file = home.join("patroni.yml");
-    std::fs::write(&file, config).unwrap();
-    let mut command: Command = user.command("/usr/bin/patroni");
-    command.arg(&file).current_dir(&home).env("HOME", &home);
+    std::fs::write(home.join("patroni.yml"), config).unwrap();
+    let patroni = Mutex::new(launch(user, &home));
     Node {
         postgres,
         rest,
         data,
-        patroni: Process::start(command, &home.join("patroni.log")),
+        home,
+        patroni,
     }
+}
+
+fn launch(user: &Unprivileged, home: &Path) -> Process {
+    let mut command: Command = user.command("/usr/bin/patroni");
+    command
+        .arg(home.join("patroni.yml"))
+        .current_dir(home)
+        .env("HOME", home);
+    Process::start(command, &home.join("patroni.log"))
+}
+
+/// Whether a process runs; one that has ended and was not asked after does not.
+pub fn alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().unwrap_or_default();
+    !matches!(state.split_whitespace().next(), None | Some("Z" | "X"))
+}
+
+/// Processes that work in a directory.
+pub fn working_in(directory: &Path) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory))
+        .collect()
 }

@@ -56,6 +56,7 @@ pub fn topology(data_dir: &Path) -> Topology {
         }),
         database: DatabaseCluster {
             scope: "aisoc".into(),
+            etcd: vec![],
             database: "aisoc".into(),
             user: "aisoc_control".into(),
             password: "control".into(),

@@ -124,6 +124,10 @@ impl Supervisor {
         }
         for (name, handle) in self.handles() {
             if healing.release.contains(&name) {
+                // An operation may keep it down for a reason of its own.
+                if self.fences.holds(&name) {
+                    continue;
+                }
                 handle.tell(Command::Release).await;
             } else if handle
                 .status()

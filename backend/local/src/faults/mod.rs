@@ -51,6 +51,11 @@ impl Faults {
         self.lock().in_force.iter().map(|f| f.fault.clone()).collect()
     }
 
+    /// Whether a fault keeps a process down.
+    pub(crate) fn holds(&self, process: &str) -> bool {
+        self.lock().in_force.iter().any(|f| f.held.contains(process))
+    }
+
     /// A new fault's number.
     pub(crate) fn number(&self) -> u64 {
         let mut list = self.lock();

@@ -3,6 +3,7 @@
 use super::lifecycle::{Phase, Supervisor};
 use crate::error::{Failure, as_failure, exit};
 use aisoc_model::RegionId;
+use aisoc_model::fence::FenceStatus;
 use aisoc_model::inventory::{Fault, FaultSpec, Inventory, Releases};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
@@ -27,6 +28,7 @@ pub(super) fn router(supervisor: Arc<Supervisor>) -> Router {
         .route("/v1/phase", get(phase))
         .route("/v1/faults", post(inflict).delete(heal_all))
         .route("/v1/faults/{id}", delete(heal))
+        .route("/v1/fences/{region}", get(fenced).put(fence).delete(unfence))
         .route("/v1/deploy", post(deploy))
         .route("/v1/rollback", post(rollback))
         .route("/v1/releases", get(releases))
@@ -119,6 +121,34 @@ async fn heal(State(supervisor): Shared, Path(id): Path<u64>) -> Result<Json<Hea
     Ok(Json(Healed {
         healed: supervisor.heal(Some(id)).await?,
     }))
+}
+
+async fn fenced(
+    State(supervisor): Shared,
+    Path(region): Path<RegionId>,
+) -> Result<Json<FenceStatus>, Refusal> {
+    Ok(Json(supervisor.fence_status(&region)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fencing {
+    operation: String,
+}
+
+async fn fence(
+    State(supervisor): Shared,
+    Path(region): Path<RegionId>,
+    Json(ask): Json<Fencing>,
+) -> Result<Json<FenceStatus>, Refusal> {
+    Ok(Json(supervisor.fence(&region, &ask.operation).await?))
+}
+
+async fn unfence(
+    State(supervisor): Shared,
+    Path(region): Path<RegionId>,
+) -> Result<Json<FenceStatus>, Refusal> {
+    Ok(Json(supervisor.unfence(&region).await?))
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! The supervisor itself: what it owns, where it is in its life.
 
+use super::fence::Fences;
 use super::handle::{Command, Handle};
 use super::process::{self, Prepare};
 use super::table::Table;
@@ -48,6 +49,8 @@ pub struct Supervisor {
     pub world: Arc<World>,
     /// Faults in force.
     pub faults: Faults,
+    /// Database instances that operations keep down.
+    pub fences: Fences,
     /// Client for everything that answers HTTP.
     pub http: reqwest::Client,
     ports: Mutex<Ports>,
@@ -84,6 +87,7 @@ impl Supervisor {
             ports: Mutex::new(world.ports.clone()),
             world: Arc::new(world),
             faults: Faults::default(),
+            fences: Fences::default(),
             http,
             releases: Mutex::new(releases),
             handles: Mutex::default(),

@@ -4,6 +4,7 @@ pub mod adopt;
 mod daemon;
 pub mod database;
 mod ending;
+pub mod fence;
 mod handle;
 mod http;
 pub mod inventory;

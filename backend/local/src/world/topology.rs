@@ -50,6 +50,7 @@ pub fn topology(world: &World, ports: &Ports) -> Topology {
         }),
         database: DatabaseCluster {
             scope: parts::patroni::SCOPE.to_owned(),
+            etcd: vec![http(ports.global("etcd"))],
             database: "aisoc".to_owned(),
             user: "aisoc_control".to_owned(),
             password: world.secrets.aisoc_control.clone(),

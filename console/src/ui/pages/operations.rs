@@ -87,10 +87,12 @@ impl PageView for Operations {
 
     fn region(&self, model: &Model, key: &str) -> Option<RegionId> {
         match &model.shown()?.operations.get(key)?.plan.request.target {
-            Target::Drain { region, .. } | Target::Restore { region } | Target::RenewDrain { region, .. } => {
-                Some(region.clone())
-            }
-            Target::Failover { to } => Some(to.clone()),
+            Target::Drain { region, .. }
+            | Target::Restore { region }
+            | Target::RenewDrain { region, .. }
+            | Target::Fence { region }
+            | Target::Rejoin { region } => Some(region.clone()),
+            Target::Failover { to } | Target::EmergencyFailover { to, .. } => Some(to.clone()),
             Target::Rollback { release, .. } => {
                 model.shown()?.releases.get(release).map(|r| r.region.clone())
             }

@@ -179,6 +179,26 @@ impl PatroniClient {
         }
     }
 
+    /// Asks for a failover to `candidate`, whoever leads. The answer comes when it is over, and is only a hint.
+    ///
+    /// # Errors
+    /// See [`PatroniError`]; [`PatroniError::Refused`] when nothing was begun.
+    pub async fn failover(&self, candidate: &str) -> Result<String, PatroniError> {
+        let body = serde_json::json!({ "candidate": candidate });
+        let (status, text) = self
+            .call(
+                reqwest::Method::POST,
+                "/failover",
+                Some(&body),
+                SWITCHOVER_TIMEOUT,
+            )
+            .await?;
+        match status {
+            400..500 => Err(self.refused("/failover", status, &text)),
+            _ => Ok(server_text(&text)),
+        }
+    }
+
     async fn get(&self, path: &str) -> Result<String, PatroniError> {
         let (status, body) = self.call(reqwest::Method::GET, path, None, self.timeout).await?;
         if (200..300).contains(&status) {

@@ -1,8 +1,11 @@
 //! Moving the writer, and knowing what a move would cost.
 
+pub mod dcs;
+pub mod emergency;
 pub mod patroni;
 pub mod probe;
 mod sql;
+pub mod standing;
 
 use aisoc_model::RegionId;
 use futures::future::BoxFuture;

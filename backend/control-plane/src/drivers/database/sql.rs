@@ -2,6 +2,7 @@
 
 use crate::clients::postgres::{MemberDatabase, PostgresError, Standby};
 use crate::drivers::database::probe::TABLE;
+use crate::drivers::database::standing::Held;
 use crate::drivers::database::{Canary, Receiver, ServerView, StandbyRow};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -16,6 +17,17 @@ const VIEW: &str = "SELECT s.recovering, \
     (CASE WHEN s.recovering THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn)::bigint, \
     c.system_identifier::text, r.pid IS NOT NULL, r.status, r.received_tli \
     FROM (SELECT pg_is_in_recovery() AS recovering) s CROSS JOIN pg_control_system() c \
+    LEFT JOIN pg_stat_wal_receiver r ON true";
+/// The timeline of a replica is the newest of what it receives, must reach and has checkpointed; that of a writer is
+/// in the name of the file it writes.
+const HELD: &str = "SELECT s.recovering, \
+    (CASE WHEN s.recovering THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) \
+        ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn)::bigint, \
+    CASE WHEN s.recovering THEN greatest(c.timeline_id, m.min_recovery_end_timeline, r.received_tli)::bigint \
+        ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END, \
+    i.system_identifier::text \
+    FROM (SELECT pg_is_in_recovery() AS recovering) s CROSS JOIN pg_control_checkpoint() c \
+    CROSS JOIN pg_control_recovery() m CROSS JOIN pg_control_system() i \
     LEFT JOIN pg_stat_wal_receiver r ON true";
 /// Transactional, so that the commit flushes it: a canary must be as durable as an acknowledged write.
 const EMIT: &str = "SELECT pg_logical_emit_message(true, 'aisoc', 'evidence')::text";
@@ -52,6 +64,24 @@ fn server_view(row: &PgRow) -> Result<ServerView, sqlx::Error> {
         system_identifier: row.try_get(2)?,
         receiver: receiving.then_some(receiver),
     })
+}
+
+/// What the server has of the log.
+pub(super) async fn held(server: &MemberDatabase) -> Result<Held, PostgresError> {
+    again(|| {
+        server.with("reading what it has", |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(HELD).fetch_one(connection).await?;
+                Ok(Held {
+                    in_recovery: row.try_get(0)?,
+                    lsn: row.try_get::<Option<i64>, _>(1)?.unwrap_or(0).unsigned_abs(),
+                    timeline: row.try_get::<Option<i64>, _>(2)?.unwrap_or(0).unsigned_abs(),
+                    system_identifier: row.try_get(3)?,
+                })
+            })
+        })
+    })
+    .await
 }
 
 /// Who follows the server.

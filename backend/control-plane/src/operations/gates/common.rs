@@ -2,7 +2,7 @@
 
 use super::{Case, needs_approval, needs_override, pass, refuse, region};
 use aisoc_model::clock::millis_between;
-use aisoc_model::plan::Gate;
+use aisoc_model::plan::{Gate, Target};
 
 /// A frame may be this many observations old.
 const FRAME_INTERVALS: u64 = 5;
@@ -22,6 +22,10 @@ pub fn gates(case: &Case<'_>) -> Vec<Gate> {
         journal(case),
     ];
     gates.extend(break_glass(case));
+    // Fencing is the way out of it.
+    if !matches!(case.request.target, Target::Fence { .. }) {
+        gates.extend(super::fence::two_writers(case));
+    }
     gates
 }
 

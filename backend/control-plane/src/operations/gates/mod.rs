@@ -4,6 +4,8 @@
 
 pub mod common;
 pub mod database;
+pub mod emergency;
+pub mod fence;
 pub mod region;
 pub mod release;
 pub mod traffic;

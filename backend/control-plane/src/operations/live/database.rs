@@ -53,7 +53,7 @@ impl Live {
         self.memory().get(operation).and_then(|m| m.probe.clone())
     }
 
-    fn probe(&self, operation: &str) -> Arc<Probe> {
+    pub(super) fn probe(&self, operation: &str) -> Arc<Probe> {
         let mut memory = self.memory();
         let memory = memory.entry(operation.to_owned()).or_default();
         Arc::clone(

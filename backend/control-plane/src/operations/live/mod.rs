@@ -1,6 +1,7 @@
 //! Hands that act on the real thing through the drivers.
 
 mod database;
+mod emergency;
 mod release;
 mod traffic;
 
@@ -35,6 +36,8 @@ pub struct Live {
 struct Memory {
     probe: Option<Arc<Probe>>,
     proven_at: Option<Timestamp>,
+    /// Where a writer that is fenced was last seen, and when.
+    last_known: Option<(u64, Timestamp)>,
     first_indicators: Option<Indicators>,
 }
 
@@ -77,6 +80,17 @@ impl Live {
                 to,
                 deadline_ms,
             } => self.see_redundancy(task, from, to, *deadline_ms).await,
+            Action::Fence { seat, proof } => self.see_fence(task, seat, *proof).await,
+            Action::Release { seat } => self.see_release(seat).await,
+            Action::Elect { from, to, .. } => self.see_election(from, to).await,
+            Action::Silenced { from, proof } => self.see_silence(task, from, *proof).await,
+            Action::Loss { .. } => Sight::NotDone("not measured yet".to_owned()),
+            Action::Followers { to, of, deadline_ms } => self.see_followers(task, to, of, *deadline_ms).await,
+            Action::Return {
+                from,
+                to,
+                deadline_ms,
+            } => self.see_return(task, from, to, *deadline_ms).await,
             Action::RollBack {
                 release, revision, ..
             } => self.see_begun(task, release, *revision).await,
@@ -98,6 +112,11 @@ impl Live {
             Action::Switchover { from, to } => self.switch(task, from, to).await,
             Action::FirstWrite { to } => self.first_write(task, to).await,
             Action::SetCheck { from, to } => self.check_set(task, from, to).await,
+            Action::Fence { seat, proof } => self.fence(task, seat, *proof).await,
+            Action::Release { seat } => self.let_go(seat).await,
+            Action::Elect { from, to, proof } => self.elect(task, from, to, *proof).await,
+            Action::Loss { from, to } => self.measure_loss(task, from, to).await,
+            Action::Return { from, to, .. } => self.let_return(from, to).await,
             Action::RollBack {
                 release, revision, ..
             } => self.roll_back(task, release, *revision).await,
@@ -110,6 +129,8 @@ impl Live {
             | Action::OldWriterRefused { .. }
             | Action::ApiHealth { .. }
             | Action::Redundancy { .. }
+            | Action::Silenced { .. }
+            | Action::Followers { .. }
             | Action::Recovered { .. } => Acted::Sent,
         }
     }

@@ -2,7 +2,7 @@
 //! twice, for operations that go well, that are undone, and that are held. The end is always the same, and no
 //! effect happens twice.
 
-use super::fixture::{self, AP, EU, US, at, drain, facts, plan, region};
+use super::fixture::{self, AP, EU, US, at, drain, emergency_facts, facts, plan, region};
 use crate::operations::action::Action;
 use crate::operations::engine::{EventLog, LogError, Run};
 use crate::operations::event::{Direction, Event, Resolution};
@@ -62,6 +62,7 @@ struct World {
     weights: Mutex<BTreeMap<String, u8>>,
     writer: Mutex<String>,
     revision: Mutex<u32>,
+    fenced: Mutex<bool>,
     effects: Mutex<Vec<String>>,
     script: Script,
 }
@@ -84,6 +85,7 @@ impl World {
             weights: Mutex::new(BTreeMap::from([(US.to_owned(), 100)])),
             writer: Mutex::new(US.to_owned()),
             revision: Mutex::new(2),
+            fenced: Mutex::new(false),
             effects: Mutex::default(),
             script,
         })
@@ -94,7 +96,9 @@ impl World {
             Action::SetWeight { region, percent, .. } => {
                 Some(self.weights.lock().unwrap().get(region.as_str()) == Some(percent))
             }
-            Action::Switchover { to, .. } | Action::FirstWrite { to } => {
+            Action::Fence { .. } => Some(*self.fenced.lock().unwrap()),
+            Action::Release { .. } => Some(!*self.fenced.lock().unwrap()),
+            Action::Switchover { to, .. } | Action::Elect { to, .. } | Action::FirstWrite { to } => {
                 Some(*self.writer.lock().unwrap() == to.region.as_str())
             }
             Action::RollBack { revision, .. } | Action::Rollout { revision, .. } => {
@@ -115,6 +119,15 @@ impl World {
                 self.weights.lock().unwrap().insert(region.to_string(), *percent);
             }
             Action::Switchover { to, .. } => *self.writer.lock().unwrap() = to.region.to_string(),
+            Action::Elect { to, .. } => {
+                assert!(
+                    *self.fenced.lock().unwrap(),
+                    "elected beside a writer that is not fenced"
+                );
+                *self.writer.lock().unwrap() = to.region.to_string();
+            }
+            Action::Fence { .. } => *self.fenced.lock().unwrap() = true,
+            Action::Release { .. } => *self.fenced.lock().unwrap() = false,
             Action::RollBack { revision, .. } => *self.revision.lock().unwrap() = *revision,
             _ => return,
         }
@@ -337,6 +350,31 @@ async fn a_failover_killed_anywhere_ends_the_same() {
     .await;
     // Lost writes cannot be retried away: it goes on, and ends as failed.
     enumerate(&prepared, Script::Refuse("set-check"), OperationState::Failed).await;
+}
+
+#[tokio::test]
+async fn an_emergency_killed_anywhere_ends_the_same() {
+    let target = Target::EmergencyFailover {
+        to: region(EU),
+        proof: None,
+    };
+    let prepared = plan(target, &emergency_facts(at(0)));
+    enumerate(&prepared, Script::Good, OperationState::Done).await;
+    enumerate(&prepared, Script::AnswerLost("fence"), OperationState::Done).await;
+    enumerate(&prepared, Script::AnswerLost("elect"), OperationState::Done).await;
+    // Nobody was elected: the old writer runs again.
+    enumerate(&prepared, Script::Refuse("elect"), OperationState::Failed).await;
+    let (_, effects, _) = through(&prepared, Script::Refuse("elect"), &[]).await;
+    assert_eq!(effects.len(), 2, "fenced and let go: {effects:?}");
+    // Not fenced: nothing else is tried.
+    let (_, effects, _) = through(&prepared, Script::Refuse("fence"), &[]).await;
+    assert_eq!(effects, Vec::<String>::new());
+    enumerate(
+        &prepared,
+        Script::FailOnce("old-writer-silent"),
+        OperationState::Done,
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! A world in memory that counts what is done to it, with drivers over it, and hands for the engine alone.
 
+use crate::drivers::database::emergency::EmergencyDriver;
 use crate::drivers::database::probe::{Acknowledged, Probe};
+use crate::drivers::database::standing::{Knocks, Standing};
 use crate::drivers::database::{Answer, DatabaseDriver, Evidence, Stance, StandbyRow, WriteAnswer};
+use crate::drivers::fence::FenceDriver;
 use crate::drivers::release::ReleaseDriver;
 use crate::drivers::tenants::{TenantDirectory, TenantHome};
 use crate::drivers::traffic::{Load, ServerReading, TrafficDriver, TrafficReading, Traits};
 use crate::drivers::{DriverError, Drivers};
 use crate::operations::WorldView;
 use crate::operations::tests::fixture::{self, US};
+use aisoc_model::fence::{DemotionToken, FenceStatus, FencedBy};
 use aisoc_model::inventory::{Release, RevisionStatus};
 use aisoc_model::world::World;
 use aisoc_model::{Clock, RegionId, SystemClock};
@@ -37,6 +41,10 @@ pub struct State {
     /// Acknowledged canaries; without them the probe is silent.
     pub acknowledged: Option<Acknowledged>,
     pub spoil: Option<fn(&mut Evidence)>,
+    /// The region whose instance is kept down, and for which operation.
+    pub fenced: Option<(RegionId, String)>,
+    /// How the members of a cluster in need stand.
+    pub standing: Option<Standing>,
 }
 
 impl FakeWorld {
@@ -58,6 +66,8 @@ impl FakeWorld {
             looks: 0,
             acknowledged: None,
             spoil: None,
+            fenced: None,
+            standing: None,
         })))
     }
 
@@ -65,6 +75,8 @@ impl FakeWorld {
         Drivers {
             traffic: Arc::clone(self) as Arc<dyn TrafficDriver>,
             database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
+            emergency: Some(Arc::clone(self) as Arc<dyn EmergencyDriver>),
+            fence: Some(Arc::clone(self) as Arc<dyn FenceDriver>),
             release: Some(Arc::clone(self) as Arc<dyn ReleaseDriver>),
             tenants: Arc::clone(self) as Arc<dyn TenantDirectory>,
         }
@@ -284,5 +296,101 @@ impl ReleaseDriver for FakeWorld {
 
     fn request(&self, release: &str, revision: u32) -> String {
         format!("rollback {release} {revision}")
+    }
+}
+
+impl FakeWorld {
+    fn instance(&self, region: &RegionId) -> FenceStatus {
+        let state = self.0.lock().unwrap();
+        let fenced = state.fenced.as_ref().filter(|(r, _)| r == region);
+        let token = DemotionToken {
+            system_identifier: "77".into(),
+            timeline: 3,
+            final_lsn: 1_000,
+        };
+        FenceStatus {
+            region: region.clone(),
+            fenced: fenced.map(|(_, operation)| FencedBy {
+                operation: operation.clone(),
+                since: SystemClock.now(),
+            }),
+            running: if fenced.is_some() {
+                vec![]
+            } else {
+                vec!["postgres 1".into()]
+            },
+            token: fenced.is_some().then_some(token),
+        }
+    }
+}
+
+impl EmergencyDriver for FakeWorld {
+    fn standing(&self) -> BoxFuture<'_, Standing> {
+        async {
+            let state = self.0.lock().unwrap();
+            let fallback = || fixture::standing(SystemClock.now(), state.writer.as_str());
+            state.standing.clone().unwrap_or_else(fallback)
+        }
+        .boxed()
+    }
+
+    fn knock<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Knocks> {
+        async move {
+            let standing = self.standing().await;
+            standing.members[region].knock.what.clone().unwrap()
+        }
+        .boxed()
+    }
+
+    fn elect<'a>(&'a self, from: &'a str, to: &'a RegionId) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("elect {to} instead of {from}"));
+            state.writer = to.clone();
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn request(&self, from: &str, to: &RegionId) -> String {
+        format!("elect {from} {to}")
+    }
+}
+
+impl FenceDriver for FakeWorld {
+    fn look<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<FenceStatus, DriverError>> {
+        async move { Ok(self.instance(region)) }.boxed()
+    }
+
+    fn fence<'a>(
+        &'a self,
+        region: &'a RegionId,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<FenceStatus, DriverError>> {
+        async move {
+            {
+                let mut state = self.0.lock().unwrap();
+                state.effects.push(format!("fence {region}"));
+                state.fenced = Some((region.clone(), operation.to_owned()));
+            }
+            Ok(self.instance(region))
+        }
+        .boxed()
+    }
+
+    fn release<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<FenceStatus, DriverError>> {
+        async move {
+            {
+                let mut state = self.0.lock().unwrap();
+                state.effects.push(format!("release {region}"));
+                state.fenced = None;
+            }
+            Ok(self.instance(region))
+        }
+        .boxed()
+    }
+
+    fn request(&self, region: &RegionId) -> String {
+        format!("fence {region}")
     }
 }

@@ -1,24 +1,30 @@
 //! Facts as they are on a good day; each test spoils what it is about.
 
 use crate::drivers::Drivers;
+use crate::drivers::database::dcs::LeaderKey;
+use crate::drivers::database::standing::{Agent, Held, Knock, Knocks, MemberStanding, Standing};
 use crate::drivers::database::{
     Canary, Evidence, Member, PatroniView, Receiver, Seen, ServerView, StandbyRow,
 };
 use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
-use crate::operations::facts::{Facts, Own};
+use crate::operations::facts::{Emergency, Facts, Own};
 use crate::operations::gates::Case;
 use crate::operations::planner::{self, Prepared, Requester};
 use crate::operations::tests::fakes::FakeWorld;
+use aisoc_model::fence::FenceStatus;
 use aisoc_model::inventory::{Origin, Release, Revision, RevisionStatus};
+use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::plan::{Decision, Gate, Override, PlanRequest, Target};
-use aisoc_model::region::{ApiHealth, ApiProbe, Drain, Health, Region, RegionRole};
+use aisoc_model::region::{
+    ApiHealth, ApiProbe, Drain, Health, PostgresMember, PostgresRole, Region, RegionRole,
+};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{EnvironmentKind, Topology};
 use aisoc_model::vantage::{Says, Sight, Vantage, Verdict, verdict};
 use aisoc_model::world::{Head, World};
 use aisoc_model::{Observed, RegionId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -244,6 +250,55 @@ pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
     }
 }
 
+/// A cluster whose writer has just gone: the leader key is still there, EU has all of it, AP is behind.
+pub fn standing(now: Timestamp, writer: &str) -> Standing {
+    let member = |id: &str| {
+        let gone = id == writer;
+        let held = Held {
+            in_recovery: true,
+            lsn: if id == EU { 1_000 } else { 960 },
+            timeline: 3,
+            system_identifier: "77".into(),
+        };
+        let agent = Agent {
+            primary: false,
+            state: "running".into(),
+            nofailover: id == AP,
+            paused: false,
+        };
+        let knock = |gone: bool| if gone { Knock::Refuses } else { Knock::Accepts };
+        let refused = || "connection refused".to_owned();
+        MemberStanding {
+            name: id.to_owned(),
+            server: Seen {
+                at: now,
+                what: if gone { Err(refused()) } else { Ok(held) },
+            },
+            agent: Seen {
+                at: now,
+                what: if gone { Err(refused()) } else { Ok(agent) },
+            },
+            knock: Seen {
+                at: now,
+                what: Ok(Knocks {
+                    server: knock(gone),
+                    agent: knock(gone),
+                }),
+            },
+        }
+    };
+    Standing {
+        members: [US, EU, AP].iter().map(|id| (region(id), member(id))).collect(),
+        leader: Seen {
+            at: now,
+            what: Ok(Some(LeaderKey {
+                member: writer.to_owned(),
+                lease: Some(7),
+            })),
+        },
+    }
+}
+
 pub fn revision(number: u32, latency: &str, status: RevisionStatus) -> Revision {
     Revision {
         number,
@@ -287,6 +342,7 @@ pub fn facts(now: Timestamp) -> Facts {
         world: Arc::new(world(now)),
         traffic: Some(Ok(traffic(now))),
         database: Some(evidence(now, US)),
+        emergency: None,
         releases: Some(Ok(releases())),
         tenants: Some(Ok(tenants())),
         own: Own {
@@ -297,6 +353,58 @@ pub fn facts(now: Timestamp) -> Facts {
             journal: Ok(0),
         },
     }
+}
+
+/// The writer US has gone a second after it was seen, and its supervisor can stop it.
+pub fn emergency_facts(now: Timestamp) -> Facts {
+    let mut facts = facts(now);
+    let mut world = world(now);
+    let seen_at = now - SignedDuration::from_secs(1);
+    for (id, role) in [(US, PostgresRole::Writer), (EU, PostgresRole::Replica)] {
+        let member = PostgresMember {
+            name: id.into(),
+            role,
+            state: "running".into(),
+            replication_state: None,
+            timeline: Some(3),
+            system_identifier: Some("77".into()),
+            lsn: Some(1_000),
+            received_lsn: None,
+            nofailover: false,
+            paused: false,
+            patroni_version: String::new(),
+            server_version: None,
+        };
+        let region = world.regions.get_mut(&region(id)).unwrap();
+        region.postgres = Observed::known(member, seen_at, "test", 3_000);
+    }
+    let link = Link {
+        kind: LinkKind::Postgres,
+        from: region(US),
+        to: region(EU),
+        lag_seconds: Observed::known(0.2, seen_at, "test", 3_000),
+        lag_amount: Observed::known(0, seen_at, "test", 3_000),
+        state: Observed::known("streaming".to_owned(), seen_at, "test", 3_000),
+        level: LagLevel::Ok,
+    };
+    world
+        .links
+        .insert(Link::key(link.kind, &link.from, &link.to), link);
+    facts.world = Arc::new(world);
+    let instance = |id: &str| {
+        let status = FenceStatus {
+            region: region(id),
+            fenced: None,
+            running: vec!["postgres 1".into()],
+            token: None,
+        };
+        (region(id), Ok(status))
+    };
+    facts.emergency = Some(Ok(Emergency {
+        standing: standing(now, US),
+        instances: [US, EU, AP].map(instance).into_iter().collect(),
+    }));
+    facts
 }
 
 pub fn drain(id: &str) -> Target {

@@ -3,6 +3,7 @@
 
 mod archive;
 mod boundaries;
+mod emergency;
 mod fakes;
 pub(super) mod fixture;
 mod gates_database;

@@ -1,0 +1,277 @@
+//! What an unplanned failover needs of a Patroni cluster: how every member stands, and the leader key taken from a
+//! leader that is fenced.
+
+use super::dcs::Dcs;
+use super::standing::{Agent, Knock, Knocks, MemberStanding, Standing};
+use super::{Seen, sql};
+use crate::clients::patroni::{MemberStatus, PatroniClient, PatroniError};
+use crate::clients::postgres::MemberDatabase;
+use crate::drivers::DriverError;
+use aisoc_model::topology::Topology;
+use aisoc_model::{Clock, RegionId};
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Members that are frozen cost this much of the time in which nobody writes.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// How long Patroni may take to note the candidate before the lease is ended without.
+const NAMING: Duration = Duration::from_millis(600);
+/// Time between two looks for that.
+const NAMING_POLL: Duration = Duration::from_millis(8);
+
+/// Moves the writer away from a member that is gone or not to be trusted.
+pub trait EmergencyDriver: Send + Sync {
+    /// How every member stands, asked now.
+    fn standing(&self) -> BoxFuture<'_, Standing>;
+
+    /// How the ports of a region's member answer.
+    fn knock<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Knocks>;
+
+    /// Takes the leader key from `from` and has the member of `to` elected. Only right when `from` is fenced;
+    /// answers when that is asked for, not when it has happened.
+    fn elect<'a>(&'a self, from: &'a str, to: &'a RegionId) -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// The exact requests that [`EmergencyDriver::elect`] makes, for the plan.
+    fn request(&self, from: &str, to: &RegionId) -> String;
+}
+
+/// A Patroni cluster whose leader key is in etcd.
+pub struct PatroniEmergency {
+    seats: BTreeMap<RegionId, Seat>,
+    dcs: Dcs,
+    clock: Arc<dyn Clock>,
+}
+
+struct Seat {
+    member: String,
+    url: String,
+    rest: PatroniClient,
+    server: MemberDatabase,
+    ports: [String; 2],
+}
+
+impl PatroniEmergency {
+    /// The driver for a topology's cluster; `None` when the topology names no etcd.
+    ///
+    /// # Errors
+    /// When an address in it cannot be used.
+    pub fn new(topology: &Topology, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Self>> {
+        let database = &topology.database;
+        if database.etcd.is_empty() {
+            return Ok(None);
+        }
+        let mut seats = BTreeMap::new();
+        for region in &topology.regions {
+            let url = region.patroni_url.trim_end_matches('/').to_owned();
+            let (user, password) = (&database.patroni_user, &database.patroni_password);
+            let seat = Seat {
+                member: region.patroni_member.clone(),
+                rest: PatroniClient::new(&url, user, password, PATIENCE)?,
+                server: MemberDatabase::new(
+                    &region.postgres,
+                    &database.database,
+                    &database.user,
+                    &database.password,
+                    PATIENCE,
+                )?,
+                ports: [region.postgres.clone(), address(&url)?],
+                url,
+            };
+            seats.insert(region.id.clone(), seat);
+        }
+        let dcs = Dcs::new(&database.etcd, &database.scope, PATIENCE)?;
+        Ok(Some(Self { seats, dcs, clock }))
+    }
+
+    fn seen<T>(&self, what: Result<T, String>) -> Seen<T> {
+        Seen {
+            at: self.clock.now(),
+            what,
+        }
+    }
+
+    async fn member(&self, seat: &Seat) -> MemberStanding {
+        let server = async { self.seen(sql::held(&seat.server).await.map_err(|e| e.to_string())) };
+        let agent = async {
+            let status = seat.rest.status().await;
+            self.seen(status.map(agent).map_err(|e| e.to_string()))
+        };
+        let knock = async { self.seen(Ok(knock_at(&seat.ports).await)) };
+        let (server, agent, knock) = tokio::join!(server, agent, knock);
+        MemberStanding {
+            name: seat.member.clone(),
+            server,
+            agent,
+            knock,
+        }
+    }
+
+    async fn gather(&self) -> Standing {
+        let members = join_all(
+            self.seats
+                .iter()
+                .map(|(region, seat)| async move { (region.clone(), self.member(seat).await) }),
+        );
+        let leader = async { self.seen(self.dcs.leader().await) };
+        let (members, leader) = tokio::join!(members, leader);
+        Standing {
+            members: members.into_iter().collect(),
+            leader,
+        }
+    }
+
+    async fn take(&self, from: &str, to: &RegionId) -> Result<(), DriverError> {
+        let seat = self.seats.get(to);
+        let seat = seat.ok_or_else(|| DriverError::Refused(format!("{to} has no database member")))?;
+        let leader = self.dcs.leader().await.map_err(DriverError::Refused)?;
+        match &leader {
+            Some(leader) if leader.member == seat.member => return Ok(()),
+            Some(leader) if leader.member != from => {
+                let why = format!(
+                    "{} holds the leader key, not {from}: Patroni has moved the writer by itself",
+                    leader.member
+                );
+                return Err(DriverError::Refused(why));
+            }
+            _ => {}
+        }
+        self.name_candidate(seat).await?;
+        match &leader {
+            Some(leader) => self.dcs.revoke(leader).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Has Patroni note who is to take over, so that no other member does once the key is free.
+    async fn name_candidate(&self, seat: &Seat) -> Result<(), DriverError> {
+        let (send, mut answered) = oneshot::channel();
+        let (rest, member) = (seat.rest.clone(), seat.member.clone());
+        // Patroni answers when the failover is over: nobody waits for that here.
+        tokio::spawn(async move {
+            let answer = rest.failover(&member).await;
+            tracing::info!(?answer, candidate = member, "failover answered");
+            let _ = send.send(answer);
+        });
+        let begun = Instant::now();
+        while begun.elapsed() < NAMING {
+            match answered.try_recv() {
+                Ok(Err(e @ PatroniError::Refused { .. })) => return Err(DriverError::Refused(e.to_string())),
+                Ok(_) => return Ok(()),
+                Err(_) => {}
+            }
+            if self
+                .dcs
+                .candidate()
+                .await
+                .is_ok_and(|c| c.as_deref() == Some(&*seat.member))
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(NAMING_POLL).await;
+        }
+        Err(DriverError::Refused(format!(
+            "Patroni of {} has not noted it as the candidate within {} ms: its leader's lease was left alone",
+            seat.member,
+            NAMING.as_millis()
+        )))
+    }
+}
+
+impl EmergencyDriver for PatroniEmergency {
+    fn standing(&self) -> BoxFuture<'_, Standing> {
+        self.gather().boxed()
+    }
+
+    fn knock<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Knocks> {
+        async move {
+            if let Some(seat) = self.seats.get(region) {
+                return knock_at(&seat.ports).await;
+            }
+            let nobody = || Knock::Silent(format!("{region} has no database member"));
+            Knocks {
+                server: nobody(),
+                agent: nobody(),
+            }
+        }
+        .boxed()
+    }
+
+    fn elect<'a>(&'a self, from: &'a str, to: &'a RegionId) -> BoxFuture<'a, Result<(), DriverError>> {
+        self.take(from, to).boxed()
+    }
+
+    fn request(&self, from: &str, to: &RegionId) -> String {
+        let (url, member) = self
+            .seats
+            .get(to)
+            .map_or(("<no member>", "<no member>"), |s| (&s.url, &s.member));
+        format!(
+            "POST {url}/failover {{\"candidate\":\"{member}\"}}, then {}",
+            self.dcs.request(from)
+        )
+    }
+}
+
+fn agent(status: MemberStatus) -> Agent {
+    Agent {
+        primary: status.is_primary(),
+        nofailover: status.tags.nofailover,
+        paused: status.pause,
+        state: status.state,
+    }
+}
+
+/// `host:port` of an address like `http://host:port`.
+fn address(url: &str) -> anyhow::Result<String> {
+    let parsed = reqwest::Url::parse(url)?;
+    let host = parsed.host_str().unwrap_or_default();
+    let port = parsed.port_or_known_default().unwrap_or_default();
+    Ok(format!("{host}:{port}"))
+}
+
+async fn knock_at([server, agent]: &[String; 2]) -> Knocks {
+    let (server, agent) = tokio::join!(knock(server), knock(agent));
+    Knocks { server, agent }
+}
+
+async fn knock(address: &str) -> Knock {
+    match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
+        Ok(Ok(_)) => Knock::Accepts,
+        Ok(Err(e)) if e.kind() == ErrorKind::ConnectionRefused => Knock::Refuses,
+        Ok(Err(e)) => Knock::Silent(e.to_string()),
+        Err(_) => Knock::Silent(format!("no answer within {} ms", PATIENCE.as_millis())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_port_refuses_and_an_open_one_accepts() {
+        let open = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let [open_at, closed_at] = [&open, &closed].map(|l| l.local_addr().unwrap().to_string());
+        drop(closed);
+        let knocks = knock_at(&[open_at, closed_at.clone()]).await;
+        assert_eq!(
+            (knocks.server.clone(), knocks.agent.clone()),
+            (Knock::Accepts, Knock::Refuses)
+        );
+        assert!(!knocks.refuse());
+        assert!(knock_at(&[closed_at.clone(), closed_at]).await.refuse());
+    }
+
+    #[test]
+    fn an_address_is_read_out_of_a_url() {
+        assert_eq!(address("http://127.0.0.1:8008").unwrap(), "127.0.0.1:8008");
+        assert_eq!(address("http://db-1").unwrap(), "db-1:80");
+    }
+}

@@ -1,0 +1,416 @@
+//! Unplanned failover on a real cluster: the writer's machine is lost or frozen, its agent is frozen while its
+//! PostgreSQL goes on, two members write, etcd has no quorum. An application goes on writing; each ends with the set
+//! check of what it was acknowledged.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod lab;
+
+use aisoc_control_plane::drivers::Drivers;
+use aisoc_control_plane::drivers::database::dcs::Dcs;
+use aisoc_control_plane::drivers::fence::FenceDriver;
+use aisoc_control_plane::operations::{OperationError, Operations, WorldView};
+use aisoc_model::fence::FenceKind;
+use aisoc_model::lag::{LagLevel, Link, LinkKind};
+use aisoc_model::operation::{Operation, OperationState};
+use aisoc_model::plan::{Decision, Override, Plan, PlanRequest, Target};
+use aisoc_model::region::{PostgresMember, PostgresRole};
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::Topology;
+use aisoc_model::world::World;
+use aisoc_model::{Clock, Observed, RegionId, SystemClock};
+use lab::application::{Application, rows};
+use lab::fence::LabFence;
+use lab::patroni::{Cluster, writes};
+use lab::world::{AP, EU, GoodWorld, REGIONS, US, ended, region, topology};
+use lab::{eventually, signal};
+use sqlx::{Executor, Row};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a server and its Patroni may take to come back on a slow machine.
+const BACK: Duration = Duration::from_secs(90);
+
+/// A good world that also remembers what the database showed when it was looked at last.
+struct Remembering {
+    good: GoodWorld,
+    seen: Mutex<BTreeMap<RegionId, Observed<PostgresMember>>>,
+}
+
+impl Remembering {
+    /// Looks at every node that answers.
+    async fn look(&self, cluster: &Cluster) {
+        for (id, ..) in REGIONS {
+            let Ok(mut connection) = cluster.nodes[id].connect().await else {
+                continue;
+            };
+            let row = connection
+                .fetch_one(
+                    "SELECT pg_is_in_recovery(), system_identifier::text, (CASE WHEN pg_is_in_recovery() \
+                     THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0')::bigint, \
+                     (SELECT timeline_id FROM pg_control_checkpoint())::bigint FROM pg_control_system()",
+                )
+                .await
+                .unwrap();
+            let follows: bool = row.get(0);
+            let member = PostgresMember {
+                name: id.into(),
+                role: if follows {
+                    PostgresRole::Replica
+                } else {
+                    PostgresRole::Writer
+                },
+                state: "running".into(),
+                replication_state: None,
+                timeline: Some(row.get::<i64, _>(3).unsigned_abs()),
+                system_identifier: Some(row.get(1)),
+                lsn: Some(row.get::<i64, _>(2).unsigned_abs()),
+                received_lsn: None,
+                nofailover: id == AP,
+                paused: false,
+                patroni_version: String::new(),
+                server_version: None,
+            };
+            let seen = Observed::known(member, SystemClock.now(), "test", 3_000);
+            self.seen.lock().unwrap().insert(region(id), seen);
+        }
+    }
+}
+
+impl WorldView for Remembering {
+    fn world(&self) -> Arc<World> {
+        let mut world = World::clone(&self.good.world());
+        let seen = self.seen.lock().unwrap();
+        for (id, member) in seen.iter() {
+            world.regions.get_mut(id).unwrap().postgres = member.clone();
+        }
+        let role = |m: &Observed<PostgresMember>| m.value.as_ref().map(|m| m.role);
+        for (from, _) in seen.iter().filter(|(_, m)| role(m) == Some(PostgresRole::Writer)) {
+            for (to, _) in seen.iter().filter(|(to, _)| *to != from) {
+                let now = world.head.at;
+                let link = Link {
+                    kind: LinkKind::Postgres,
+                    from: from.clone(),
+                    to: to.clone(),
+                    lag_seconds: Observed::known(0.0, now, "test", 3_000),
+                    lag_amount: Observed::known(0, now, "test", 3_000),
+                    state: Observed::known("streaming".to_owned(), now, "test", 3_000),
+                    level: LagLevel::Ok,
+                };
+                world.links.insert(Link::key(link.kind, from, to), link);
+            }
+        }
+        Arc::new(world)
+    }
+}
+
+struct Lab {
+    cluster: Arc<Cluster>,
+    world: Arc<Remembering>,
+    topology: Topology,
+    operations: Operations,
+    /// The same cluster, with nobody who could stop an instance.
+    helpless: Operations,
+}
+
+impl Lab {
+    async fn start(dir: &Path) -> Self {
+        let cluster = Arc::new(Cluster::start(dir).await);
+        lab::application::prepare(&cluster, US).await;
+        let mut topology = topology(dir);
+        cluster.fill(&mut topology);
+        let world = Arc::new(Remembering {
+            good: GoodWorld(topology.clone()),
+            seen: Mutex::default(),
+        });
+        let fence: Arc<dyn FenceDriver> = LabFence::new(&cluster);
+        let operations = open(&topology, &world, Some(fence)).await;
+        let mut elsewhere = topology.clone();
+        elsewhere.control_plane.data_dir = dir.join("helpless").display().to_string();
+        std::fs::create_dir(dir.join("helpless")).unwrap();
+        let helpless = open(&elsewhere, &world, None).await;
+        world.look(&cluster).await;
+        Self {
+            cluster,
+            world,
+            topology,
+            operations,
+            helpless,
+        }
+    }
+}
+
+async fn open(
+    topology: &Topology,
+    world: &Arc<Remembering>,
+    fence: Option<Arc<dyn FenceDriver>>,
+) -> Operations {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut drivers = Drivers::from_topology(topology, &clock).unwrap();
+    drivers.fence = fence;
+    let slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
+    let view = Arc::clone(world) as Arc<dyn WorldView>;
+    Operations::open_with(Arc::new(topology.clone()), Arc::new(slo), view, clock, drivers)
+        .await
+        .unwrap()
+}
+
+fn emergency(to: &str, proof: Option<FenceKind>) -> Target {
+    Target::EmergencyFailover {
+        to: region(to),
+        proof,
+    }
+}
+
+async fn plan(operations: &Operations, target: Target, overrides: &[&str]) -> Plan {
+    let named = |gate: &&str| Override {
+        gate: (*gate).to_owned(),
+        reason: "test".into(),
+    };
+    let request = PlanRequest {
+        target,
+        reason: "test".into(),
+        overrides: overrides.iter().map(named).collect(),
+        break_glass: None,
+    };
+    operations.plan(request, "tester").await.unwrap()
+}
+
+async fn carry_out(operations: &Operations, target: Target, overrides: &[&str]) -> Operation {
+    let plan = plan(operations, target, overrides).await;
+    let stops: Vec<_> = plan.refusals().chain(plan.approval_gates()).collect();
+    assert!(stops.is_empty(), "{stops:#?}");
+    let name = plan.request.target.confirmation().to_owned();
+    let begun = operations
+        .execute(&plan.id, &plan.hash, &name, "tester", "test")
+        .await
+        .unwrap();
+    ended(operations, &begun.id).await
+}
+
+fn decision(plan: &Plan, gate: &str) -> Decision {
+    let found = plan.gates.iter().find(|g| g.name == gate);
+    found
+        .unwrap_or_else(|| panic!("no gate {gate}: {:#?}", plan.gates))
+        .decision
+}
+
+fn show(what: &str, operation: &Operation, acknowledged: usize, lost: usize) {
+    let figure = |name: &str| operation.figures.get(name).map(|f| f / 1_000.0);
+    println!(
+        "{what}: key to first write {:?} s, write outage {:?} s, {acknowledged} rows acknowledged, {lost} lost; {:?}",
+        figure("key_to_first_write_ms"),
+        figure("write_outage_ms"),
+        operation.outcome
+    );
+    for step in &operation.steps {
+        println!(
+            "  {} {:?}: {}",
+            step.id,
+            step.state,
+            step.detail.as_deref().unwrap_or("")
+        );
+    }
+}
+
+fn all(cluster: &Cluster, id: &str, name: &str) {
+    for pid in cluster.nodes[id].processes() {
+        signal(pid, name);
+    }
+}
+
+/// A machine that stands still: nothing proves that it writes nothing, so nobody else may.
+async fn without_proof(lab: &Lab) {
+    all(&lab.cluster, US, "STOP");
+    let begun = Instant::now();
+    let refused = plan(&lab.helpless, emergency(EU, None), &[]).await;
+    println!("refused without proof in {:?}", begun.elapsed());
+    assert_eq!(
+        decision(&refused, "fence_proof"),
+        Decision::Refuse,
+        "{:#?}",
+        refused.gates
+    );
+    let gate = refused.gates.iter().find(|g| g.name == "fence_proof").unwrap();
+    assert!(gate.why.contains("two writers would be possible"), "{}", gate.why);
+    assert_eq!(
+        gate.evidence.len(),
+        FenceKind::ALL.len(),
+        "every proof says why not: {gate:#?}"
+    );
+    let result = lab
+        .helpless
+        .execute(&refused.id, &refused.hash, EU, "tester", "test")
+        .await;
+    assert!(matches!(result, Err(OperationError::Refused(_))), "{result:?}");
+    // Somebody's word is two people's word.
+    let sworn = plan(&lab.helpless, emergency(EU, Some(FenceKind::Sworn)), &[]).await;
+    assert_eq!(
+        decision(&sworn, "fence_proof"),
+        Decision::NeedsApproval,
+        "{:#?}",
+        sworn.gates
+    );
+    let alone = lab
+        .helpless
+        .execute(&sworn.id, &sworn.hash, EU, "tester", "test")
+        .await;
+    assert!(
+        matches!(&alone, Err(OperationError::Refused(why)) if why.contains("second person")),
+        "{alone:?}"
+    );
+    all(&lab.cluster, US, "CONT");
+    eventually("the writer is back", BACK, async || {
+        writes(&lab.cluster.nodes[US]).await
+    })
+    .await;
+    lab.cluster.settled(US).await;
+}
+
+/// The machine is lost; its supervisor proves it.
+async fn machine_lost(lab: &Lab) {
+    lab.world.look(&lab.cluster).await;
+    let application = Application::start(&lab.cluster);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    lab.cluster.nodes[US].lose();
+    // The most advanced replica is taken; another one only by name.
+    let other = plan(&lab.operations, emergency(AP, None), &[]).await;
+    assert_eq!(
+        decision(&other, "candidate"),
+        Decision::Refuse,
+        "nofailover: {:#?}",
+        other.gates
+    );
+    let moved = carry_out(&lab.operations, emergency(EU, None), &[]).await;
+    let acknowledged = application.end().await;
+    let kept = rows(&lab.cluster, EU).await;
+    let lost = acknowledged.difference(&kept).count();
+    show("machine lost", &moved, acknowledged.len(), lost);
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    assert!(
+        moved.figures.contains_key("key_to_first_write_ms"),
+        "{:?}",
+        moved.figures
+    );
+    assert!(moved.times.contains_key("fence") && moved.times.contains_key("promote"));
+    assert_eq!(moved.figures.get("lost_canaries").copied().unwrap_or(0.0), 0.0);
+    // It may have what nobody else has: it stays down until somebody says that this may go.
+    assert!(lab.cluster.nodes[US].processes().is_empty());
+    let careful = plan(&lab.operations, Target::Rejoin { region: region(US) }, &[]).await;
+    assert_eq!(
+        decision(&careful, "divergence"),
+        Decision::NeedsOverride,
+        "{:#?}",
+        careful.gates
+    );
+    lab.world.look(&lab.cluster).await;
+    let back = carry_out(
+        &lab.operations,
+        Target::Rejoin { region: region(US) },
+        &["divergence"],
+    )
+    .await;
+    assert_eq!(back.state, OperationState::Done, "{back:#?}");
+    lab.cluster.settled(EU).await;
+}
+
+/// The agent is frozen and PostgreSQL goes on: stopped in good order it hands on everything.
+async fn frozen_agent(lab: &Lab) {
+    lab.world.look(&lab.cluster).await;
+    let application = Application::start(&lab.cluster);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    signal(lab.cluster.nodes[EU].patroni(), "STOP");
+    let moved = carry_out(&lab.operations, emergency(US, None), &[]).await;
+    let acknowledged = application.end().await;
+    let kept = rows(&lab.cluster, US).await;
+    let lost = acknowledged.difference(&kept).count();
+    show("agent frozen", &moved, acknowledged.len(), lost);
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    assert_eq!(lost, 0, "acknowledged rows are lost");
+    assert_eq!(moved.figures["lost_canaries"], 0.0);
+    assert_eq!(moved.figures["rpo_bytes"], 0.0);
+    // It has nothing that the new writer has not, so it came back by itself.
+    lab.cluster.settled(US).await;
+}
+
+/// The agent is frozen until its lease is over: Patroni makes another writer beside it.
+async fn two_writers(lab: &Lab) {
+    signal(lab.cluster.nodes[US].patroni(), "STOP");
+    let database = &lab.topology.database;
+    let dcs = Dcs::new(&database.etcd, &database.scope, Duration::from_secs(5)).unwrap();
+    let leader = dcs.leader().await.unwrap().unwrap();
+    // What the end of its time to live does, without the wait.
+    dcs.revoke(&leader).await.unwrap();
+    eventually("another one writes", BACK, async || {
+        writes(&lab.cluster.nodes[EU]).await
+    })
+    .await;
+    assert!(writes(&lab.cluster.nodes[US]).await, "the old one goes on");
+    lab.world.look(&lab.cluster).await;
+    for target in [
+        Target::Failover { to: region(US) },
+        emergency(US, None),
+        Target::Rejoin { region: region(US) },
+    ] {
+        let refused = plan(&lab.operations, target, &[]).await;
+        assert_eq!(decision(&refused, "two_writers"), Decision::Refuse);
+    }
+    let wrong = plan(&lab.operations, Target::Fence { region: region(EU) }, &[]).await;
+    assert_eq!(
+        decision(&wrong, "fence_target"),
+        Decision::NeedsOverride,
+        "{:#?}",
+        wrong.gates
+    );
+    let fenced = carry_out(&lab.operations, Target::Fence { region: region(US) }, &[]).await;
+    assert_eq!(fenced.state, OperationState::Done, "{fenced:#?}");
+    assert!(writes(&lab.cluster.nodes[EU]).await && !writes(&lab.cluster.nodes[US]).await);
+    lab.world.look(&lab.cluster).await;
+    let gone = Observed::not_yet("test");
+    lab.world.seen.lock().unwrap().insert(region(US), gone);
+    let back = carry_out(
+        &lab.operations,
+        Target::Rejoin { region: region(US) },
+        &["divergence"],
+    )
+    .await;
+    assert_eq!(back.state, OperationState::Done, "{back:#?}");
+    lab.cluster.settled(EU).await;
+}
+
+/// Without a quorum of its store Patroni elects nobody, and a lease cannot be ended.
+async fn without_quorum(lab: &Lab) {
+    signal(lab.cluster.etcd(), "STOP");
+    let begun = Instant::now();
+    let refused = plan(&lab.operations, emergency(US, None), &[]).await;
+    println!("refused without quorum in {:?}", begun.elapsed());
+    signal(lab.cluster.etcd(), "CONT");
+    assert_eq!(
+        decision(&refused, "dcs"),
+        Decision::Refuse,
+        "{:#?}",
+        refused.gates
+    );
+    eventually("the writer goes on", BACK, async || {
+        writes(&lab.cluster.nodes[EU]).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_is_gone_is_fenced_before_another_one_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let lab = Lab::start(dir.path()).await;
+    without_proof(&lab).await;
+    machine_lost(&lab).await;
+    frozen_agent(&lab).await;
+    two_writers(&lab).await;
+    without_quorum(&lab).await;
+}

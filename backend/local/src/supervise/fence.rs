@@ -1,0 +1,240 @@
+//! Fences: a region's database instance stopped for an operation, kept down, and looked at until nothing of it is
+//! left.
+//!
+//! A fence is no fault: it belongs to an operation and stays until the operation, or another one, lets the instance
+//! go. Like faults it lives as long as the supervisor; the next one starts everything, and Patroni keeps a member
+//! that comes back from writing beside the leader.
+
+use super::lifecycle::Supervisor;
+use super::node;
+use super::proc::{self, Identity};
+use super::{Command, Handle};
+use crate::error::Failure;
+use crate::parts;
+use crate::world::regions::{REGIONS, RegionPlan};
+use aisoc_model::RegionId;
+use aisoc_model::fence::{DemotionToken, FenceStatus, FencedBy};
+use rustix::process::Signal;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a server that hears is given to hand on what it acknowledged and to end in good order.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the kernel may take to end what was killed.
+const GONE: Duration = Duration::from_secs(3);
+/// Time between two looks.
+const POLL: Duration = Duration::from_millis(5);
+
+/// Fences by process name of the Patroni they keep down.
+#[derive(Debug, Default)]
+pub struct Fences {
+    inner: Mutex<BTreeMap<String, Fence>>,
+}
+
+#[derive(Debug, Clone)]
+struct Fence {
+    by: FencedBy,
+    token: Option<DemotionToken>,
+}
+
+impl Fences {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Fence>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a process is kept down by a fence.
+    #[must_use]
+    pub fn holds(&self, process: &str) -> bool {
+        self.lock().contains_key(process)
+    }
+}
+
+impl Supervisor {
+    /// How the database instance of a region stands.
+    ///
+    /// # Errors
+    /// When there is no such region.
+    pub fn fence_status(&self, region: &RegionId) -> anyhow::Result<FenceStatus> {
+        let plan = plan(region)?;
+        let name = parts::name(plan, "patroni");
+        let fence = self.fences.lock().get(&name).cloned();
+        let running = self.database_processes(plan);
+        let running = running.iter().map(|p| format!("{} {}", proc::name(p.pid), p.pid));
+        Ok(FenceStatus {
+            region: region.clone(),
+            running: running.collect(),
+            token: fence.as_ref().and_then(|f| f.token.clone()),
+            fenced: fence.map(|f| f.by),
+        })
+    }
+
+    /// Stops the database instance of a region and keeps it down; answers how it stands then.
+    ///
+    /// # Errors
+    /// When there is no such region.
+    pub async fn fence(&self, region: &RegionId, operation: &str) -> anyhow::Result<FenceStatus> {
+        let plan = plan(region)?;
+        let (name, handle) = self.patroni(plan)?;
+        let why = format!("fenced by operation {operation}");
+        // Kept down first: what is killed before is started again.
+        handle.order(|done| Command::Hold(why, done)).await;
+        self.fences.lock().entry(name.clone()).or_insert_with(|| Fence {
+            by: FencedBy {
+                operation: aisoc_model::text::sanitize(operation, 80),
+                since: jiff::Timestamp::now(),
+            },
+            token: None,
+        });
+        // Patroni goes at once: alive it would take part in what follows.
+        if let Some(patroni) = handle.status().identity {
+            for process in proc::family(patroni) {
+                process.signal(Signal::KILL);
+            }
+        }
+        let pgdata = self.world.pgdata(plan.name);
+        let in_order = end_in_order(&pgdata).await;
+        for process in working_in(&pgdata) {
+            process.signal(Signal::KILL);
+        }
+        let begun = Instant::now();
+        while !self.database_processes(plan).is_empty() && begun.elapsed() < GONE {
+            tokio::time::sleep(POLL).await;
+        }
+        if in_order {
+            let token = control_data(&self.world.binaries.postgres_dir, &pgdata).await;
+            if let Some(fence) = self.fences.lock().get_mut(&name) {
+                fence.token = token;
+            }
+        }
+        tracing::warn!(%region, operation, in_order, "fenced");
+        self.fence_status(region)
+    }
+
+    /// Lets the database instance of a region run again.
+    ///
+    /// # Errors
+    /// When there is no such region.
+    pub async fn unfence(&self, region: &RegionId) -> anyhow::Result<FenceStatus> {
+        let plan = plan(region)?;
+        let (name, handle) = self.patroni(plan)?;
+        let was = self.fences.lock().remove(&name);
+        // A fault may still want it down.
+        if was.is_some() && !self.faults.holds(&name) {
+            handle.tell(Command::Release).await;
+        }
+        self.fence_status(region)
+    }
+
+    fn patroni(&self, plan: &RegionPlan) -> anyhow::Result<(String, Handle)> {
+        let name = parts::name(plan, "patroni");
+        let handle = self.handle(&name).ok_or_else(|| {
+            Failure::refused(
+                format!("{name} is not part of this world"),
+                "`aisoc local status` lists what is",
+            )
+        })?;
+        Ok((name, handle))
+    }
+
+    /// Everything of a region's database instance that runs: its Patroni, and whatever works in its directory.
+    fn database_processes(&self, plan: &RegionPlan) -> Vec<Identity> {
+        let patroni = self.handle(&parts::name(plan, "patroni"));
+        let patroni = patroni.and_then(|h| h.status().identity).filter(|p| p.alive());
+        patroni
+            .into_iter()
+            .chain(working_in(&self.world.pgdata(plan.name)))
+            .collect()
+    }
+}
+
+/// Processes that work in a directory. A postmaster that is gone may have left children that still answer.
+fn working_in(directory: &Path) -> Vec<Identity> {
+    let here = |pid: &u32| proc::working_directory(*pid).is_some_and(|cwd| cwd == directory);
+    let found = proc::all().into_iter().filter(here);
+    found.filter_map(Identity::of).filter(|p| p.alive()).collect()
+}
+
+/// Ends a server so that its replicas have everything it acknowledged: sessions are cut at once, the log goes out,
+/// then it stops. Answers whether it did so in time.
+async fn end_in_order(pgdata: &Path) -> bool {
+    let Some(postmaster) = node::postmaster(pgdata) else {
+        return false;
+    };
+    // Who is stopped does not hear.
+    if postmaster.frozen() || !postmaster.signal(Signal::INT) {
+        return false;
+    }
+    let begun = Instant::now();
+    while postmaster.alive() {
+        if begun.elapsed() > GRACE {
+            return false;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    true
+}
+
+/// What a server that was shut down left in its control file.
+async fn control_data(binaries: &Path, pgdata: &Path) -> Option<DemotionToken> {
+    let output = tokio::process::Command::new(binaries.join("pg_controldata"))
+        .arg("-D")
+        .arg(pgdata)
+        .env("LC_ALL", "C")
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(GRACE, output).await.ok()?.ok()?;
+    token(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The token in the output of `pg_controldata`; only a server that was shut down in good order leaves one.
+fn token(text: &str) -> Option<DemotionToken> {
+    let field = |name: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
+        line.map(str::trim)
+    };
+    if field("Database cluster state")? != "shut down" {
+        return None;
+    }
+    let (high, low) = field("Latest checkpoint location")?.split_once('/')?;
+    let part = |digits: &str| u64::from_str_radix(digits, 16).ok();
+    Some(DemotionToken {
+        system_identifier: field("Database system identifier")?.to_owned(),
+        timeline: field("Latest checkpoint's TimeLineID")?.parse().ok()?,
+        final_lsn: (part(high)? << 32) | part(low)?,
+    })
+}
+
+fn plan(region: &RegionId) -> anyhow::Result<&'static RegionPlan> {
+    RegionPlan::find(region.as_str()).ok_or_else(|| {
+        let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
+        Failure::usage(
+            format!("there is no region '{region}'"),
+            format!("the regions are: {}", names.join(", ")),
+        )
+        .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "pg_control version number:            1300\n\
+        Database system identifier:           7431234567890123456\n\
+        Database cluster state:               shut down\n\
+        Latest checkpoint location:           1/5000028\n\
+        Latest checkpoint's TimeLineID:       3\n";
+
+    #[test]
+    fn only_a_server_that_was_shut_down_leaves_a_token() {
+        let found = token(TEXT).unwrap();
+        assert_eq!(found.system_identifier, "7431234567890123456");
+        assert_eq!((found.timeline, found.final_lsn), (3, 0x1_0500_0028));
+        assert_eq!(token(&TEXT.replace("shut down", "in production")), None);
+        assert_eq!(token(&TEXT.replace("shut down", "shut down in recovery")), None);
+        assert_eq!(token(""), None);
+    }
+}
