@@ -1,7 +1,9 @@
 //! An action on its way: from the wish to the plan to the typed name.
 
 use crate::safety::Decision;
-use aisoc_model::plan::{Plan, Target};
+use aisoc_model::RegionId;
+use aisoc_model::plan::{Decision as GateDecision, Override, Plan, Target};
+use jiff::Timestamp;
 use tui_input::{Input, InputRequest};
 
 /// An action on its way.
@@ -17,6 +19,10 @@ pub struct Action {
     pub remark: Option<String>,
     /// Lines of the plan that are above the view.
     pub scroll: u16,
+    /// When the plan that is shown was asked for: a refused one is made anew while it is on the screen.
+    pub asked_at: Timestamp,
+    /// It is being made anew.
+    pub renewing: bool,
 }
 
 /// How far an action is.
@@ -26,6 +32,8 @@ pub enum Stage {
     Planning,
     /// The plan is shown and its own gates refuse it.
     Refused(Box<Plan>),
+    /// The plan is shown and refused; the override of a gate by its name, with a reason, is being typed.
+    Override(Box<Plan>, Input),
     /// The plan is shown; a reason is being typed.
     Reason(Box<Plan>, Input),
     /// The plan with its reason is shown; the target's name is being typed.
@@ -41,12 +49,32 @@ impl Action {
     #[must_use]
     pub fn plan(&self) -> Option<&Plan> {
         match &self.stage {
-            Stage::Refused(plan) | Stage::Reason(plan, _) | Stage::Confirm(plan, _) | Stage::Sent(plan) => {
-                Some(plan)
-            }
+            Stage::Refused(plan)
+            | Stage::Override(plan, _)
+            | Stage::Reason(plan, _)
+            | Stage::Confirm(plan, _)
+            | Stage::Sent(plan) => Some(plan),
             Stage::Planning | Stage::Failed(_) => None,
         }
     }
+}
+
+/// The question whether a region is armed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arming {
+    /// The region.
+    pub region: RegionId,
+    /// What was wanted, and goes on when it is armed.
+    pub then: Option<Next>,
+}
+
+/// What goes on when a region is armed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// A plan is asked for.
+    Plan(Target),
+    /// A decision about an operation is asked for.
+    Decide(String, Decision),
 }
 
 /// A decision about an operation on its way.
@@ -60,6 +88,38 @@ pub struct Deciding {
     pub input: Input,
     /// A word about the last thing that was typed.
     pub remark: Option<String>,
+}
+
+/// The gates of a plan that may be overridden by name.
+pub fn overridable(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.gates
+        .iter()
+        .filter(|gate| gate.decision == GateDecision::NeedsOverride)
+        .map(|gate| gate.name.as_str())
+}
+
+/// An override as it is typed: the gate's name, a blank, and why.
+///
+/// # Errors
+/// What is missing, as a sentence.
+pub fn read_override(plan: &Plan, typed: &str) -> Result<Override, String> {
+    let typed = typed.trim();
+    let (gate, reason) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+    let gate = gate.trim_end_matches(':');
+    if !overridable(plan).any(|name| name == gate) {
+        let known: Vec<&str> = overridable(plan).collect();
+        return Err(format!("name the gate first: {}", known.join(", ")));
+    }
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(format!(
+            "say why '{gate}' may be overridden: it goes into the record"
+        ));
+    }
+    Ok(Override {
+        gate: gate.to_owned(),
+        reason: reason.to_owned(),
+    })
 }
 
 /// Changes a line of text by a key, as readline does; `false` when the key means nothing there.

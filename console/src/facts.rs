@@ -1,15 +1,18 @@
 //! What a frame says, in the answers that people ask for: who writes, what fires, what is worst.
 
 use aisoc_model::alert::{Alert, AlertState, Severity};
+use aisoc_model::clock::millis_between;
 use aisoc_model::inventory::{Process, ProcessState, Release};
 use aisoc_model::lag::{LagLevel, Link};
 use aisoc_model::observed::{Freshness, Observed};
+use aisoc_model::plan::Target;
 use aisoc_model::region::{PostgresRole, Region, RegionRole};
 use aisoc_model::sli::{GoodSide, SliReading};
 use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
 use aisoc_model::{Absence, RegionId};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// Who accepts writes, by fresh observation only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,12 @@ pub fn writers(world: &World, now: Timestamp) -> Writers {
     }
 }
 
+/// Whether more than one member is freshly seen to accept writes.
+#[must_use]
+pub fn writers_many(world: &World, now: Timestamp) -> bool {
+    matches!(writers(world, now), Writers::Many(_))
+}
+
 /// Whether this region's member accepts writes, freshly seen.
 #[must_use]
 pub fn writes(region: &Region, now: Timestamp) -> bool {
@@ -71,12 +80,59 @@ pub fn regions(world: &World) -> Vec<&Region> {
     regions
 }
 
-/// The place of a region on the screen; what is not a region comes behind them.
+/// The region that a target is about: the one that has to be armed. `None` for a release that is not known.
 #[must_use]
-pub fn place(world: &World, id: Option<&RegionId>) -> usize {
-    let places = regions(world);
-    id.and_then(|id| places.iter().position(|region| &region.id == id))
-        .unwrap_or(places.len())
+pub fn target_region(world: &World, target: &Target) -> Option<RegionId> {
+    match target {
+        Target::Drain { region, .. }
+        | Target::RenewDrain { region, .. }
+        | Target::Restore { region }
+        | Target::Fence { region }
+        | Target::Rejoin { region } => Some(region.clone()),
+        Target::Failover { to } | Target::EmergencyFailover { to, .. } => Some(to.clone()),
+        Target::Rollback { release, .. } => world.releases.get(release).map(|r| r.region.clone()),
+    }
+}
+
+/// Why what a source brings is only a memory at `now`, when it is: processes and releases carry no age of their own.
+#[must_use]
+pub fn lost_source(world: &World, name: &str, now: Timestamp) -> Option<String> {
+    let source = world.sources.get(name)?;
+    let age = source.last_success.map(|at| millis_between(at, now));
+    if age.is_some_and(|age| age <= u64::from(source.lost_after_ms)) {
+        return None;
+    }
+    let since = age.map_or_else(
+        || "never seen".to_owned(),
+        |age| format!("last seen {} ago", crate::format::age(age)),
+    );
+    let why = source.problem.as_deref().unwrap_or("nothing new");
+    Some(format!("{name}: {why} ({since})"))
+}
+
+/// The places of all regions on the screen.
+#[derive(Debug)]
+pub struct Places<'a>(BTreeMap<&'a RegionId, usize>);
+
+/// The places of all regions on the screen.
+#[must_use]
+pub fn places(world: &World) -> Places<'_> {
+    let regions = regions(world);
+    Places(
+        regions
+            .into_iter()
+            .enumerate()
+            .map(|(at, r)| (&r.id, at))
+            .collect(),
+    )
+}
+
+impl Places<'_> {
+    /// The place of a region; what is not a region comes behind them.
+    #[must_use]
+    pub fn of(&self, id: Option<&RegionId>) -> usize {
+        id.and_then(|id| self.0.get(id).copied()).unwrap_or(self.0.len())
+    }
 }
 
 /// The alerts that fire, the gravest first, then the oldest.

@@ -43,6 +43,7 @@ async fn screen(args: &Args) -> Result<Exit, CliError> {
     let options = aisoc_console::Options {
         endpoints: settings.endpoints,
         token: settings.token,
+        health: settings.health,
         config: settings.config,
         captive: false,
     };

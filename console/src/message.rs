@@ -1,9 +1,10 @@
 //! Everything that can happen to the console, and everything it can ask for.
 
+use crate::direct::{Answer, Endpoint};
 use crate::keys::Key;
 use crate::notify::Notification;
 use crate::page::Page;
-use crate::safety::{Authorised, Decided};
+use crate::safety::Permitted;
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest};
 use aisoc_model::world::{Delta, World};
@@ -88,6 +89,8 @@ pub enum Reply {
     Executed(u64, Result<Box<Operation>, Failure>),
     /// An alert was acknowledged.
     Acknowledged(String, Result<(), Failure>),
+    /// What health endpoints answered.
+    Probed(Vec<Answer>),
     /// A decision about an operation arrived.
     Resolved(String, Result<Box<Operation>, Failure>),
 }
@@ -116,6 +119,8 @@ pub enum Effect {
     Copy(String),
     /// Try to connect now.
     Reconnect,
+    /// Ask health endpoints: no control plane answers.
+    Probe(Vec<Endpoint>),
     /// Ask for a plan. Changes nothing.
     Plan {
         /// Comes back with the reply.
@@ -123,15 +128,11 @@ pub enum Effect {
         /// What for.
         request: PlanRequest,
     },
-    /// Carry out a plan. Only [`crate::safety::authorise`] makes the value it needs.
-    Execute {
-        /// Comes back with the reply.
+    /// Change something. Only [`crate::safety::gate`] makes the value it needs.
+    Act {
+        /// Comes back with the reply to a plan that is carried out.
         ticket: u64,
-        /// The proof.
-        authorised: Authorised,
+        /// What was let through.
+        permitted: Permitted,
     },
-    /// Decide about a running or held operation. Only [`crate::safety::decide`] makes the value it needs.
-    Resolve(Decided),
-    /// Acknowledge an alert by its key.
-    Acknowledge(String),
 }

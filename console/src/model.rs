@@ -1,7 +1,9 @@
 //! Everything that the screen depends on.
 
-use crate::action::{Action, Deciding};
+use crate::action::{Action, Arming, Deciding};
 use crate::connection::Connection;
+use crate::direct::Direct;
+use crate::explain::Explaining;
 use crate::facts;
 use crate::history::History;
 use crate::keys::Scope;
@@ -10,7 +12,7 @@ use crate::notify::Notifier;
 use crate::page::Page;
 use crate::palette::Palette;
 use crate::preferences::Preferences;
-use crate::safety::Situation;
+use crate::safety::{Armed, Situation};
 use crate::table::Table;
 use aisoc_model::RegionId;
 use aisoc_model::operation::Operation;
@@ -67,6 +69,10 @@ pub struct Model {
     pub preferences: Preferences,
     /// Which alerts were told beyond the screen.
     pub notifier: Notifier,
+    /// The one region that may be acted on; everything else is read-only.
+    pub armed: Option<Armed>,
+    /// What health endpoints say while no control plane answers.
+    pub direct: Direct,
 }
 
 /// What lies over the page and takes the keys.
@@ -80,6 +86,10 @@ pub enum Layer {
     Palette(Palette),
     /// The filter's line.
     Filter(Input),
+    /// An explanation.
+    Explain(Explaining),
+    /// The question whether a region is armed.
+    Arming(Box<Arming>),
     /// An action on its way.
     Action(Box<Action>),
     /// The progress of an operation.
@@ -154,6 +164,8 @@ impl Model {
             tickets: 0,
             preferences: Preferences::default(),
             notifier: Notifier::default(),
+            armed: None,
+            direct: Direct::default(),
         }
     }
 
@@ -229,12 +241,14 @@ impl Model {
 
     /// What the gate has to know.
     #[must_use]
-    pub fn situation(&self) -> Situation {
+    pub fn situation(&self) -> Situation<'_> {
         Situation {
             now: self.now,
             trustworthy: self.connection.trustworthy(),
             operator: self.identity.as_ref().is_some_and(|identity| identity.operator),
             frozen: self.frozen.is_some(),
+            armed: self.armed.as_ref(),
+            world: self.world.as_deref(),
         }
     }
 

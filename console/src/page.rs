@@ -37,6 +37,16 @@ impl Page {
         self.0 + 1
     }
 
+    /// Its number key as text, `0` for the tenth; empty for those behind.
+    #[must_use]
+    pub fn key(self) -> String {
+        match self.number() {
+            number @ 1..=9 => number.to_string(),
+            10 => "0".to_owned(),
+            _ => String::new(),
+        }
+    }
+
     /// The page `by` further on, around the end.
     #[must_use]
     pub fn step(self, forward: bool) -> Self {

@@ -96,13 +96,7 @@ pub fn matches(model: &Model, typed: &str) -> Vec<Entry> {
 fn entries(model: &Model) -> Vec<Entry> {
     let entry = |name: String, key: String, does| Entry { name, key, does };
     let mut all: Vec<Entry> = Page::all()
-        .map(|page| {
-            entry(
-                format!("page {}", page.name()),
-                page.number().to_string(),
-                Does::Page(page),
-            )
-        })
+        .map(|page| entry(format!("page {}", page.name()), page.key(), Does::Page(page)))
         .collect();
     if let Some(world) = model.shown() {
         for region in facts::regions(world) {

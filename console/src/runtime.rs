@@ -2,11 +2,12 @@
 
 use crate::capabilities::Capabilities;
 use crate::config::Config;
+use crate::direct::{self, Endpoint};
 use crate::error::ConsoleError;
 use crate::message::{Click, Effect, Failure, Message, Reply, SourceEvent};
 use crate::model::Model;
 use crate::preferences::Preferences;
-use crate::safety::Decision;
+use crate::safety::{Decision, Request};
 use crate::source::live::{Handle, Live};
 use crate::source::{Outbox, Source};
 use crate::terminal::device::Extras;
@@ -42,6 +43,8 @@ pub struct Options {
     pub endpoints: Vec<String>,
     /// The bearer token.
     pub token: String,
+    /// Health endpoints of the regions, asked when no control plane answers and no frame has told others.
+    pub health: Vec<Endpoint>,
     /// What the person has set.
     pub config: Config,
     /// There is no shell to go to.
@@ -82,6 +85,7 @@ pub async fn run(options: Options) -> Result<(), ConsoleError> {
     let theme = Theme::named(preferences.theme, Capabilities::detect(variable));
     let mut model = Model::new(&endpoint, config.page, terminal.size(), Timestamp::now());
     model.preferences = preferences;
+    model.direct.configured = options.health;
     // The first frame is there before anything is connected.
     let mut console = Console {
         model,
@@ -270,37 +274,8 @@ fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
                 let call = answer(client, |mut client| async move { client.plan(&request).await });
                 Reply::Plan(ticket, call.await.map(Box::new))
             }
-            Effect::Execute { ticket, authorised } => {
-                let call = answer(client, |mut client| async move {
-                    let plan = authorised.plan();
-                    client
-                        .execute(&plan.id, &plan.hash, authorised.confirmation())
-                        .await
-                });
-                Reply::Executed(ticket, call.await.map(Box::new))
-            }
-            Effect::Resolve(decided) => {
-                let decision = match decided.decision() {
-                    Decision::Retry => RpcDecision::Retry,
-                    Decision::Abort => RpcDecision::Abort,
-                };
-                let id = decided.operation().to_owned();
-                let about = id.clone();
-                let call = answer(client, |mut client| async move {
-                    client.resolve(&about, decision).await
-                });
-                let result = call.await.map(Box::new);
-                Reply::Resolved(id, result)
-            }
-            Effect::Acknowledge(key) => {
-                let about = key.clone();
-                let call = answer(
-                    client,
-                    |mut client| async move { client.acknowledge(&about).await },
-                );
-                let result = call.await;
-                Reply::Acknowledged(key, result)
-            }
+            Effect::Probe(endpoints) => Reply::Probed(direct::probe::ask(endpoints).await),
+            Effect::Act { ticket, permitted } => act(ticket, permitted.request(), client).await,
             Effect::Quit
             | Effect::Suspend
             | Effect::Redraw
@@ -310,6 +285,32 @@ fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
         };
         let _ = replies.send(reply).await;
     });
+}
+
+/// Has the control plane do what the gate let through.
+async fn act(ticket: u64, request: &Request, client: Option<Client>) -> Reply {
+    match request {
+        Request::Execute { plan, confirmation } => {
+            let call = answer(client, |mut client| async move {
+                client.execute(&plan.id, &plan.hash, confirmation).await
+            });
+            Reply::Executed(ticket, call.await.map(Box::new))
+        }
+        Request::Resolve { operation, decision } => {
+            let decision = match decision {
+                Decision::Retry => RpcDecision::Retry,
+                Decision::Abort => RpcDecision::Abort,
+            };
+            let call = answer(client, |mut client| async move {
+                client.resolve(operation, decision).await
+            });
+            Reply::Resolved(operation.clone(), call.await.map(Box::new))
+        }
+        Request::Acknowledge(key) => {
+            let call = answer(client, |mut client| async move { client.acknowledge(key).await });
+            Reply::Acknowledged(key.clone(), call.await)
+        }
+    }
 }
 
 async fn answer<T, F>(client: Option<Client>, call: impl FnOnce(Client) -> F) -> Result<T, Failure>

@@ -124,12 +124,58 @@ fn a_lost_control_plane_is_shown_and_found_again() {
     program.wait_for("● healthy");
 }
 
+/// A health endpoint that answers 200 to whoever asks.
+fn health_endpoint() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 1_024];
+            let _ = std::io::Read::read(&mut stream, &mut request);
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        }
+    });
+    url
+}
+
+#[test]
+fn with_no_control_plane_left_it_asks_the_regions_itself() {
+    let mut world = fixture::healthy();
+    let url = health_endpoint();
+    for (index, region) in world.regions.values_mut().enumerate() {
+        for probe in &mut region.api {
+            // Nobody listens on port 1.
+            probe.url = Some(if index == 0 {
+                "http://127.0.0.1:1".to_owned()
+            } else {
+                url.clone()
+            });
+        }
+    }
+    let plane = ControlPlane::start(world);
+    let mut program = Program::start(&on(&plane));
+    program.wait_for("● healthy");
+    plane.hang_up();
+    program.wait_for("DIRECT: no control plane answers");
+    program.wait_for("answers 200");
+    program.wait_for("onnection refused");
+    plane.listen_again();
+    program.wait_for("● live");
+    program.wait_until("direct mode ends", |text| !text.contains("DIRECT"));
+}
+
 #[test]
 fn a_drain_by_keys_needs_the_name_and_shows_its_progress() {
     let plane = ControlPlane::start(fixture::healthy());
     let mut program = Program::start(&on(&plane));
     program.wait_for("● healthy");
     program.write(b"\x1b[15~");
+    program.wait_for("arms us-east-1");
+    // Neither Enter nor y arms.
+    program.write(b"\ry");
+    program.write(b"\x1bOS");
+    program.wait_for("ARMED us-east-1 in LOCAL");
     program.wait_for("Take us-east-1 out of rotation");
     program.write(b"kernel update\r");
     program.wait_for("then Enter");

@@ -7,7 +7,7 @@ use crate::observe::{self, Starter, milliseconds};
 use crate::operations::{Operations, WorldView};
 use crate::server::{self, Parts, auth::Tokens};
 use crate::world::drawer::Acting;
-use crate::world::{Drawer, Frames};
+use crate::world::{Drawer, Drills, Frames};
 use aisoc_model::operation::Operation;
 use aisoc_model::region::Drain;
 use aisoc_model::slo::Slo;
@@ -82,6 +82,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     .await
     .context("operations")?;
 
+    let drills = Drills::open(Some(
+        PathBuf::from(&topology.control_plane.data_dir).join("drills.json"),
+    ))?;
     let tasks = TaskTracker::new();
     let starter = Starter {
         board: Arc::clone(&board),
@@ -102,6 +105,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         slo,
         board,
         alerts: Arc::clone(&alerts),
+        drills: Arc::new(drills),
         acting: Arc::new(operations.clone()),
         frames: frames.clone(),
         clock: Arc::clone(&clock),

@@ -9,6 +9,7 @@
 mod servers;
 
 use aisoc_control_plane::clients::haproxy::{HaproxyClient, HaproxyError, ServerState, Stat, StatKind};
+use aisoc_control_plane::clients::incidents;
 use aisoc_control_plane::clients::patroni::{PatroniClient, PatroniError};
 use aisoc_control_plane::clients::postgres::{MemberDatabase, PostgresError};
 use aisoc_control_plane::clients::supervisor::{SupervisorClient, SupervisorError};
@@ -230,4 +231,65 @@ async fn supervisor_answers_and_refusals() {
         matches!(refused, SupervisorError::Refused { status: 401, .. }),
         "{refused}"
     );
+}
+
+/// The product's own schema and some incidents: two of acme's high ones, one of them acknowledged late and closed.
+const INCIDENTS: &str = "
+    INSERT INTO tenants (id, name) VALUES ('acme', 'Acme Corporation'), ('globex', 'Globex');
+    INSERT INTO tenant_sla_config (tenant, home_region, acknowledge_minutes)
+        VALUES ('acme', 'us-east-1', '{\"high\": 60}'), ('globex', 'us-east-1', '{}');
+    INSERT INTO incidents (tenant, id, status, score, first_seen, last_seen, created_at, body) VALUES
+        ('acme', 'a', 'open', 1, now() - interval '2 h' - interval '4 s', now(), now() - interval '2 h', '{}'),
+        ('acme', 'b', 'open', 1, now() - interval '3 h' - interval '2 s', now(), now() - interval '3 h', '{}'),
+        ('acme', 'old', 'open', 1, now(), now(), now() - interval '9 days', '{}'),
+        ('globex', 'c', 'merged', 1, now(), now(), now(), '{}'),
+        ('globex', 'd', 'open', 1, now(), now(), now(), '{}');
+    INSERT INTO alerts (tenant, id, rule_id, level, first_seen, last_seen, received_at, event_count, body)
+        SELECT tenant, id || level, 'r', level, now(), now(), now(), 1, '{}'
+        FROM incidents, unnest(ARRAY['low', 'high']) AS level WHERE tenant = 'acme';
+    INSERT INTO incident_alerts SELECT tenant, id, rtrim(rtrim(id, 'low'), 'high') FROM alerts;
+    UPDATE incidents SET status = 'acknowledged' WHERE id = 'b';
+    UPDATE incidents SET updated_at = now() WHERE id = 'b';
+    UPDATE incidents SET status = 'closed' WHERE id = 'b';
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO aisoc";
+
+#[tokio::test]
+async fn incidents_are_held_against_what_was_agreed() {
+    let postgres = Postgres::writer().await;
+    let database = database(&postgres.address(), Duration::from_secs(5));
+    let nothing = incidents::handled(&database).await.unwrap();
+    assert_eq!(
+        nothing.handled, None,
+        "a database without incidents has nothing to report"
+    );
+    for migration in [
+        include_str!("../../storage/migrations/0001_tenants.sql"),
+        include_str!("../../storage/migrations/0002_detections.sql"),
+        include_str!("../../storage/migrations/0004_incident_times.sql"),
+        INCIDENTS,
+    ] {
+        postgres.sql(migration);
+    }
+    let answer = incidents::handled(&database).await.unwrap();
+    assert!(answer.writer);
+    let handled = answer.handled.unwrap();
+    let [acme, globex] = handled.as_slice() else {
+        panic!("{handled:?}")
+    };
+    assert_eq!(
+        (acme.name.as_str(), acme.level.as_str()),
+        ("Acme Corporation", "high")
+    );
+    assert_eq!(acme.acknowledge_minutes, Some(60));
+    let figures = &acme.figures;
+    assert_eq!(
+        (figures.incidents, figures.unacknowledged, figures.breached),
+        (2, 1, 2)
+    );
+    let detect = figures.detect.unwrap();
+    assert_eq!((detect.count, detect.mean), (2, 3.0));
+    assert!(figures.acknowledge.unwrap().mean >= 10_800.0);
+    assert_eq!(figures.resolve.unwrap().count, 1);
+    assert_eq!((globex.level.as_str(), globex.figures.breached), ("unknown", 0));
+    assert_eq!(globex.figures.acknowledge, None);
 }

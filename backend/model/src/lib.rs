@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod approval;
 pub mod clock;
+pub mod drill;
 pub mod event;
 pub mod fence;
 pub mod ids;
@@ -19,6 +20,7 @@ pub mod operation;
 pub mod plan;
 pub mod record;
 pub mod region;
+pub mod sla;
 pub mod sli;
 pub mod slo;
 pub mod text;

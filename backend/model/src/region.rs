@@ -142,6 +142,9 @@ pub struct ApiProbe {
     pub instance: String,
     /// Availability zone, for example `us-east-1a`.
     pub zone: String,
+    /// Where it answers, `http://host:port`: a console asks there itself when no control plane is left.
+    #[serde(default)]
+    pub url: Option<String>,
     /// The probe's result.
     pub health: Observed<ApiHealth>,
 }

@@ -1,11 +1,13 @@
 //! One frame of everything: the world. And what changed between two of them.
 
 use crate::alert::Alert;
+use crate::drill::DrillRun;
 use crate::ids::RegionId;
 use crate::inventory::{Fault, Process, Release};
 use crate::lag::Link;
 use crate::operation::Operation;
 use crate::region::Region;
+use crate::sla::SlaReading;
 use crate::sli::SliReading;
 use crate::topology::EnvironmentKind;
 use jiff::Timestamp;
@@ -35,6 +37,12 @@ pub struct World {
     pub faults: BTreeMap<u64, Fault>,
     /// The control plane's sources by name.
     pub sources: BTreeMap<String, Source>,
+    /// How incidents are handled, by [`SlaReading::key`].
+    #[serde(default)]
+    pub sla: BTreeMap<String, SlaReading>,
+    /// The latest run of each drill, by the drill's id.
+    #[serde(default)]
+    pub drills: BTreeMap<String, DrillRun>,
 }
 
 /// Who drew a frame and when.
@@ -94,6 +102,10 @@ pub struct Delta {
     faults: BTreeMap<u64, Option<Fault>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     sources: BTreeMap<String, Option<Source>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sla: BTreeMap<String, Option<SlaReading>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    drills: BTreeMap<String, Option<DrillRun>>,
 }
 
 /// A delta does not fit the frame it was applied to: ask for a snapshot.
@@ -121,6 +133,8 @@ impl World {
             operations: BTreeMap::new(),
             faults: BTreeMap::new(),
             sources: BTreeMap::new(),
+            sla: BTreeMap::new(),
+            drills: BTreeMap::new(),
         }
     }
 
@@ -139,6 +153,8 @@ impl World {
             operations: changed(&self.operations, &next.operations),
             faults: changed(&self.faults, &next.faults),
             sources: changed(&self.sources, &next.sources),
+            sla: changed(&self.sla, &next.sla),
+            drills: changed(&self.drills, &next.drills),
         }
     }
 
@@ -163,6 +179,8 @@ impl World {
         merge(&mut self.operations, delta.operations);
         merge(&mut self.faults, delta.faults);
         merge(&mut self.sources, delta.sources);
+        merge(&mut self.sla, delta.sla);
+        merge(&mut self.drills, delta.drills);
         Ok(())
     }
 

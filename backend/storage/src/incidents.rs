@@ -1,4 +1,4 @@
-//! Reading incidents. They are written by [`crate::fusion`] only.
+//! Reading incidents, and moving their status, which belongs to people. All else is written by [`crate::fusion`].
 
 use crate::alerts;
 use crate::database::{Connection, Database};
@@ -8,8 +8,9 @@ use crate::row;
 use aisoc_model::event::{Incident, SecurityAlert};
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Connection as _, Row};
+use std::time::Duration;
 
 /// An incident with the alerts in it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -97,6 +98,66 @@ pub async fn get(database: &Database, tenant: &str, id: &str) -> Result<Option<I
         }))
     };
     database.read("read an incident", ask).await
+}
+
+/// What a person does with an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handling {
+    /// Somebody looks at it.
+    Acknowledged,
+    /// It is over.
+    Closed,
+}
+
+impl Handling {
+    /// The status it makes.
+    #[must_use]
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Moves an incident's status on the writer, waiting for one at most `budget`, and says what it is then; `None` when
+/// there is no such incident. Only ever forward: what is closed or merged stays so. Safe to repeat; the database keeps
+/// the time of the first acknowledgement.
+///
+/// # Errors
+/// Transient errors when no writer was found.
+pub async fn handle(
+    database: &Database,
+    budget: Duration,
+    tenant: &str,
+    id: &str,
+    handling: Handling,
+    actor: &str,
+) -> Result<Option<String>> {
+    let store = async |mut c: Connection| {
+        let mut tx = c.begin().await?;
+        sqlx::query(
+            "WITH moved AS (UPDATE incidents SET status = $3, updated_at = now() WHERE tenant = $1 AND id = $2 \
+             AND status IN ('open', 'acknowledged') AND status <> $3 RETURNING tenant, id) \
+             INSERT INTO audit (tenant, actor, action, subject) SELECT tenant, $4, 'incident.' || $3, id FROM moved",
+        )
+        .bind(tenant)
+        .bind(id)
+        .bind(handling.status())
+        .bind(actor)
+        .execute(&mut *tx)
+        .await?;
+        let status = sqlx::query_scalar("SELECT status FROM incidents WHERE tenant = $1 AND id = $2")
+            .bind(tenant)
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(status)
+    };
+    database
+        .write_within("move an incident's status", budget, store)
+        .await
 }
 
 /// A tenant's incidents that changed since `since`, oldest change first, at most `limit`.

@@ -10,9 +10,11 @@ mod support;
 
 use aisoc_model::event::{Entities, Incident, Investigation, Reason, SecurityAlert, Tenant};
 use aisoc_storage::fusion::{self, FusionBatch, MergedIncident};
+use aisoc_storage::incidents::Handling;
 use aisoc_storage::tenants::{self, TokenGrant};
 use aisoc_storage::{Database, alerts, heartbeat, incidents, investigations, sla};
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 use support::{Postgres, dsn};
 
 const TOPIC: &str = "aisoc.enriched_events";
@@ -298,5 +300,38 @@ async fn pages_investigations_and_sla() {
     assert_eq!(
         heartbeat::read_on(&mut connection).await.unwrap().unwrap().at,
         at(4)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_keeps_the_times_at_which_people_handled_it() {
+    let (server, database) = world().await;
+    let step = batch(vec![alert("a1", "i1", 1)], vec![incident("i1", 1.0)], 1);
+    fusion::persist(&database, &step).await.unwrap();
+    let handle = async |id: &str, handling| {
+        let wait = Duration::from_secs(10);
+        incidents::handle(&database, wait, "acme", id, handling, "ann")
+            .await
+            .unwrap()
+    };
+    let times = || {
+        server.sql(
+            "aisoc",
+            "SELECT acknowledged_at IS NOT NULL, closed_at IS NOT NULL FROM incidents WHERE id = 'i1'",
+        )
+    };
+    assert_eq!(handle("nope", Handling::Closed).await, None);
+    assert_eq!(times(), "f|f");
+    assert_eq!(
+        handle("i1", Handling::Acknowledged).await.as_deref(),
+        Some("acknowledged")
+    );
+    assert_eq!(times(), "t|f");
+    assert_eq!(handle("i1", Handling::Closed).await.as_deref(), Some("closed"));
+    assert_eq!(times(), "t|t");
+    // Never backwards.
+    assert_eq!(
+        handle("i1", Handling::Acknowledged).await.as_deref(),
+        Some("closed")
     );
 }

@@ -4,6 +4,7 @@ use super::args::{Args, OutputFormat};
 use super::exit::{CliError, Exit};
 use super::{json, out, report};
 use aisoc_console::config::Config;
+use aisoc_console::direct::Endpoint;
 use aisoc_model::world::World;
 use aisoc_rpc::client::{Client, Update};
 use aisoc_rpc::error::RpcError;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub token: String,
     /// What the person has set.
     pub config: Config,
+    /// Health endpoints, for when no control plane answers.
+    pub health: Vec<Endpoint>,
 }
 
 /// The file that `aisoc local up` leaves for consoles.
@@ -32,6 +35,9 @@ pub struct Settings {
 struct ConsoleFile {
     endpoints: Vec<String>,
     token_file: PathBuf,
+    /// `/api/health` of the regions' api instances is asked here when no control plane answers.
+    #[serde(default)]
+    health: Vec<Endpoint>,
 }
 
 impl Settings {
@@ -54,7 +60,9 @@ impl Settings {
         } else {
             None
         };
+        let mut health = Vec::new();
         if let Some(file) = local {
+            health = file.health;
             if endpoints.is_empty() {
                 endpoints = file.endpoints;
             }
@@ -73,6 +81,7 @@ impl Settings {
             endpoints,
             token,
             config,
+            health,
         })
     }
 }

@@ -28,6 +28,8 @@ pub enum Command {
     Redraw,
     Suspend,
     Reconnect,
+    Arm,
+    Override,
     Drain,
     Restore,
     Failover,
@@ -64,6 +66,8 @@ impl Command {
             Self::Redraw => "redraw",
             Self::Suspend => "suspend",
             Self::Reconnect => "reconnect",
+            Self::Arm => "arm",
+            Self::Override => "override",
             Self::Drain => "drain",
             Self::Restore => "restore",
             Self::Failover => "failover",
@@ -79,7 +83,9 @@ impl Command {
     pub const fn acts(self) -> bool {
         matches!(
             self,
-            Self::Drain
+            Self::Arm
+                | Self::Override
+                | Self::Drain
                 | Self::Restore
                 | Self::Failover
                 | Self::Rollback
@@ -115,6 +121,8 @@ impl Command {
 pub enum Scope {
     /// Wherever no text is being typed.
     Everywhere,
+    /// Under a plan.
+    Plan,
     /// On the progress view of an operation.
     Progress,
 }
@@ -138,7 +146,7 @@ pub struct Binding {
 
 const MOVE: &str = "Move";
 const LOOK: &str = "Look";
-const ACT: &str = "Act: each asks for a plan; a typed name confirms";
+const ACT: &str = "Act: arm, see the plan, type the name";
 const LEAVE: &str = "Leave";
 
 const fn everywhere(
@@ -158,7 +166,8 @@ const fn everywhere(
     }
 }
 
-const fn progress(
+const fn under(
+    scope: Scope,
     keys: &'static [Key],
     command: Command,
     short: &'static str,
@@ -167,7 +176,7 @@ const fn progress(
     Binding {
         keys,
         command,
-        scope: Scope::Progress,
+        scope,
         group: ACT,
         short,
         help,
@@ -309,6 +318,13 @@ pub const BINDINGS: &[Binding] = &[
         "draw everything again",
     ),
     everywhere(
+        &[Key::plain(Code::F(4))],
+        Command::Arm,
+        ACT,
+        "arm",
+        "arm the selected region for ten minutes, or disarm",
+    ),
+    everywhere(
         &[Key::plain(Code::F(5))],
         Command::Drain,
         ACT,
@@ -343,13 +359,22 @@ pub const BINDINGS: &[Binding] = &[
         "acknowledge",
         "acknowledge the selected alert",
     ),
-    progress(
+    under(
+        Scope::Plan,
+        &[Key::plain(Code::F(2))],
+        Command::Override,
+        "override",
+        "refused plan: override a gate by its name, with a reason",
+    ),
+    under(
+        Scope::Progress,
         &[Key::plain(Code::F(2))],
         Command::Retry,
         "try again",
         "held operation: try the failed step again",
     ),
-    progress(
+    under(
+        Scope::Progress,
         &[Key::plain(Code::F(3))],
         Command::Abort,
         "abort",
@@ -382,7 +407,7 @@ mod tests {
         let mut seen = HashSet::new();
         for binding in BINDINGS {
             for key in binding.keys {
-                let scope = binding.scope == Scope::Progress;
+                let scope = format!("{:?}", binding.scope);
                 assert!(seen.insert((scope, *key)), "{key} is bound twice");
             }
         }

@@ -54,6 +54,7 @@ pub struct Ink {
 #[allow(missing_docs)] // named after their roles
 pub struct Badges {
     pub drill: Badge,
+    pub armed: Badge,
     pub local: Badge,
     pub staging: Badge,
     pub production: Badge,

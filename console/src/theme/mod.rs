@@ -45,6 +45,8 @@ pub enum Role {
     Unknown,
     /// A drill: faults injected on purpose.
     Drill,
+    /// The line that says which region is armed.
+    Armed,
     /// The badge of a local environment.
     Local,
     /// The badge of a staging environment.
@@ -65,7 +67,7 @@ pub enum Role {
 
 impl Role {
     /// All, in the order of their declaration.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Text,
         Self::Strong,
         Self::Muted,
@@ -78,6 +80,7 @@ impl Role {
         Self::Bad,
         Self::Unknown,
         Self::Drill,
+        Self::Armed,
         Self::Local,
         Self::Staging,
         Self::Production,

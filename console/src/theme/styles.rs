@@ -62,6 +62,7 @@ fn colored(inks: &Inks, depth: Colors, role: Role) -> Style {
         Role::Bad => fg(ink.bad).add_modifier(Modifier::BOLD),
         Role::Unknown => fg(ink.unknown),
         Role::Drill => on(badge.drill),
+        Role::Armed => on(badge.armed),
         Role::Local => on(badge.local),
         Role::Staging => on(badge.staging),
         Role::Production => on(badge.production),
@@ -83,8 +84,12 @@ fn mono(role: Role) -> Style {
         Role::Muted | Role::Faint | Role::LocalLine | Role::StagingLine => style.add_modifier(Modifier::DIM),
         Role::Bad => style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         Role::Unknown => style.add_modifier(Modifier::UNDERLINED),
-        Role::Drill | Role::Local | Role::Staging | Role::Production | Role::LostBar | Role::Cursor => {
-            style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
-        }
+        Role::Drill
+        | Role::Armed
+        | Role::Local
+        | Role::Staging
+        | Role::Production
+        | Role::LostBar
+        | Role::Cursor => style.add_modifier(Modifier::REVERSED | Modifier::BOLD),
     }
 }

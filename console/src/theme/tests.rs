@@ -76,6 +76,7 @@ fn every_badge_can_be_read() {
         let badges = &inks.badge;
         for badge in [
             badges.drill,
+            badges.armed,
             badges.local,
             badges.staging,
             badges.production,

@@ -27,6 +27,7 @@ pub fn draw(model: &Model, theme: &Theme, buffer: &mut Buffer) -> Vec<Hit> {
     }
     let below_header = chrome::header(&mut canvas, area, model);
     let body = chrome::banners(&mut canvas, below_header, model);
+    let body = chrome::direct(&mut canvas, body, model);
     let body = Rect {
         height: body.height.saturating_sub(1),
         ..body

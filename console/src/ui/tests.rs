@@ -1,21 +1,25 @@
 //! Every page at every size, as text; one size with styles, one without colour in 7 bits. And no state looks like
 //! another one.
 
-use crate::action::{Action, Deciding, Stage};
+use crate::action::{Action, Arming, Deciding, Next, Stage};
 use crate::capabilities::{Capabilities, Colors, Glyphs};
 use crate::connection::Connection;
+use crate::direct::{self, Answer, Said};
+use crate::explain::{Explaining, Subject};
 use crate::fixture::{self, ago, id, now, operations};
 use crate::message::Identity;
 use crate::model::{Following, Layer, Model};
 use crate::page::Page;
 use crate::palette::Palette;
-use crate::safety::Decision;
+use crate::safety::{Armed, Decision};
 use crate::snapshot::{Style, draw, print};
+use aisoc_model::Observed;
 use aisoc_model::plan::Target;
 use aisoc_model::topology::EnvironmentKind;
 use aisoc_model::world::World;
 use jiff::SignedDuration;
 use rstest::rstest;
+use std::fmt::Write;
 use tui_input::Input;
 
 const SIZES: [(u16, u16); 4] = [(60, 15), (80, 24), (120, 40), (200, 50)];
@@ -80,8 +84,19 @@ fn action(stage: Stage, target: Target, size: (u16, u16)) -> Model {
         stage,
         remark: None,
         scroll: 0,
+        asked_at: now(),
+        renewing: false,
     }));
+    model.armed = Some(armed());
     model
+}
+
+fn armed() -> Armed {
+    Armed {
+        region: id("eu-west-1"),
+        environment: "local".to_owned(),
+        until: now() + SignedDuration::from_secs(541),
+    }
 }
 
 /// Every picture there is, by name.
@@ -121,6 +136,28 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     all.push(("plan-confirm".to_owned(), action(confirm, failover(), size)));
     let refusal = Stage::Refused(Box::new(operations::refused(failover())));
     all.push(("plan-refused".to_owned(), action(refusal, failover(), size)));
+    let overriding = Stage::Override(
+        Box::new(operations::overridable(failover(), &[])),
+        typed("survivor_capacity measured yes"),
+    );
+    all.push(("plan-override".to_owned(), action(overriding, failover(), size)));
+    let mut arming = live(&fixture::healthy(), first, size);
+    arming.layer = Layer::Arming(Box::new(Arming {
+        region: id("eu-west-1"),
+        then: Some(Next::Plan(failover())),
+    }));
+    all.push(("arm".to_owned(), arming));
+    for (name, subject) in [
+        (
+            "explain-alert",
+            Subject::Alert("AiSOCHighErrorRate:us-east-1".to_owned()),
+        ),
+        ("explain-region", Subject::Region(id("ap-southeast-1"))),
+    ] {
+        let mut model = live(&fixture::incident(), "alerts".parse().unwrap(), size);
+        model.layer = Layer::Explain(Explaining::new(subject));
+        all.push((name.to_owned(), model));
+    }
     let mut progress = live(&fixture::incident(), first, size);
     progress.layer = Layer::Progress(Following::new(operations::failover_running().id));
     all.push(("progress-running".to_owned(), progress.clone()));
@@ -149,12 +186,24 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     all
 }
 
+/// Some drawings in one file, each under its heading.
+fn sheet(drawings: impl Iterator<Item = (String, String)>) -> String {
+    drawings.fold(String::new(), |mut sheet, (heading, drawing)| {
+        let _ = writeln!(sheet, "== {heading}\n{}", drawing.trim_end_matches('\n'));
+        sheet
+    })
+}
+
 #[test]
 fn every_picture_as_text() {
-    for size in SIZES {
-        for (name, model) in pictures(size) {
-            insta::assert_snapshot!(format!("{name}@{}x{}", size.0, size.1), text(&model));
-        }
+    let names: Vec<String> = pictures(SIZES[0]).into_iter().map(|(name, _)| name).collect();
+    let drawn: Vec<Vec<(String, Model)>> = SIZES.into_iter().map(pictures).collect();
+    for (index, name) in names.iter().enumerate() {
+        let drawings = SIZES
+            .iter()
+            .zip(&drawn)
+            .map(|(size, all)| (format!("{name} {}x{}", size.0, size.1), text(&all[index].1)));
+        insta::assert_snapshot!(name.clone(), sheet(drawings));
     }
 }
 
@@ -176,15 +225,26 @@ fn pages_without_colour_in_seven_bits() {
     for page in Page::all() {
         let model = live(&fixture::incident(), page, (80, 24));
         let buffer = draw(&model, Capabilities::PLAIN);
-        let text = print(&buffer, Style::Text);
-        assert!(text.is_ascii(), "{page}");
-        assert!(
+        let ascii = print(&buffer, Style::Text);
+        assert!(ascii.is_ascii(), "{page}");
+        let colors = |buffer: &ratatui::buffer::Buffer| {
             buffer
                 .content
                 .iter()
-                .all(|cell| cell.fg == ratatui::style::Color::Reset)
+                .any(|cell| cell.fg != ratatui::style::Color::Reset)
+        };
+        assert!(!colors(&buffer));
+        let mono = draw(
+            &model,
+            Capabilities {
+                colors: Colors::Mono,
+                glyphs: Glyphs::Full,
+            },
         );
-        insta::assert_snapshot!(format!("{page}-ascii@80x24"), text);
+        assert!(!colors(&mono));
+        let mono = print(&mono, Style::Ansi).replace('\u{1b}', "␛");
+        let drawings = [(format!("{page} ascii"), ascii), (format!("{page} mono"), mono)];
+        insta::assert_snapshot!(format!("{page}-plain@80x24"), sheet(drawings.into_iter()));
     }
 }
 
@@ -227,6 +287,168 @@ fn a_map_at_120_by_40_whatever_else_is_to_be_said() {
     let shown = text(&model);
     assert!(shown.contains("FROZEN") && shown.contains("DRILL") && shown.contains("failover"));
     assert!(shown.contains("▼") && shown.contains("◀"), "{shown}");
+}
+
+/// Seen again, unless its source is frozen.
+fn again<T>(observed: &mut Observed<T>, by: SignedDuration, frozen: &str) {
+    if observed.source != frozen {
+        observed.observed_at = observed.observed_at.map(|at| at + by);
+    }
+}
+
+/// The world so many milliseconds later: everything was seen again, but not what one source brings.
+fn frozen_source(world: &World, milliseconds: i64, frozen: &str) -> World {
+    let mut later = world.clone();
+    let by = SignedDuration::from_millis(milliseconds);
+    later.head.at = world.head.at + by;
+    for region in later.regions.values_mut() {
+        for probe in &mut region.api {
+            again(&mut probe.health, by, frozen);
+        }
+        again(&mut region.traffic, by, frozen);
+        again(&mut region.postgres, by, frozen);
+        again(&mut region.redis, by, frozen);
+        again(&mut region.bus, by, frozen);
+    }
+    for link in later.links.values_mut() {
+        again(&mut link.lag_seconds, by, frozen);
+        again(&mut link.lag_amount, by, frozen);
+        again(&mut link.state, by, frozen);
+    }
+    for reading in later.slis.values_mut() {
+        again(&mut reading.value, by, frozen);
+    }
+    for reading in later.sla.values_mut() {
+        again(&mut reading.figures, by, frozen);
+    }
+    for (name, source) in &mut later.sources {
+        if name != frozen {
+            source.last_success = source.last_success.map(|at| at + by);
+        }
+    }
+    later
+}
+
+/// Every source of a world with its bound and a page that shows what it brings.
+fn sources(world: &World) -> Vec<(String, u32, &'static str)> {
+    let mut all = Vec::new();
+    for region in world.regions.values() {
+        let health = &region.api[0].health;
+        all.push((health.source.clone(), health.stale_after_ms, "overview"));
+        all.push((
+            region.postgres.source.clone(),
+            region.postgres.stale_after_ms,
+            "overview",
+        ));
+        all.push((
+            region.redis.source.clone(),
+            region.redis.stale_after_ms,
+            "overview",
+        ));
+        all.push((region.bus.source.clone(), region.bus.stale_after_ms, "overview"));
+    }
+    all.push(("haproxy".to_owned(), 5_000, "overview"));
+    let links = world.links.values().map(|link| &link.lag_seconds);
+    all.extend(links.map(|lag| (lag.source.clone(), lag.stale_after_ms, "lag")));
+    all.push(("otlp".to_owned(), 10_000, "slis"));
+    all.push(("incidents".to_owned(), 30_000, "sla"));
+    all.push(("supervisor".to_owned(), 40_000, "services"));
+    all.push(("supervisor".to_owned(), 40_000, "releases"));
+    all
+}
+
+#[test]
+fn each_frozen_source_is_seen_as_stale_within_its_bound() {
+    let world = fixture::healthy();
+    for (source, bound, page) in sources(&world) {
+        let shown = |milliseconds: i64| {
+            let later = frozen_source(&world, milliseconds, &source);
+            text(&live(&later, page.parse().unwrap(), (200, 50)))
+        };
+        let bound = i64::from(bound);
+        assert!(!shown(bound).contains('◌'), "{source} is fresh until its bound");
+        let after = shown(bound + 1);
+        assert!(after.contains('◌'), "{source} on {page}:\n{after}");
+    }
+}
+
+#[test]
+fn gaps_and_folded_frames_are_counted_on_the_screen() {
+    let mut model = live(&fixture::healthy(), Page::OVERVIEW, (120, 40));
+    model.missed.gaps = 2;
+    model.missed.coalesced = 7;
+    let shown = text(&model);
+    assert!(
+        shown.contains("2 gaps") && shown.contains("7 frames folded"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_world_of_fifty_regions_is_drawn_on_every_page() {
+    let world = fixture::many::many();
+    for page in Page::all() {
+        let drawings = [(80, 24), (200, 50)].into_iter().map(|size| {
+            (
+                format!("{page} {}x{}", size.0, size.1),
+                text(&live(&world, page, size)),
+            )
+        });
+        insta::assert_snapshot!(format!("{page}-fifty"), sheet(drawings));
+    }
+}
+
+/// What a page says before it knows anything, when nothing is there, when everything is old, and without connection.
+#[test]
+fn every_page_in_every_state() {
+    for page in Page::all() {
+        let size = (80, 24);
+        let states = [
+            ("loading", Model::new("http://127.0.0.1:7700", page, size, now())),
+            ("empty", live(&fixture::empty(), page, size)),
+            ("stale", live(&fixture::stale(), page, size)),
+            ("disconnected", lost(page, size)),
+            ("direct", direct(page, size)),
+        ];
+        let drawings = states
+            .iter()
+            .map(|(name, model)| (format!("{page} {name}"), text(model)));
+        insta::assert_snapshot!(format!("{page}-states"), sheet(drawings));
+    }
+}
+
+/// Without connection, and the regions answer themselves.
+fn direct(page: Page, size: (u16, u16)) -> Model {
+    let mut model = lost(page, size);
+    let answers = direct::endpoints(&model)
+        .into_iter()
+        .enumerate()
+        .map(|(index, endpoint)| Answer {
+            endpoint,
+            result: match index {
+                3 => Ok(Said {
+                    status: 503,
+                    took_ms: 12,
+                    reason: Some("database unreachable".to_owned()),
+                }),
+                4 => Err("connection refused".to_owned()),
+                _ => Ok(Said {
+                    status: 200,
+                    took_ms: 4,
+                    reason: None,
+                }),
+            },
+        });
+    model.direct.seen = Some((now() + SignedDuration::from_secs(41), answers.collect()));
+    model
+}
+
+#[test]
+fn the_largest_screen_is_used() {
+    for page in Page::all() {
+        let model = live(&fixture::incident(), page, (400, 110));
+        insta::assert_snapshot!(format!("{page}-wall@400x110"), text(&model));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Keys, where no text is typed: movement, pages, layers, and the wish to act.
 
-use super::{act, typing};
+use super::{act, arm, explain, typing};
 use crate::keys::{Code, Command, Key, Scope};
 use crate::message::{Click, Effect};
 use crate::model::{Layer, Model};
@@ -36,10 +36,10 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     }
     model.notice = None;
     match model.layer {
-        Layer::Palette(_) | Layer::Filter(_) | Layer::Action(_) | Layer::Deciding(_) => {
+        Layer::Palette(_) | Layer::Filter(_) | Layer::Arming(_) | Layer::Action(_) | Layer::Deciding(_) => {
             typing::press(model, key)
         }
-        Layer::None | Layer::Help(_) | Layer::Progress(_) => {
+        Layer::None | Layer::Help(_) | Layer::Explain(_) | Layer::Progress(_) => {
             let command = model.preferences.keys.command(key, model.scope());
             command.map(|command| run(model, command)).unwrap_or_default()
         }
@@ -50,6 +50,9 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
 pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if scroll(&mut model.layer, command) {
         return Vec::new();
+    }
+    if let Some(effects) = explain::run(model, command) {
+        return effects;
     }
     match command {
         Command::Quit => return vec![Effect::Quit],
@@ -93,6 +96,8 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Drain | Command::Restore | Command::Failover | Command::Rollback => {
             return act::wish_for_selected(model, command);
         }
+        Command::Arm => arm::toggle(model),
+        Command::Override => act::begin_override(model),
         Command::Acknowledge => return act::acknowledge_selected(model),
         Command::Retry | Command::Abort => act::ask_decision(model, command),
     }

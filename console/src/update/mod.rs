@@ -1,7 +1,10 @@
 //! The only function that changes the state. No IO: what has to happen outside comes back as effects.
 
 mod act;
+mod arm;
+mod explain;
 mod keys;
+pub use explain::open as open_explanation;
 pub use keys::go;
 mod source;
 mod typing;
@@ -9,6 +12,7 @@ mod typing;
 #[cfg(test)]
 mod tests;
 
+use crate::direct;
 use crate::message::{Effect, Message, SourceEvent};
 use crate::model::Model;
 use jiff::Timestamp;
@@ -36,9 +40,18 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Tick(at) => {
             tell_time(model, at);
-            Vec::new()
+            direct::step(model)
         }
-        Message::Source(event, at) => hear(model, event, at),
+        Message::Source(event, at) => {
+            let first = model.world.is_none();
+            let mut effects = hear(model, event, at);
+            if first {
+                source::reattach(model);
+            }
+            effects.extend(act::renew(model));
+            effects.extend(direct::step(model));
+            effects
+        }
         Message::Reply(reply, at) => {
             tell_time(model, at);
             act::reply(model, reply)
@@ -59,4 +72,5 @@ pub fn hear(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
 /// Ages are judged by the control plane's clock: this machine's may be wrong.
 pub fn tell_time(model: &mut Model, at: Timestamp) {
     model.now = at.saturating_add(model.clock_offset).unwrap_or(at);
+    arm::expire(model);
 }

@@ -1,9 +1,12 @@
 //! Frames, and how the connection goes.
 
+use super::arm;
 use crate::connection::Connection;
 use crate::message::{Effect, SourceEvent};
-use crate::model::Model;
+use crate::model::{Following, Layer, Model};
+use aisoc_model::operation::Operation;
 use aisoc_model::text::sanitize;
+use aisoc_model::world::World;
 use jiff::{SignedDuration, Timestamp};
 
 /// Takes what the source says; `at` is this machine's clock.
@@ -12,6 +15,9 @@ pub fn take(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
         SourceEvent::Connecting(endpoint) => connecting(model, endpoint),
         // Not live yet: what is on the screen is still the old frame.
         SourceEvent::Connected { endpoint, identity } => {
+            if model.identity.as_ref().is_some_and(|known| *known != identity) {
+                arm::drop_armed(model, "somebody else is signed in");
+            }
             model.endpoint = endpoint;
             model.identity = Some(identity);
         }
@@ -21,7 +27,8 @@ pub fn take(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
                 endpoint: model.endpoint.clone(),
             };
             model.history.sample(&world);
-            model.world = Some(world);
+            let before = model.world.replace(world);
+            snapshot(model, before.as_deref());
             return notify(model);
         }
         SourceEvent::Delta(delta, coalesced) => {
@@ -56,6 +63,7 @@ pub fn take(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
         }
         SourceEvent::Lost { why, retry_in_ms } => lost(model, &why, retry_in_ms),
         SourceEvent::Refused(why) => {
+            arm::drop_armed(model, "the token is refused");
             model.connection = Connection::Refused {
                 why: sanitize(&why, 300),
             };
@@ -76,6 +84,32 @@ fn notify(model: &mut Model) -> Vec<Effect> {
         .collect()
 }
 
+/// A whole frame arrived, perhaps of another environment than before.
+fn snapshot(model: &mut Model, before: Option<&World>) {
+    let Some(world) = &model.world else { return };
+    if before.is_some_and(|before| before.head.environment != world.head.environment) {
+        arm::drop_armed(model, "this is another environment");
+    }
+}
+
+/// A console that comes back to an operation of its own shows it.
+pub fn reattach(model: &mut Model) {
+    let own = |operation: &&Operation| {
+        model
+            .identity
+            .as_ref()
+            .is_some_and(|me| me.name == operation.started_by)
+    };
+    let running = model.world.as_ref().and_then(|world| world.running_operation());
+    if let Some(operation) = running.filter(own)
+        && matches!(model.layer, Layer::None)
+    {
+        let id = operation.id.clone();
+        model.layer = Layer::Progress(Following::new(id));
+        model.tell("your operation went on without this console: here it is");
+    }
+}
+
 /// A first try is `Connecting`; a later one stays `Lost`, with the time since when.
 fn connecting(model: &mut Model, endpoint: String) {
     match &mut model.connection {
@@ -91,6 +125,7 @@ fn connecting(model: &mut Model, endpoint: String) {
 }
 
 fn lost(model: &mut Model, why: &str, retry_in_ms: u64) {
+    arm::drop_armed(model, "the connection is lost");
     let since = match &model.connection {
         Connection::Lost { since, .. } | Connection::Silent { since, .. } => *since,
         _ => model.now,

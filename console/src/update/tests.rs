@@ -3,11 +3,13 @@
 use super::update;
 use crate::action::Stage;
 use crate::connection::Connection;
+use crate::direct::Answer;
 use crate::fixture::{self, id, now, operations};
 use crate::keys::{Code, Key};
 use crate::message::{Effect, Failure, Identity, Message, Reply, SourceEvent};
 use crate::model::{Layer, Model};
 use crate::page::Page;
+use crate::safety::Request;
 use aisoc_model::plan::{Plan, Target};
 use aisoc_model::world::World;
 use jiff::SignedDuration;
@@ -36,6 +38,25 @@ fn press(model: &mut Model, code: Code) -> Vec<Effect> {
     update(model, Message::Key(Key::plain(code), model.now))
 }
 
+/// Arms a region by the keys for it.
+fn arm(model: &mut Model, region: &str) {
+    model.selected.insert(Page::OVERVIEW, region.to_owned());
+    press(model, Code::F(4));
+    assert!(press(model, Code::F(4)).is_empty());
+    assert_eq!(
+        model.armed.as_ref().map(|armed| armed.region.as_str()),
+        Some(region)
+    );
+}
+
+/// What an effect asks to be changed.
+fn asked(effects: &[Effect]) -> Option<&Request> {
+    match effects {
+        [Effect::Act { permitted, .. }] => Some(permitted.request()),
+        _ => None,
+    }
+}
+
 fn write(model: &mut Model, text: &str) -> Vec<Effect> {
     text.chars().flat_map(|c| press(model, Code::Char(c))).collect()
 }
@@ -54,6 +75,7 @@ fn plan_for(model: &mut Model, effects: &[Effect], make: impl Fn(Target, &str) -
 
 /// From the key to the input of the name.
 fn until_name(model: &mut Model, key: Code, reason: &str) {
+    arm(model, "us-east-1");
     let effects = press(model, key);
     plan_for(model, &effects, operations::plan);
     write(model, reason);
@@ -79,11 +101,11 @@ fn an_action_goes_from_key_to_plan_to_reason_to_name(#[case] key: u8, #[case] na
     assert!(matches!(stage(&model), Stage::Confirm(..)));
     assert!(write(&mut model, name).is_empty());
     let effects = press(&mut model, Code::Enter);
-    let [Effect::Execute { authorised, .. }] = effects.as_slice() else {
+    let Some(Request::Execute { plan, confirmation }) = asked(&effects) else {
         panic!("{effects:?}")
     };
-    assert_eq!(authorised.confirmation(), name);
-    assert_eq!(authorised.plan().request.reason, "disk is failing");
+    assert_eq!(confirmation, name);
+    assert_eq!(plan.request.reason, "disk is failing");
     // A second Enter does not send it twice.
     assert!(press(&mut model, Code::Enter).is_empty());
 }
@@ -107,6 +129,7 @@ fn only_the_exact_name_confirms(#[case] typed: &str) {
 #[test]
 fn a_refused_plan_takes_no_name() {
     let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
     let effects = press(&mut model, Code::F(7));
     plan_for(&mut model, &effects, |target, _| operations::refused(target));
     assert!(matches!(stage(&model), Stage::Refused(_)));
@@ -119,6 +142,7 @@ fn a_refused_plan_takes_no_name() {
 #[test]
 fn an_empty_reason_asks_again() {
     let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
     let effects = press(&mut model, Code::F(5));
     plan_for(&mut model, &effects, operations::plan);
     write(&mut model, "   ");
@@ -161,6 +185,7 @@ fn viewers_frozen_views_and_lost_connections_cannot_act() {
 #[test]
 fn a_late_plan_for_an_earlier_wish_is_ignored() {
     let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
     let first = press(&mut model, Code::F(5));
     press(&mut model, Code::Esc);
     let second = press(&mut model, Code::F(6));
@@ -176,7 +201,7 @@ fn an_unknown_outcome_shows_the_progress_and_sends_nothing_twice() {
     until_name(&mut model, Code::F(5), "why not");
     write(&mut model, "us-east-1");
     let effects = press(&mut model, Code::Enter);
-    let [Effect::Execute { ticket, .. }] = effects.as_slice() else {
+    let [Effect::Act { ticket, .. }] = effects.as_slice() else {
         panic!()
     };
     let failure = Failure {
@@ -242,6 +267,49 @@ fn a_lost_connection_is_lost_until_a_whole_frame_arrives() {
 }
 
 #[test]
+fn without_a_control_plane_the_regions_are_asked_themselves() {
+    let mut model = model(fixture::healthy(), true);
+    let lost = SourceEvent::Lost {
+        why: "reset".to_owned(),
+        retry_in_ms: 500,
+    };
+    assert!(
+        update(&mut model, Message::Source(lost, now())).is_empty(),
+        "it may come back at once"
+    );
+    let tick = |model: &mut Model, seconds| {
+        let at = now() + SignedDuration::from_secs(seconds);
+        update(model, Message::Tick(at))
+    };
+    let effects = tick(&mut model, 3);
+    let [Effect::Probe(endpoints)] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(endpoints.len(), 6);
+    assert!(tick(&mut model, 6).is_empty(), "one round at a time");
+    let answers: Vec<Answer> = endpoints
+        .iter()
+        .map(|endpoint| Answer {
+            endpoint: endpoint.clone(),
+            result: Err("connection refused".to_owned()),
+        })
+        .collect();
+    update(
+        &mut model,
+        Message::Reply(Reply::Probed(answers), now() + SignedDuration::from_secs(6)),
+    );
+    assert!(model.direct.seen.is_some());
+    assert!(matches!(tick(&mut model, 9).as_slice(), [Effect::Probe(_)]));
+    // It is back: nobody is asked any more, and what was heard is forgotten.
+    let world = SourceEvent::Snapshot(Box::new(fixture::healthy()));
+    update(
+        &mut model,
+        Message::Source(world, now() + SignedDuration::from_secs(10)),
+    );
+    assert!(model.direct.seen.is_none());
+}
+
+#[test]
 fn a_gap_is_counted_and_closed_by_a_whole_frame() {
     let mut model = model(fixture::healthy(), true);
     let mut next = fixture::healthy();
@@ -279,7 +347,9 @@ fn pages_filters_and_back() {
 fn the_palette_finds_an_action_by_a_few_letters() {
     let mut model = model(fixture::healthy(), true);
     write(&mut model, ":fail eu");
-    let effects = press(&mut model, Code::Enter);
+    // The region is not armed: that is asked first, and the wish goes on.
+    assert!(press(&mut model, Code::Enter).is_empty());
+    let effects = press(&mut model, Code::F(4));
     let [Effect::Plan { request, .. }] = effects.as_slice() else {
         panic!("{effects:?}")
     };
@@ -291,22 +361,204 @@ fn the_palette_finds_an_action_by_a_few_letters() {
 fn an_alert_is_acknowledged_by_its_key() {
     let mut model = model(fixture::incident(), true);
     press(&mut model, Code::Char('4'));
-    assert_eq!(
-        press(&mut model, Code::F(9)),
-        [Effect::Acknowledge("AiSOCHighErrorRate:us-east-1".to_owned())]
-    );
+    let effects = press(&mut model, Code::F(9));
+    let key = "AiSOCHighErrorRate:us-east-1".to_owned();
+    assert_eq!(asked(&effects), Some(&Request::Acknowledge(key)));
 }
 
 #[test]
 fn a_decision_needs_the_name_too() {
     let mut model = model(fixture::incident(), true);
-    press(&mut model, Code::Char('6'));
+    press(&mut model, Code::Char('7'));
     press(&mut model, Code::Enter);
     press(&mut model, Code::F(3));
+    assert!(matches!(model.layer, Layer::Arming(_)));
+    assert!(press(&mut model, Code::Enter).is_empty());
+    press(&mut model, Code::F(4));
     assert!(press(&mut model, Code::Enter).is_empty());
     write(&mut model, "eu-west-1");
     let effects = press(&mut model, Code::Enter);
-    assert!(matches!(effects.as_slice(), [Effect::Resolve(_)]), "{effects:?}");
+    assert!(
+        matches!(asked(&effects), Some(Request::Resolve { .. })),
+        "{effects:?}"
+    );
+}
+
+#[rstest]
+#[case(Code::Enter)]
+#[case(Code::Char('y'))]
+#[case(Code::Char(' '))]
+#[case(Code::F(5))]
+#[case(Code::Esc)]
+fn only_its_key_arms(#[case] key: Code) {
+    let mut model = model(fixture::healthy(), true);
+    assert!(press(&mut model, Code::F(5)).is_empty());
+    assert!(matches!(model.layer, Layer::Arming(_)));
+    assert!(press(&mut model, key).is_empty());
+    assert_eq!(model.armed, None);
+}
+
+#[test]
+fn one_region_is_armed_for_a_time() {
+    let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
+    // Another one asks again, and takes its place.
+    model.selected.insert(Page::OVERVIEW, "eu-west-1".to_owned());
+    assert!(press(&mut model, Code::F(5)).is_empty());
+    let effects = press(&mut model, Code::F(4));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Plan { request, .. }] if request.target.confirmation() == "eu-west-1")
+    );
+    assert_eq!(
+        model.armed.as_ref().map(|armed| &armed.region),
+        Some(&id("eu-west-1"))
+    );
+    update(&mut model, Message::Tick(now() + crate::safety::ARMED_FOR));
+    assert_eq!(model.armed, None);
+}
+
+#[test]
+fn the_key_disarms_too() {
+    let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
+    press(&mut model, Code::F(4));
+    assert_eq!(model.armed, None);
+}
+
+#[rstest]
+#[case::lost(SourceEvent::Lost { why: "reset".to_owned(), retry_in_ms: 1 })]
+#[case::refused(SourceEvent::Refused("expired".to_owned()))]
+#[case::another_environment(another_environment())]
+#[case::somebody_else(SourceEvent::Connected {
+    endpoint: "http://b:1".to_owned(),
+    identity: Identity { name: "eve".to_owned(), operator: true },
+})]
+fn what_makes_the_target_doubtful_disarms(#[case] event: SourceEvent) {
+    let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
+    update(&mut model, Message::Source(event, now()));
+    assert_eq!(model.armed, None);
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.bad));
+}
+
+fn another_environment() -> SourceEvent {
+    let mut world = fixture::healthy();
+    world.head.environment = "prod-emea".to_owned();
+    SourceEvent::Snapshot(Box::new(world))
+}
+
+#[rstest]
+#[case::from_the_alerts(&[Code::Char('4')], &[Code::Enter, Code::Enter, Code::F(4)])]
+#[case::from_the_overview(&[], &[Code::Char('4'), Code::Enter, Code::Enter, Code::F(4)])]
+fn from_an_alert_to_its_action_in_four_keys(#[case] before: &[Code], #[case] keys: &[Code]) {
+    let mut world = fixture::incident();
+    world.releases.get_mut("aisoc-us-east-1").unwrap().rollout = None;
+    let mut model = model(world, true);
+    model.layer = Layer::None;
+    for key in before {
+        press(&mut model, *key);
+    }
+    assert!(keys.len() <= 4);
+    let effects = keys
+        .iter()
+        .flat_map(|key| press(&mut model, *key))
+        .collect::<Vec<_>>();
+    let [Effect::Plan { request, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(request.target.confirmation(), "aisoc-us-east-1");
+}
+
+#[test]
+fn an_explanation_leads_to_its_evidence_and_back() {
+    let mut model = model(fixture::incident(), true);
+    model.layer = Layer::None;
+    press(&mut model, Code::Char('4'));
+    press(&mut model, Code::Enter);
+    assert!(matches!(model.layer, Layer::Explain(_)));
+    for _ in 0..3 {
+        press(&mut model, Code::Char('j'));
+    }
+    press(&mut model, Code::Enter);
+    assert_eq!(model.page.name(), "slis");
+    assert_eq!(model.selected_on(model.page), Some("us-east-1:http_error_rate"));
+    press(&mut model, Code::Char('['));
+    assert_eq!(model.page.name(), "alerts");
+}
+
+#[test]
+fn a_gate_is_overridden_by_its_name_and_a_reason() {
+    let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
+    let effects = press(&mut model, Code::F(5));
+    plan_for(&mut model, &effects, |target, _| {
+        operations::overridable(target, &[])
+    });
+    assert!(matches!(stage(&model), Stage::Refused(_)));
+    press(&mut model, Code::F(2));
+    assert!(matches!(stage(&model), Stage::Override(..)));
+    // The name alone is not enough, and another gate's name is refused.
+    assert!(press(&mut model, Code::Enter).is_empty());
+    assert!(matches!(stage(&model), Stage::Override(..)));
+    update(&mut model, Message::Key(Key::ctrl('u'), now()));
+    write(&mut model, "rpo because I say so");
+    assert!(press(&mut model, Code::Enter).is_empty());
+    update(&mut model, Message::Key(Key::ctrl('u'), now()));
+    write(&mut model, "survivor_capacity eu-west-1 was measured yesterday");
+    let effects = press(&mut model, Code::Enter);
+    let [Effect::Plan { request, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(request.overrides.len(), 1);
+    assert_eq!(request.overrides[0].gate, "survivor_capacity");
+    assert_eq!(request.overrides[0].reason, "eu-west-1 was measured yesterday");
+    let overrides = request.overrides.clone();
+    plan_for(&mut model, &effects, |target, _| {
+        operations::overridable(target, &overrides)
+    });
+    assert!(matches!(stage(&model), Stage::Reason(..)));
+}
+
+/// A heartbeat so many seconds later: what it asks for.
+fn beat(model: &mut Model, seconds: i64) -> Vec<Effect> {
+    let at = now() + SignedDuration::from_secs(seconds);
+    let event = SourceEvent::Heartbeat(at.as_millisecond());
+    update(model, Message::Source(event, at))
+}
+
+#[test]
+fn a_refused_plan_is_made_anew_while_it_is_shown() {
+    let refused = |target, reason: &str| {
+        let mut plan = operations::refused(target);
+        reason.clone_into(&mut plan.request.reason);
+        plan.sealed()
+    };
+    let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
+    let effects = press(&mut model, Code::F(7));
+    plan_for(&mut model, &effects, refused);
+    assert!(beat(&mut model, 1).is_empty());
+    let effects = beat(&mut model, 3);
+    assert!(matches!(effects.as_slice(), [Effect::Plan { .. }]));
+    assert!(beat(&mut model, 6).is_empty(), "one question at a time");
+    plan_for(&mut model, &effects, refused);
+    assert!(matches!(stage(&model), Stage::Refused(_)));
+    let effects = beat(&mut model, 9);
+    plan_for(&mut model, &effects, operations::plan);
+    assert!(matches!(stage(&model), Stage::Reason(..)));
+}
+
+#[test]
+fn a_console_that_comes_back_shows_its_own_operation() {
+    let back = model(fixture::incident(), true);
+    assert!(
+        matches!(&back.layer, Layer::Progress(following) if following.id == operations::failover_running().id)
+    );
+    let mut world = fixture::incident();
+    for operation in world.operations.values_mut() {
+        operation.started_by = "ann".to_owned();
+    }
+    assert!(matches!(model(world, true).layer, Layer::None));
 }
 
 /// What a person, a network and a control plane might do.
@@ -348,6 +600,7 @@ fn doing() -> impl Strategy<Value = Doing> {
     prop_oneof![
         4 => prop::sample::select(codes).prop_map(|code| Doing::Key(Key::plain(code))),
         3 => (2u8..10).prop_map(|n| Doing::Key(Key::plain(Code::F(n)))),
+        3 => Just(Doing::Key(Key::plain(Code::F(4)))),
         2 => any::<char>().prop_map(|c| Doing::Key(Key::char(c))),
         4 => names().prop_map(Doing::Text),
         5 => (0u64..2, names(), any::<bool>(), prop::sample::select(vec!["", "why", "y"]))
@@ -357,15 +610,57 @@ fn doing() -> impl Strategy<Value = Doing> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+/// The whole chain as it should be, with every link but one in ten in its place.
+fn chain() -> impl Strategy<Value = Vec<Doing>> {
+    let key = |code| Doing::Key(Key::plain(code));
+    let plan = |reason| Doing::Plan {
+        back: 0,
+        name: "us-east-1",
+        refused: false,
+        reason,
+    };
+    let links = vec![
+        key(Code::Esc),
+        key(Code::F(5)),
+        key(Code::F(4)),
+        plan(""),
+        Doing::Text("why"),
+        key(Code::Enter),
+        plan("why"),
+        Doing::Text("us-east-1"),
+        key(Code::Enter),
+    ];
+    prop::collection::vec(prop::bool::weighted(0.97), links.len()).prop_map(move |kept| {
+        links
+            .iter()
+            .zip(kept)
+            .filter(|(_, kept)| *kept)
+            .map(|(l, _)| l.clone())
+            .collect()
+    })
+}
 
-    /// No sequence of messages reaches an execution without a passing plan for what was asked, a reason, and the
-    /// exact name typed since that plan was shown.
-    #[test]
-    fn nothing_is_carried_out_without_plan_reason_and_name(doings in prop::collection::vec(doing(), 1..60)) {
+fn doings() -> impl Strategy<Value = Vec<Doing>> {
+    let one = doing().prop_map(|doing| vec![doing]);
+    prop::collection::vec(prop_oneof![6 => one, 1 => chain()], 1..30).prop_map(|parts| parts.concat())
+}
+
+/// No sequence of messages reaches an execution without a region armed by its own key within its time, a passing plan
+/// for what was asked of that region, a reason, and the exact name typed since a plan that does this was shown.
+#[test]
+#[allow(clippy::too_many_lines)] // the model of what was done has to stand beside the checks
+fn nothing_is_carried_out_without_arming_plan_reason_and_name() {
+    let config = ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let reached = std::cell::Cell::new(0_u32);
+    let result = proptest::test_runner::TestRunner::new(config).run(&doings(), |doings| {
         let mut model = model(fixture::healthy(), true);
         let mut at = now();
+        // When the arming key was pressed last while it was asked about which region, kept apart from the code under test.
+        let mut armed: Option<(aisoc_model::RegionId, jiff::Timestamp)> = None;
         // What was typed since the last plan arrived, kept apart from the code under test.
         let mut typed = String::new();
         let mut last: Option<Plan> = None;
@@ -374,20 +669,38 @@ proptest! {
             let messages = match doing {
                 Doing::Key(key) => vec![Message::Key(key, at)],
                 Doing::Text(text) => text.chars().map(|c| Message::Key(Key::char(c), at)).collect(),
-                Doing::Plan { back, name, refused, reason } => {
+                Doing::Plan {
+                    back,
+                    name,
+                    refused,
+                    reason,
+                } => {
                     // Sometimes what was asked for, sometimes something else.
                     let target = match (&wished, id_or_none(name)) {
                         (Some(target), _) if back == 0 => target.clone(),
                         (_, Some(region)) => Target::Failover { to: region },
-                        _ => Target::Rollback { release: name.to_owned(), revision: None },
+                        _ => Target::Rollback {
+                            release: name.to_owned(),
+                            revision: None,
+                        },
                     };
-                    let plan = if refused { operations::refused(target) } else { operations::plan(target, reason) };
+                    let plan = if refused {
+                        operations::refused(target)
+                    } else {
+                        operations::plan(target, reason)
+                    };
                     let ticket = model.tickets.saturating_sub(back);
                     vec![Message::Reply(Reply::Plan(ticket, Ok(Box::new(plan))), at)]
                 }
                 Doing::Source(0) => vec![Message::Source(SourceEvent::Silent, at)],
                 Doing::Source(1) => {
-                    vec![Message::Source(SourceEvent::Lost { why: String::new(), retry_in_ms: 1 }, at)]
+                    vec![Message::Source(
+                        SourceEvent::Lost {
+                            why: String::new(),
+                            retry_in_ms: 1,
+                        },
+                        at,
+                    )]
                 }
                 Doing::Source(_) => {
                     let mut world = fixture::healthy();
@@ -401,23 +714,41 @@ proptest! {
             };
             for message in messages {
                 let shown_before = confirming(&model);
-                let key = if let Message::Key(key, _) = &message { Some(*key) } else { None };
+                let asks = match &model.layer {
+                    Layer::Arming(arming) => Some(arming.region.clone()),
+                    _ => None,
+                };
+                let key = if let Message::Key(key, _) = &message {
+                    Some(*key)
+                } else {
+                    None
+                };
                 let effects = update(&mut model, message);
+                if let (Some(region), Some(Key { code: Code::F(4), .. })) = (asks, key) {
+                    armed = Some((region, at));
+                }
                 for effect in effects {
                     match effect {
                         Effect::Plan { request, .. } => wished = Some(request.target),
-                        Effect::Execute { authorised, .. } => {
-                            let plan = authorised.plan();
+                        Effect::Act { permitted, .. } => {
+                            let Request::Execute { plan, confirmation } = permitted.request() else {
+                                continue;
+                            };
+                            reached.set(reached.get() + 1);
                             prop_assert!(plan.may_execute());
                             prop_assert!(!plan.request.reason.trim().is_empty());
                             prop_assert!(at < plan.expires_at);
-                            prop_assert_eq!(Some(plan), last.as_ref());
+                            prop_assert_eq!(Some(&**plan), last.as_ref());
                             let name = plan.request.target.confirmation();
-                            prop_assert_eq!(wished.as_ref().map(Target::confirmation), Some(name));
-                            prop_assert_eq!(wished.as_ref().map(Target::kind), Some(plan.request.target.kind()));
-                            prop_assert_eq!(authorised.confirmation(), name);
+                            prop_assert_eq!(wished.as_ref(), Some(&plan.request.target));
+                            prop_assert_eq!(confirmation, name);
                             prop_assert_eq!(&typed, name);
                             prop_assert_eq!(key, Some(Key::plain(Code::Enter)));
+                            let world = model.world.as_deref().unwrap();
+                            let region = crate::facts::target_region(world, &plan.request.target);
+                            let (armed, since) = armed.clone().unwrap();
+                            prop_assert_eq!(Some(armed), region);
+                            prop_assert!(at < since + crate::safety::ARMED_FOR);
                             prop_assert!(model.connection.trustworthy());
                         }
                         _ => {}
@@ -429,14 +760,31 @@ proptest! {
                     last.clone_from(&shown);
                 } else if shown.is_some() {
                     match key {
-                        Some(Key { code: Code::Char(c), .. }) => typed.push(c),
-                        Some(Key { code: Code::Backspace, .. }) => { typed.pop(); }
+                        Some(Key {
+                            code: Code::Char(c), ..
+                        }) => typed.push(c),
+                        Some(Key {
+                            code: Code::Backspace,
+                            ..
+                        }) => {
+                            typed.pop();
+                        }
                         _ => {}
                     }
                 }
             }
         }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
     }
+    // The property says nothing when nothing is ever carried out.
+    assert!(reached.get() > 20, "only {} executions", reached.get());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// Nothing that can happen makes the screen fail, at any size.
     #[test]

@@ -1,8 +1,8 @@
 //! Keys while text is typed: palette, filter, reason, name.
 
-use super::{act, keys as moving};
-use crate::action::{Stage, edit};
-use crate::keys::{Code, Key};
+use super::{act, arm, keys as moving};
+use crate::action::{Next, Stage, edit};
+use crate::keys::{Code, Command, Key, Scope};
 use crate::message::Effect;
 use crate::model::{Following, Layer, Model};
 use crate::palette::{self, Does};
@@ -27,14 +27,27 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
             Vec::new()
         }
         Layer::Palette(_) => in_palette(model, key),
+        Layer::Arming(_) => {
+            // Only the key that arms: not Enter, not y.
+            if model.preferences.keys.command(key, Scope::Everywhere) == Some(Command::Arm) {
+                return arm::arm(model);
+            }
+            Vec::new()
+        }
+        Layer::Action(_) if model.preferences.keys.command(key, Scope::Plan) == Some(Command::Override) => {
+            act::begin_override(model);
+            Vec::new()
+        }
         Layer::Action(action) => match (&mut action.stage, key.code) {
             (_, Code::Down) => scroll(&mut action.scroll, 1),
             (_, Code::PageDown) => scroll(&mut action.scroll, 10),
             (_, Code::Up) => scroll(&mut action.scroll, -1),
             (_, Code::PageUp) => scroll(&mut action.scroll, -10),
             (Stage::Reason(..), Code::Enter) => act::give_reason(model),
+            (Stage::Override(..), Code::Enter) => act::give_override(model),
             (Stage::Confirm(..), Code::Enter) => act::confirm(model),
-            (Stage::Reason(_, input) | Stage::Confirm(_, input), _) => {
+            (Stage::Failed(_), Code::Enter) => act::ask_again(model),
+            (Stage::Reason(_, input) | Stage::Override(_, input) | Stage::Confirm(_, input), _) => {
                 action.remark = None;
                 edit(input, key);
                 Vec::new()
@@ -49,7 +62,7 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
             edit(&mut deciding.input, key);
             Vec::new()
         }
-        Layer::None | Layer::Help(_) | Layer::Progress(_) => Vec::new(),
+        Layer::None | Layer::Help(_) | Layer::Explain(_) | Layer::Progress(_) => Vec::new(),
     }
 }
 
@@ -69,6 +82,16 @@ fn escape(model: &mut Model) -> Vec<Effect> {
         }
         Layer::Action(action) => match &action.stage {
             Stage::Sent(plan) => Layer::Progress(Following::new(&*plan.id)),
+            Stage::Override(plan, _) => {
+                let mut back = action.clone();
+                back.stage = Stage::Refused(plan.clone());
+                back.remark = None;
+                Layer::Action(back)
+            }
+            _ => Layer::None,
+        },
+        Layer::Arming(arming) => match &arming.then {
+            Some(Next::Decide(operation, _)) => Layer::Progress(Following::new(&**operation)),
             _ => Layer::None,
         },
         _ => Layer::None,
@@ -118,7 +141,7 @@ fn choose(model: &mut Model, entry: palette::Entry) -> Vec<Effect> {
             Vec::new()
         }
         Does::Plan(target) => act::wish(model, target),
-        Does::Acknowledge(key) => act::acknowledge(model, key),
+        Does::Acknowledge(key) => act::acknowledge(model, &key),
         Does::Theme(name) => {
             model.preferences.theme = name;
             vec![Effect::Redraw]

@@ -1,6 +1,7 @@
 //! The routes of the service.
 
 mod annotations;
+mod incidents;
 mod probes;
 mod read;
 
@@ -27,6 +28,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/v1/alerts/{id}", get(read::alert))
         .route("/api/v1/incidents", get(read::incidents))
         .route("/api/v1/incidents/{id}", get(read::incident))
+        .route("/api/v1/incidents/{id}/status", put(incidents::handle))
         .route("/api/v1/investigations", get(read::investigations))
         .route("/api/v1/events", get(read::events))
         .route("/api/v1/tenants", get(read::tenants))
@@ -53,7 +55,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "the route exists, but not with this method",
-                "reads are GET, annotations are POST",
+                "reads are GET, annotations are POST, an incident's status is PUT",
             )
         })
         .layer(DefaultBodyLimit::max(BODY))

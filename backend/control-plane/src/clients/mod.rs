@@ -5,6 +5,7 @@
 
 pub mod etcd;
 pub mod haproxy;
+pub mod incidents;
 pub mod patroni;
 pub mod postgres;
 pub mod supervisor;

@@ -7,6 +7,7 @@ use aisoc_model::RegionId;
 use aisoc_model::inventory::Inventory;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::region::{ApiHealth, BusState, RedisMember};
+use aisoc_model::sla::SlaReading;
 use aisoc_model::sli::SliReading;
 use aisoc_model::topology::Topology;
 use aisoc_model::vantage::Report;
@@ -28,6 +29,8 @@ pub struct Seen {
     pub inventory: Observed<Inventory>,
     /// Indicators measured over OTLP.
     pub slis: Vec<SliReading>,
+    /// How incidents are handled.
+    pub sla: Vec<SlaReading>,
     /// How looking goes, by source.
     pub sources: BTreeMap<String, Source>,
 }
@@ -87,6 +90,7 @@ impl Default for Seen {
             vantages: BTreeMap::new(),
             inventory: Observed::not_yet("supervisor"),
             slis: Vec::new(),
+            sla: Vec::new(),
             sources: BTreeMap::new(),
         }
     }
@@ -135,6 +139,7 @@ impl Seen {
             vantages: BTreeMap::new(),
             inventory,
             slis: Vec::new(),
+            sla: Vec::new(),
             sources: BTreeMap::new(),
         }
     }

@@ -108,7 +108,6 @@ impl Health {
         Duration::try_from_secs_f64(rules.slow_p99_seconds * 2.5).unwrap_or(Duration::from_secs(5))
     }
 
-    /// A rollout moves an instance to another port: the inventory knows it first.
     fn address(&self) -> String {
         let address = self.board.read(|seen| seen.http_address(&self.process));
         address.unwrap_or_else(|| self.url.clone())

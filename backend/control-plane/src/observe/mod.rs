@@ -14,6 +14,7 @@ mod positions;
 mod postgres;
 mod redis;
 pub mod round;
+mod sla;
 mod start;
 mod supervisor;
 mod traffic;

@@ -7,6 +7,7 @@ use super::otlp::Otlp;
 use super::patroni::Patroni;
 use super::postgres::Postgres;
 use super::redis::Redis;
+use super::sla::Sla;
 use super::supervisor::Supervisor;
 use super::traffic::LoadBalancer;
 use super::vantage::VantagePoint;
@@ -26,6 +27,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How incidents were handled is a report, not an alarm.
+const SLA: Pace = Pace {
+    interval: Duration::from_secs(10),
+    timeout: Duration::from_secs(10),
+};
 
 /// Where measured indicators are read off.
 pub trait Sli: Send + Sync {
@@ -56,6 +63,22 @@ pub fn start(
         starter.region(topology, slo, region, internal_token, pace)?;
     }
     starter.global(topology, traffic, pace)?;
+    let database = &topology.database;
+    let member = |region: &RegionConfig| {
+        MemberDatabase::new(
+            &region.postgres,
+            &database.database,
+            &database.user,
+            &database.password,
+            SLA.timeout / 3,
+        )
+    };
+    let sla = Sla {
+        members: topology.regions.iter().map(member).collect::<Result<_, _>>()?,
+        stale_after_ms: SLA.stale_after_ms(),
+        writer: 0,
+    };
+    starter.spawn(sla, SLA);
     let regions = topology.regions.iter().map(|r| r.id.clone()).collect();
     starter.spawn(Otlp { regions, windows }, pace);
     Ok(())

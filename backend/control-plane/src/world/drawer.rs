@@ -1,5 +1,6 @@
 //! Draws frames and publishes them.
 
+use super::drills::Drills;
 use super::merge::{Setting, merge};
 use crate::alerts::Alerts;
 use crate::observe::board::Board;
@@ -84,6 +85,8 @@ pub struct Drawer {
     pub board: Arc<Board>,
     /// What alerts.
     pub alerts: Arc<Alerts>,
+    /// Drills, and how they went.
+    pub drills: Arc<Drills>,
     /// What is being carried out.
     pub acting: Arc<dyn Acting>,
     /// Where frames go.
@@ -126,6 +129,7 @@ impl Drawer {
         head.at = milliseconds(self.clock.now());
         let mut world = self.board.read(|seen| merge(seen, &setting, head));
         self.alerts.judge(&mut world, &self.slo);
+        self.drills.judge(&mut world, &self.slo);
         self.frames.publish(world);
     }
 }
@@ -159,6 +163,7 @@ mod tests {
             slo: Arc::new(example::slo()),
             board: Arc::new(Board::new(example::seen(&topology, example::now()))),
             alerts: Arc::new(Alerts::default()),
+            drills: Arc::new(Drills::open(None).unwrap()),
             acting: Arc::new(Idle(watch::Sender::new(0))),
             frames: frames.clone(),
             topology,

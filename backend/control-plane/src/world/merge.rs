@@ -9,6 +9,7 @@ use aisoc_model::lag::Link;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::operation::Operation;
 use aisoc_model::region::{ApiProbe, Drain, Health, PostgresRole, Readiness, Region, Traffic};
+use aisoc_model::sla::SlaReading;
 use aisoc_model::sli::SliReading;
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{RegionConfig, Topology};
@@ -44,6 +45,10 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
     for reading in &seen.slis {
         let key = SliReading::key(&reading.region, reading.sli);
         world.slis.insert(key, reading.clone());
+    }
+    for reading in &seen.sla {
+        let key = SlaReading::key(&reading.tenant, &reading.level);
+        world.sla.insert(key, reading.clone());
     }
     for config in &setting.topology.regions {
         let reading = ready::reading(&seen.inventory, &config.id, setting.slo);
@@ -113,6 +118,10 @@ fn region(
             .map(|api| ApiProbe {
                 instance: api.instance.clone(),
                 zone: api.zone.clone(),
+                url: Some(
+                    seen.http_address(&format!("{}/{}", config.id, api.instance))
+                        .unwrap_or_else(|| api.url.clone()),
+                ),
                 health: parts
                     .api
                     .get(&api.instance)

@@ -4,6 +4,7 @@
 //! second, and at once when something notable happened, and publishes each frame that differs from the last.
 
 pub mod drawer;
+pub mod drills;
 pub mod health;
 pub mod links;
 pub mod merge;
@@ -17,3 +18,4 @@ pub mod verdict;
 pub(crate) mod example;
 
 pub use drawer::{Drawer, Frames};
+pub use drills::Drills;

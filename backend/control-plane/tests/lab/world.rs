@@ -118,6 +118,7 @@ impl WorldView for GoodWorld {
             let probe = |api: &ApiConfig| ApiProbe {
                 instance: api.instance.clone(),
                 zone: api.zone.clone(),
+                url: None,
                 health: Observed::known(health.clone(), now, "test", 3_000),
             };
             let region = Region {

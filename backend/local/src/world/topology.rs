@@ -11,6 +11,7 @@ use aisoc_model::topology::{
     Topology,
 };
 use aisoc_model::vantage::{Peer, Peers};
+use std::fmt::Write;
 
 const HEAD: &str = "# Made by `aisoc local up` from world.toml; edits are lost at the next start.\n\
     # The DR-only region's servers have weight 0 at the load balancer until an operation gives them traffic.\n\n";
@@ -121,12 +122,23 @@ pub fn write_peers(world: &World, ports: &Ports) -> anyhow::Result<()> {
 /// `console.toml`: where a console finds this world.
 #[must_use]
 pub fn console(world: &World) -> String {
-    format!(
+    let mut text = format!(
         "# Made by `aisoc local up`; `aisoc-console` reads it when it is given no --endpoint.\n\
-         endpoints = [\"{}\"]\ntoken_file = \"{}\"\n",
+         endpoints = [\"{}\"]\ntoken_file = \"{}\"\n\
+         # Asked directly when no control plane answers. A rollout moves them; the last frame knows where to.\n",
         http(world.ports.global("control_plane")),
         world.state.token("operator.token").display()
-    )
+    );
+    for region in topology(world, &world.ports).regions {
+        for api in &region.api {
+            let _ = write!(
+                text,
+                "\n[[health]]\nregion = \"{}\"\ninstance = \"{}\"\nurl = \"{}\"\n",
+                region.id, api.instance, api.url
+            );
+        }
+    }
+    text
 }
 
 fn local(port: u16) -> String {

@@ -1,4 +1,4 @@
-//! Lines that hold on every page: a connection that is not live, a frozen view, a drill, a running operation.
+//! Lines that hold on every page: what is armed, a connection that is not live, a frozen view, a drill, a running operation.
 
 use crate::connection::Connection;
 use crate::format;
@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 /// Draws the lines that hold on every page and returns what is left.
 pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
     let lines = [
+        armed_banner(model),
         connection_banner(model),
         frozen_banner(model),
         drill_banner(model),
@@ -38,6 +39,24 @@ pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
         };
     }
     rest
+}
+
+/// What is armed, where, and for how long. Also on a screen that is too small for anything else.
+#[must_use]
+pub fn armed_banner(model: &Model) -> Option<(String, Role)> {
+    let armed = model.armed.as_ref()?;
+    let kind = model.world.as_ref().map(|world| world.head.environment_kind)?;
+    let left = aisoc_model::clock::millis_between(model.now, armed.until);
+    Some((
+        format!(
+            "ARMED {} in {} for {} · everything else is read-only · {} disarms",
+            armed.region,
+            crate::ui::environment_word(kind),
+            format::clock(left),
+            model.preferences.keys.name(crate::keys::Command::Arm)
+        ),
+        Role::Armed,
+    ))
 }
 
 fn connection_banner(model: &Model) -> Option<(String, Role)> {

@@ -1,5 +1,6 @@
 //! The footer: the latest notice, else the keys that matter here.
 
+use crate::action::{self, Action, Stage};
 use crate::filter::Filter;
 use crate::format;
 use crate::keys::Command;
@@ -82,7 +83,12 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
             .collect()
     };
     let order: &[Command] = match model.layer {
-        Layer::Action(_) => return fixed(&[("Esc", "back out"), ("↑↓ PgUp PgDn", "scroll")]),
+        Layer::Action(ref action) => return under_plan(model, action),
+        Layer::Arming(_) => {
+            let key = model.preferences.keys.name(Command::Arm);
+            return vec![(key, "arm"), ("Esc".to_owned(), "back out")];
+        }
+        Layer::Explain(_) => return fixed(&[("Enter", "go there"), ("↑↓", "choose"), ("Esc", "close")]),
         Layer::Deciding(_) => return fixed(&[("Esc", "back out")]),
         Layer::Palette(_) => return fixed(&[("Enter", "choose"), ("↑↓", "move"), ("Esc", "close")]),
         Layer::Help(_) => return fixed(&[("Esc", "close"), ("j k", "scroll")]),
@@ -106,6 +112,20 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
     order.iter().filter_map(hint).collect()
 }
 
+/// Under a plan that refuses: what may be overridden.
+fn under_plan(model: &Model, action: &Action) -> Vec<(String, &'static str)> {
+    let mut hints = vec![
+        ("Esc".to_owned(), "back out"),
+        ("↑↓ PgUp PgDn".to_owned(), "scroll"),
+    ];
+    if let Stage::Refused(plan) = &action.stage
+        && action::overridable(plan).next().is_some()
+    {
+        hints.push((model.preferences.keys.name(Command::Override), "override a gate"));
+    }
+    hints
+}
+
 const LOOKING: &[Command] = &[
     Command::Help,
     Command::Palette,
@@ -118,7 +138,9 @@ const SEEING: &[Command] = &[
     Command::Help,
     Command::Palette,
     Command::Quit,
+    Command::Open,
     Command::Acknowledge,
+    Command::Arm,
     Command::Drain,
     Command::Restore,
     Command::Failover,
@@ -130,11 +152,12 @@ const ACTING: &[Command] = &[
     Command::Help,
     Command::Palette,
     Command::Quit,
+    Command::Open,
+    Command::Arm,
     Command::Drain,
     Command::Restore,
     Command::Failover,
     Command::Rollback,
     Command::Filter,
-    Command::Open,
     Command::Freeze,
 ];

@@ -23,6 +23,11 @@ pub fn tiny(canvas: &mut Canvas<'_>, model: &Model) {
         let hero = crate::ui::pages::overview::verdict(model, world);
         canvas.text(0, 1, area.width, &hero.title, hero.role);
     }
+    if area.height > 2
+        && let Some((text, role)) = super::banners::armed_banner(model)
+    {
+        canvas.text(0, 2, area.width, &text, role);
+    }
 }
 
 /// Draws the header and returns what is left.
@@ -31,7 +36,7 @@ pub fn header(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
     let mut left = badge(model);
     if !two_lines {
         left.push(piece(
-            format!("  {} {}", model.page.number(), model.page.view().title()),
+            format!("  {} {}", model.page.key(), model.page.view().title()),
             Role::Strong,
         ));
     }
@@ -108,6 +113,10 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
             "viewer: read only"
         };
         pieces.push(piece(format!("{} ({role})  ", identity.name), Role::Muted));
+        if columns >= 140 {
+            // Tokens of today end only when they are taken out of the tokens file.
+            pieces.push(piece("session: no expiry  ", Role::Muted));
+        }
     }
     if let Some(world) = model.shown() {
         if columns >= 100 {
@@ -124,9 +133,41 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
     pieces
 }
 
-/// The names of the pages over a line in the environment's accent: in production it is heavy all the way.
+/// Columns between two tabs.
+const GAP: u16 = 3;
+
+/// A tab: its number key, when it has one, and its title.
+fn label(page: Page, here: bool) -> Vec<Piece> {
+    let (number, title) = if here {
+        (Role::Accent, Role::Strong)
+    } else {
+        (Role::Faint, Role::Muted)
+    };
+    let key = page.key();
+    let blank = if key.is_empty() { "" } else { " " };
+    vec![
+        piece(format!("{key}{blank}"), number),
+        piece(page.view().title(), title),
+    ]
+}
+
+/// The tabs over a line in the environment's accent: in production it is heavy all the way. Where not all fit,
+/// those around the present one, with marks at the ends where more are.
 fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let y = area.y + 1;
+    let labels: Vec<(Page, Vec<Piece>)> = Page::all().map(|p| (p, label(p, p == model.page))).collect();
+    let widths: Vec<u16> = labels
+        .iter()
+        .map(|(_, l)| format::cells(width(l)) + GAP)
+        .collect();
+    let room = area.width.saturating_sub(3);
+    let present = labels.iter().position(|(p, _)| *p == model.page).unwrap_or(0);
+    // As many as fit before the present one, but the next one is seen too.
+    let last = (present + 1).min(labels.len().saturating_sub(1));
+    let needed = |first: usize| widths.iter().take(last + 1).skip(first).sum::<u16>();
+    let first = (0..=present)
+        .find(|first| needed(*first) <= room + GAP)
+        .unwrap_or(present);
     let (line, role) = match model.world.as_ref().map(|world| world.head.environment_kind) {
         Some(kind @ EnvironmentKind::Production) => ('━', environment_line(kind)),
         Some(kind) => ('─', environment_line(kind)),
@@ -134,28 +175,25 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     };
     canvas.horizontal(area.x, y + 1, area.width, line, role);
     let mut x = area.x + 1;
-    for page in Page::all() {
-        let here = page == model.page;
-        let (number, title) = if here {
-            (Role::Accent, Role::Strong)
-        } else {
-            (Role::Faint, Role::Muted)
-        };
-        let label = [
-            piece(page.number().to_string(), number),
-            piece(format!(" {}", page.view().title()), title),
-        ];
-        let end = canvas.pieces(x, y, area.right().saturating_sub(x), &label);
-        let label = Rect {
+    if first > 0 {
+        canvas.put(area.x, y, '‹', Role::Accent);
+    }
+    for ((page, label), size) in labels.iter().zip(&widths).skip(first) {
+        if x + size - GAP > area.right().saturating_sub(1) {
+            canvas.put(area.right() - 1, y, '›', Role::Accent);
+            break;
+        }
+        let end = canvas.pieces(x, y, area.right().saturating_sub(x), label);
+        let tab = Rect {
             x,
             y,
             width: end - x,
             height: 2,
         };
-        canvas.clickable(label, Click::Page(page));
-        if here {
+        canvas.clickable(tab, Click::Page(*page));
+        if *page == model.page {
             canvas.horizontal(x, y + 1, end - x, '━', Role::Accent);
         }
-        x = end + 3;
+        x = end + GAP;
     }
 }

@@ -1,9 +1,13 @@
-//! What lies over a page: help, palette, plan, progress.
+//! What lies over a page: help, palette, arming, explanation, plan, progress.
 
+pub mod arm;
+pub mod explain;
+mod glance;
 pub mod help;
 pub mod palette;
 pub mod plan;
 pub mod progress;
+mod question;
 
 use crate::model::{Following, Layer, Model};
 use crate::table::{Piece, piece};
@@ -19,6 +23,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         Layer::None | Layer::Filter(_) => {}
         Layer::Help(scroll) => help::draw(canvas, area, &model.preferences.keys, *scroll),
         Layer::Palette(palette) => palette::draw(canvas, area, model, palette),
+        Layer::Arming(arming) => arm::draw(canvas, area, model, arming),
+        Layer::Explain(explaining) => explain::draw(canvas, area, model, explaining),
         Layer::Action(action) => plan::draw(canvas, area, model, action),
         Layer::Progress(following) => progress::draw(canvas, area, model, following, None),
         Layer::Deciding(deciding) => {

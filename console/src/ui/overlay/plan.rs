@@ -1,6 +1,8 @@
 //! The plan: what would be done, on which evidence, how it is undone; and the line where a person confirms it.
 
-use super::{dialog, environment, input, scrolled};
+use super::glance;
+use super::question;
+use super::{dialog, environment, scrolled};
 use crate::action::{Action, Stage};
 use crate::format;
 use crate::model::Model;
@@ -53,105 +55,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
         };
         canvas.wrapped(content, text, role);
     }
-    question(canvas, ask, model, action);
-}
-
-/// What a person has to do now.
-fn question(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action) {
-    let (x, y, width) = (area.x, area.y, area.width);
-    let name = action.target.confirmation();
-    match &action.stage {
-        Stage::Planning => {
-            canvas.text(x, y, width, "Reading the facts…", Role::Muted);
-        }
-        Stage::Refused(plan) => {
-            let gates: Vec<String> = plan.refusals().map(|gate| gate.name.clone()).collect();
-            canvas.text(
-                x,
-                y,
-                width,
-                &format!("Refused by: {}. Nothing has changed.", gates.join(", ")),
-                Role::Bad,
-            );
-            canvas.text(
-                x,
-                y + 1,
-                width,
-                "Esc backs out; ask again when the evidence above has changed.",
-                Role::Muted,
-            );
-        }
-        Stage::Reason(_, typed) => {
-            canvas.text(
-                x,
-                y,
-                width,
-                "Why? It goes into the record. Then the plan is made anew with it.",
-                Role::Muted,
-            );
-            canvas.text(x, y + 1, 9, "reason", Role::Accent);
-            input(
-                canvas,
-                x + 9,
-                y + 1,
-                width.saturating_sub(9),
-                typed,
-                "maintenance of rack 4, ticket OPS-123",
-            );
-        }
-        Stage::Confirm(plan, typed) => {
-            let left = format::since(model.now, plan.expires_at);
-            let expired = model.now >= plan.expires_at;
-            let kind = model.world.as_ref().map(|world| world.head.environment_kind);
-            let place = kind.map_or("", super::environment_word);
-            let ask = [
-                piece("To carry it out in ", Role::Muted),
-                piece(place.to_owned(), Role::Strong),
-                piece(" type ", Role::Muted),
-                piece(name.to_owned(), Role::Strong),
-                piece(", then Enter.", Role::Muted),
-            ];
-            let (holds, role) = if expired {
-                (
-                    "The plan has expired: Enter reads the facts again.".to_owned(),
-                    Role::Warn,
-                )
-            } else if plan.needs_approval() {
-                let who = format!(
-                    "A second person first: `aisoc-console approve {}` as another operator. It holds for {left}.",
-                    plan.id
-                );
-                (who, Role::Warn)
-            } else {
-                (format!("The plan holds for {left}."), Role::Muted)
-            };
-            canvas.text(x, y + 2, width, &holds, role);
-            canvas.pieces(x, y, width, &ask);
-            canvas.text(x, y + 1, 9, "name", Role::Accent);
-            input(canvas, x + 9, y + 1, width.saturating_sub(9), typed, "");
-        }
-        Stage::Sent(_) => {
-            canvas.text(
-                x,
-                y,
-                width,
-                "Confirmed. The control plane writes it down and begins.",
-                Role::Accent,
-            );
-        }
-        Stage::Failed(_) => {
-            canvas.text(
-                x,
-                y,
-                width,
-                "Nothing has been carried out. Esc backs out.",
-                Role::Muted,
-            );
-        }
-    }
-    if let Some(remark) = &action.remark {
-        canvas.text(x, y + 3, width, remark, Role::Warn);
-    }
+    question::draw(canvas, ask, model, action);
 }
 
 /// The plan in lines.
@@ -163,35 +67,12 @@ fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
         }
         all.push(vec![piece(text, Role::Heading)]);
     };
-    for line in wrap(&plan.summary, width) {
-        all.push(vec![piece(line, Role::Strong)]);
-    }
-    let outage = plan.predicted_write_outage_ms;
-    all.push(vec![
-        piece("predicted write outage: ", Role::Muted),
-        piece(
-            outage.map_or_else(|| "none".to_owned(), |ms| format::seconds(ms as f64 / 1_000.0)),
-            Role::Text,
-        ),
-        piece(objective(plan, model), Role::Muted),
-    ]);
-    if !plan.request.reason.is_empty() {
-        all.push(vec![
-            piece("reason: ", Role::Muted),
-            piece(plan.request.reason.clone(), Role::Text),
-        ]);
-    }
+    all.extend(glance::lines(plan, model, width));
     heading(&mut all, "Gates");
     let mut gates: Vec<&Gate> = plan.gates.iter().collect();
     gates.sort_by_key(|gate| matches!(gate.decision, Decision::Pass));
     for gate in gates {
         gate_lines(&mut all, gate, width);
-    }
-    if !plan.affected.is_empty() {
-        heading(&mut all, "Affected");
-        for sentence in &plan.affected {
-            all.push(vec![piece(format!("  {sentence}"), Role::Text)]);
-        }
     }
     heading(&mut all, "Steps");
     for (number, step) in (1..).zip(&plan.steps) {
@@ -263,19 +144,4 @@ fn gate_lines(all: &mut Vec<Vec<Piece>>, gate: &Gate, width: usize) {
             all.push(vec![piece(format!("{:indent$}{mark} {line}", ""), Role::Muted)]);
         }
     }
-}
-
-fn objective(plan: &Plan, model: &Model) -> String {
-    let key = plan.objective.as_deref();
-    let row = model
-        .slo
-        .as_ref()
-        .and_then(|slo| slo.recovery.iter().find(|row| Some(row.id.as_str()) == key));
-    row.map_or_else(String::new, |row| {
-        format!(
-            "  (objective: RTO {}, RPO {})",
-            format::bound(row.rto_seconds as f64),
-            format::bound(row.rpo_seconds as f64)
-        )
-    })
 }

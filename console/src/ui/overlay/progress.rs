@@ -135,14 +135,33 @@ fn against(model: &Model, operation: &Operation, elapsed: u64) -> Vec<Piece> {
         piece(format!("{word} "), role),
         piece(
             format!(
-                "the RTO of {} ({}), RPO {}",
+                "the RTO of {} ({}); ",
                 format::bound(row.rto_seconds as f64),
-                row.scenario,
-                format::bound(row.rpo_seconds as f64)
+                row.scenario
             ),
             Role::Muted,
         ),
+        lost(operation, row.rpo_seconds as f64),
     ]
+}
+
+/// What was lost, as far as it was measured, against the RPO.
+fn lost(operation: &Operation, rpo_seconds: f64) -> Piece {
+    let bound = format::bound(rpo_seconds);
+    match operation.figures.get("rpo_seconds") {
+        Some(lost) if *lost <= rpo_seconds => piece(
+            format!("lost {} of writes, the RPO is {bound}", format::seconds(*lost)),
+            Role::Muted,
+        ),
+        Some(lost) => piece(
+            format!("LOST {} of writes, the RPO is {bound}", format::seconds(*lost)),
+            Role::Bad,
+        ),
+        None => piece(
+            format!("what is lost is not measured yet, the RPO is {bound}"),
+            Role::Muted,
+        ),
+    }
 }
 
 /// Steps, times, figures, gates.

@@ -1,6 +1,7 @@
 //! Alerts: what fires, since when, who has seen it, and how long there is to respond.
 
 use super::PageView;
+use crate::explain::Subject;
 use crate::facts;
 use crate::format;
 use crate::keys::Command;
@@ -72,6 +73,11 @@ impl PageView for Alerts {
             .alerts
             .get(key)
             .and_then(|alert| alert.region.clone())
+    }
+
+    /// An alert opens as its explanation.
+    fn open(&self, model: &mut Model, key: &str) {
+        crate::update::open_explanation(model, Subject::Alert(key.to_owned()));
     }
 }
 
@@ -241,6 +247,13 @@ fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
             piece(" acknowledges it", Role::Muted),
         ],
     };
+    let explain = vec![
+        piece(model.preferences.keys.name(Command::Open), Role::Accent),
+        piece(
+            " explains it: the action that fits, and the evidence",
+            Role::Muted,
+        ),
+    ];
     Detail::new(alert.rule.clone())
         .text("what", facts::alert_text(alert))
         .line("value", value)
@@ -251,5 +264,6 @@ fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
         )
         .text("escalation", escalation)
         .line("seen by", seen)
+        .line("explain", explain)
         .line("key", vec![piece(key.to_owned(), Role::Faint)])
 }

@@ -29,15 +29,16 @@ impl PageView for Lag {
         };
         let trend = if model.size.0 >= 180 { 40 } else { 12 };
         let mut links: Vec<(&String, &Link)> = world.links.iter().collect();
-        links.sort_by_key(|(_, link)| {
-            let place = |id| facts::place(world, Some(id));
+        let places = facts::places(world);
+        links.sort_by_cached_key(|(_, link)| {
+            let place = |id| places.of(Some(id));
             (link.kind, place(&link.from), place(&link.to))
         });
         let mut rows: Vec<Row> = links
             .into_iter()
             .map(|(key, link)| row(model, key, link, trend))
             .collect();
-        rows.extend(absent(world, model));
+        rows.extend(absent(world, model, trend));
         Table::new(columns(trend), rows)
     }
 
@@ -170,24 +171,41 @@ fn detail(model: &Model, key: &str, link: &Link, width: u16) -> Detail {
     }
 }
 
-/// Kinds that have a threshold but no link: nobody was told to look.
-fn absent(world: &World, model: &Model) -> Vec<Row> {
-    let kinds: Vec<LinkKind> = model.slo.iter().flat_map(|slo| slo.lag.keys().copied()).collect();
+/// What stands in the place of what is not configured here.
+const INSTEAD: [(&str, &str); 2] = [
+    ("clickhouse", "the embedded event store"),
+    ("kafka", "the embedded bus"),
+];
+
+/// Kinds that have a threshold but no link, and the bus that others use: nobody was told to look, which is not the
+/// same as not knowing.
+fn absent(world: &World, model: &Model, trend: u16) -> Vec<Row> {
+    let kinds = model.slo.iter().flat_map(|slo| slo.lag.keys().copied());
     let missing = kinds
-        .into_iter()
-        .filter(|kind| !world.links.values().any(|link| link.kind == *kind));
+        .filter(|kind| !world.links.values().any(|link| link.kind == *kind))
+        .map(LinkKind::name);
     missing
+        .chain(["kafka"])
         .map(|kind| {
             let dash = || cell("–", Role::Faint);
+            let instead = INSTEAD.iter().find(|(name, _)| *name == kind && trend >= 40);
             let cells = vec![
-                cell(kind.name(), Role::Muted),
+                cell(kind, Role::Muted),
                 dash(),
                 dash(),
                 dash(),
                 cell("not configured", Role::Faint),
+                dash(),
+                dash(),
+                dash(),
+                dash(),
+                dash(),
+                instead.map_or_else(Vec::new, |(_, instead)| {
+                    cell(format!("{instead} is here"), Role::Faint)
+                }),
             ];
-            Row::new(kind.name(), cells)
-                .field("kind", Value::text(kind.name()))
+            Row::new(kind, cells)
+                .field("kind", Value::text(kind))
                 .field("level", Value::text("not configured"))
         })
         .collect()

@@ -1,12 +1,16 @@
 //! The pages. A new one is a file here and a line in [`ALL`].
 
 pub mod alerts;
+pub mod drills;
 pub mod lag;
 pub mod operations;
 pub mod overview;
+pub mod releases;
 pub mod services;
+pub mod sla;
 pub mod slis;
 
+use crate::explain::Subject;
 use crate::model::Model;
 use crate::table::Table;
 use crate::ui::canvas::Canvas;
@@ -27,16 +31,23 @@ pub trait PageView: Sync {
     /// The region that a row is about.
     fn region(&self, model: &Model, key: &str) -> Option<RegionId>;
 
-    /// Opens a row.
-    fn open(&self, _model: &mut Model, _key: &str) {}
+    /// Opens a row: what is known of its region, unless the page has something better.
+    fn open(&self, model: &mut Model, key: &str) {
+        if let Some(region) = self.region(model, key) {
+            crate::update::open_explanation(model, Subject::Region(region));
+        }
+    }
 }
 
-/// All pages, in the order of their number keys.
+/// All pages, in the order of the tabs; the first nine have number keys.
 pub const ALL: &[&dyn PageView] = &[
     &overview::Overview,
     &lag::Lag,
     &slis::Slis,
     &alerts::Alerts,
     &services::Services,
+    &releases::Releases,
     &operations::Operations,
+    &sla::Sla,
+    &drills::Drills,
 ];

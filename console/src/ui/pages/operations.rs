@@ -1,6 +1,7 @@
 //! Operations: the one that runs, and the record of those that ended.
 
 use super::PageView;
+use crate::facts;
 use crate::format;
 use crate::model::{Following, Layer, Model};
 use crate::table::{Column, Row, Table, Value, cell, piece};
@@ -12,7 +13,6 @@ use crate::ui::widgets::{panel, state, table};
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::operation::Operation;
-use aisoc_model::plan::Target;
 use aisoc_model::world::World;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
@@ -86,17 +86,8 @@ impl PageView for Operations {
     }
 
     fn region(&self, model: &Model, key: &str) -> Option<RegionId> {
-        match &model.shown()?.operations.get(key)?.plan.request.target {
-            Target::Drain { region, .. }
-            | Target::Restore { region }
-            | Target::RenewDrain { region, .. }
-            | Target::Fence { region }
-            | Target::Rejoin { region } => Some(region.clone()),
-            Target::Failover { to } | Target::EmergencyFailover { to, .. } => Some(to.clone()),
-            Target::Rollback { release, .. } => {
-                model.shown()?.releases.get(release).map(|r| r.region.clone())
-            }
-        }
+        let world = model.shown()?;
+        facts::target_region(world, &world.operations.get(key)?.plan.request.target)
     }
 
     fn open(&self, model: &mut Model, key: &str) {

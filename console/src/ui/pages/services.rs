@@ -15,6 +15,9 @@ use aisoc_model::world::World;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
+/// Who tells what runs, in `World::sources`.
+pub const SOURCE: &str = "supervisor";
+
 /// The page.
 pub struct Services;
 
@@ -30,8 +33,9 @@ impl PageView for Services {
         let now = model.shown_at();
         let mut processes: Vec<&Process> = world.processes.values().collect();
         // What is not ready comes first: nobody scrolls to find it.
+        let places = facts::places(world);
         processes.sort_by_key(|process| {
-            let place = facts::place(world, process.region.as_ref());
+            let place = places.of(process.region.as_ref());
             (facts::ready(process), place, process.name.as_str())
         });
         let columns = vec![
@@ -55,7 +59,11 @@ impl PageView for Services {
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
         let Some(world) = model.shown() else { return };
-        let mut rest = hero::draw(canvas, area, &headline(world));
+        let mut rest = hero::draw(
+            canvas,
+            area,
+            &headline(world).remembered(facts::lost_source(world, SOURCE, model.shown_at())),
+        );
         let height = cells(world.releases.len()) + 1;
         if !world.releases.is_empty() && rest.height > height + 8 {
             let below = Rect {
@@ -185,6 +193,7 @@ fn headline(world: &World) -> Hero {
         "restarts: {restarts} · killed for memory: {oom} · {} in use",
         format::bytes(memory)
     ));
+    let hero = hero.note("Kubernetes: not configured · certificates: not configured");
     if rollouts.is_empty() {
         return hero;
     }

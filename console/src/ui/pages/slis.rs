@@ -33,7 +33,8 @@ impl PageView for Slis {
             _ => (36, 40),
         };
         let mut readings: Vec<(&String, &SliReading)> = world.slis.iter().collect();
-        readings.sort_by_key(|(_, reading)| (reading.sli, facts::place(world, Some(&reading.region))));
+        let places = facts::places(world);
+        readings.sort_by_cached_key(|(_, reading)| (reading.sli, places.of(Some(&reading.region))));
         let rows = readings
             .into_iter()
             .map(|(key, reading)| row(model, key, reading, gauge, trend))

@@ -37,6 +37,20 @@ impl Hero {
         self
     }
 
+    /// As a memory, when there is a reason why it is no more than that.
+    #[must_use]
+    pub fn remembered(self, why: Option<String>) -> Self {
+        let Some(why) = why else { return self };
+        let mut lines = self.lines;
+        lines.insert(0, vec![piece(format!("◌ {why}"), Role::Unknown)]);
+        Self {
+            title: format!("was: {}", self.title),
+            role: Role::Unknown,
+            lines,
+            ..self
+        }
+    }
+
     /// With one more line of muted text.
     #[must_use]
     pub fn note(self, text: impl Into<String>) -> Self {

@@ -110,6 +110,7 @@ pub fn world(now: Timestamp) -> World {
             .map(|a| ApiProbe {
                 instance: a.instance.clone(),
                 zone: a.zone.clone(),
+                url: None,
                 health: Observed::known(api_health(200), now, "probe", 3_000),
             })
             .collect();

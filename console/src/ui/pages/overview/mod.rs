@@ -8,7 +8,6 @@ use super::PageView;
 use crate::facts::{self, Writers};
 use crate::format;
 use crate::model::Model;
-use crate::page::Page;
 use crate::table::{Cell, Column, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -45,7 +44,12 @@ impl PageView for Overview {
             Column::new("SHARE", 6).right().spare(4),
             Column::new("WHY", 20).grow(1).spare(6),
         ];
-        let rows = facts::regions(world)
+        let mut regions = facts::regions(world);
+        if regions.len() > map::MOST {
+            // Too many to be seen at once: nobody scrolls to find what is wrong.
+            regions.sort_by_key(|region| std::cmp::Reverse(region.health));
+        }
+        let rows = regions
             .into_iter()
             .map(|region| row(model, world, region))
             .collect();
@@ -64,14 +68,6 @@ impl PageView for Overview {
 
     fn region(&self, _model: &Model, key: &str) -> Option<RegionId> {
         key.parse().ok()
-    }
-
-    /// A region opens as its processes.
-    fn open(&self, model: &mut Model, key: &str) {
-        if let Ok(services) = "services".parse::<Page>() {
-            crate::update::go(model, services);
-            model.filters.insert(services, format!("region={key}"));
-        }
     }
 }
 

@@ -239,8 +239,9 @@ pub fn links(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) 
     let inner = panel::panel(canvas, area, "Replication", &[]);
     let now = model.shown_at();
     let mut links: Vec<&Link> = world.links.values().collect();
-    links.sort_by_key(|link| {
-        let place = |id| facts::place(world, Some(id));
+    let places = facts::places(world);
+    links.sort_by_cached_key(|link| {
+        let place = |id| places.of(Some(id));
         let level = std::cmp::Reverse(facts::level(link, now));
         (level, link.kind, place(&link.from), place(&link.to))
     });

@@ -21,11 +21,17 @@ const BETWEEN: u16 = 4;
 /// Lines below the map: indicators of all regions.
 const BELOW: u16 = 9;
 
+/// Regions on a map at most: more have no straight lines between them.
+pub const MOST: usize = 4;
+
 /// Whether there is room for a map, and the regions are few enough for straight lines.
 #[must_use]
 pub fn fits(world: &World, area: Rect) -> bool {
     let right = cells(world.regions.len()).saturating_sub(1);
-    (1..=3).contains(&right) && area.width >= 100 && area.height >= right * 7 + (right - 1) * BETWEEN + BELOW
+    world.regions.len() <= MOST
+        && right >= 1
+        && area.width >= 100
+        && area.height >= right * 7 + (right - 1) * BETWEEN + BELOW
 }
 
 /// Draws it with the panels below.
@@ -36,7 +42,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
     };
     let count = cells(others.len());
     let room = area.height.saturating_sub(BELOW + 1 + (count - 1) * BETWEEN);
-    let each = (room / count).min(11);
+    // A wall has room for all that is known of a region.
+    let most = if area.height >= 80 { 22 } else { 11 };
+    let each = (room / count).min(most);
     let map = Rect {
         height: each * count + (count - 1) * BETWEEN,
         ..area
