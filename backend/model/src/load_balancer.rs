@@ -184,15 +184,6 @@ impl LoadBalancer {
         }
     }
 
-    /// HAProxy's settings, when it is that.
-    #[must_use]
-    pub fn haproxy(&self) -> Option<&Haproxy> {
-        match self {
-            Self::Haproxy(settings) => Some(settings),
-            _ => None,
-        }
-    }
-
     /// Whether every region has its place in the load balancer.
     pub(crate) fn check(&self, regions: &[RegionConfig]) -> Result<(), String> {
         let named = |what: &str, has: &dyn Fn(&RegionId) -> bool| match regions.iter().find(|r| !has(&r.id)) {

@@ -14,13 +14,13 @@ use std::sync::Arc;
 const LB: &str = "/zones/zone1/load_balancers/lb1";
 const POOL_US: &str = "/accounts/acct1/load_balancers/pools/pool-us";
 
-struct State {
+pub struct State {
     balancer: Value,
     pools: BTreeMap<&'static str, Value>,
     healthy: bool,
 }
 
-type Server = Arc<Vendor<State>>;
+pub type Server = Arc<Vendor<State>>;
 
 fn envelope(result: &Value) -> Response {
     json(
@@ -74,7 +74,8 @@ fn is_change(call: &Call) -> bool {
     call.method == Method::PATCH
 }
 
-async fn start(method: CloudflareMethod) -> (Server, CloudflareDriver, tempfile::TempDir) {
+/// The server, and the settings of a control plane that uses it.
+pub async fn lab(method: CloudflareMethod) -> (Server, Cloudflare, tempfile::TempDir) {
     let pool = |id: &str| json!({ "id": id, "enabled": true, "origins": [{ "name": "o", "weight": 1 }] });
     let vendor = Vendor::new(State {
         balancer: json!({
@@ -100,8 +101,20 @@ async fn start(method: CloudflareMethod) -> (Server, CloudflareDriver, tempfile:
             .into(),
         full_weights: BTreeMap::from([(region(US), 0.5)]),
     };
+    (vendor, settings, dir)
+}
+
+async fn start(method: CloudflareMethod) -> (Server, CloudflareDriver, tempfile::TempDir) {
+    let (vendor, settings, dir) = lab(method).await;
     let driver = CloudflareDriver::new(&settings, Arc::new(SystemClock)).unwrap();
     (vendor, driver, dir)
+}
+
+/// What a pool sheds: of new sessions and of those with affinity, percent.
+pub fn shed(vendor: &Server, pool: &str) -> (f64, f64) {
+    let shedding = vendor.inner().state.pools[pool]["load_shedding"].clone();
+    let percent = |field: &str| shedding[field].as_f64().unwrap();
+    (percent("default_percent"), percent("session_percent"))
 }
 
 #[tokio::test]
