@@ -90,7 +90,11 @@ pub fn target_region(world: &World, target: &Target) -> Option<RegionId> {
         | Target::Fence { region }
         | Target::Rejoin { region } => Some(region.clone()),
         Target::Failover { to } | Target::EmergencyFailover { to, .. } => Some(to.clone()),
-        Target::Rollback { release, .. } => world.releases.get(release).map(|r| r.region.clone()),
+        Target::Rollback { release, .. }
+        | Target::GreenDeploy { release, .. }
+        | Target::GreenSwitch { release }
+        | Target::GreenCancel { release }
+        | Target::BlueDelete { release } => world.releases.get(release).map(|r| r.region.clone()),
     }
 }
 

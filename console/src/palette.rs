@@ -93,6 +93,36 @@ pub fn matches(model: &Model, typed: &str) -> Vec<Entry> {
         .collect()
 }
 
+/// What can be done with a release, and with the other half of a blue/green one.
+fn release_actions(name: &str, release: &aisoc_model::inventory::Release) -> Vec<(&'static str, Target)> {
+    use aisoc_model::inventory::Colour;
+    let release_name = || name.to_owned();
+    let rollback = Target::Rollback {
+        release: release_name(),
+        revision: None,
+    };
+    let cancel = Target::GreenCancel {
+        release: release_name(),
+    };
+    let mut all = vec![("rollback", rollback)];
+    match release.parallel.as_ref().map(|p| p.colour) {
+        None => {}
+        Some(Colour::Green) => {
+            let switch = Target::GreenSwitch {
+                release: release_name(),
+            };
+            all.extend([("switch to green", switch), ("remove green", cancel)]);
+        }
+        Some(Colour::Blue) => {
+            let delete = Target::BlueDelete {
+                release: release_name(),
+            };
+            all.extend([("switch back to blue", cancel), ("delete blue", delete)]);
+        }
+    }
+    all
+}
+
 fn entries(model: &Model) -> Vec<Entry> {
     let entry = |name: String, key: String, does| Entry { name, key, does };
     let mut all: Vec<Entry> = Page::all()
@@ -145,16 +175,10 @@ fn entries(model: &Model) -> Vec<Entry> {
                 ));
             }
         }
-        for name in world.releases.keys() {
-            let rollback = Target::Rollback {
-                release: name.clone(),
-                revision: None,
-            };
-            all.push(entry(
-                format!("rollback {name}"),
-                String::new(),
-                Does::Plan(rollback),
-            ));
+        for (name, release) in &world.releases {
+            for (what, target) in release_actions(name, release) {
+                all.push(entry(format!("{what} {name}"), String::new(), Does::Plan(target)));
+            }
         }
         for (key, alert) in &world.alerts {
             if alert.state == AlertState::Firing && alert.acknowledged.is_none() {

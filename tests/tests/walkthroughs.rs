@@ -35,6 +35,7 @@ async fn the_living_world() {
     a_lost_machine(&world).await;
     a_cut_replica_is_refused(&world).await;
     bad_release_and_rollback(&world).await;
+    blue_green(&world).await;
     the_supervisor_may_die(world).await;
 }
 
@@ -387,6 +388,44 @@ async fn bad_release_and_rollback(world: &LocalWorld) {
     )
     .await
     .unwrap();
+}
+
+/// Green is deployed beside what serves, tested and switched to under load; blue is kept, and not deleted by one person.
+async fn blue_green(world: &LocalWorld) {
+    let release = "aisoc-eu-west-1";
+    let confirmed = ["--release", release, "--confirm", release];
+    let url = format!("{}/api/v1/alerts?limit=5", world.load_balancer().await.unwrap());
+    let load = Load::start(url, world.token("api-acme").unwrap(), 50).unwrap();
+    let deploy = ["green", "deploy", "--set", "version=green-1"];
+    let operation = world.operate(&[&deploy[..], &confirmed].concat()).await.unwrap();
+    assert_eq!(operation.state, OperationState::Done, "{:?}", operation.outcome);
+    let operation = world
+        .operate(&[&["green", "switch"][..], &confirmed].concat())
+        .await
+        .unwrap();
+    assert_eq!(operation.state, OperationState::Done, "{:?}", operation.outcome);
+    println!("switch to green: {}", operation.outcome.unwrap_or_default());
+    let outcome = load.stop().await.unwrap();
+    assert!(
+        outcome.failures.is_empty(),
+        "failed requests during the switch: {:?}",
+        outcome.failures
+    );
+    let delete = [&["green", "delete-blue", "--reason", "x"][..], &confirmed].concat();
+    let refused = world.console(&delete).await.unwrap();
+    assert_eq!(refused.code, 5, "{}", refused.stdout);
+    assert!(refused.stdout.contains("idle_window"), "{}", refused.stdout);
+    until("the countdown is shown", MINUTE, async || {
+        let listed = world.console(&["releases", "list"]).await?;
+        Ok(listed.stdout.contains("blue ready, kept for").then_some(()))
+    })
+    .await
+    .unwrap();
+    let record = world
+        .console(&["operations", "export", &operation.id, "--format", "markdown"])
+        .await
+        .unwrap();
+    assert!(record.stdout.contains("## Steps"), "{}", record.stdout);
 }
 
 /// kill -9 of the supervisor leaves processes; `down` ends exactly those.

@@ -9,7 +9,11 @@
 
 mod lab;
 
+use aisoc_control_plane::drivers::traffic::share::{HalfServer, HaproxyShares, ShareDriver};
 use aisoc_control_plane::operations::Operations;
+use aisoc_control_plane::operations::blue_green::share_sight;
+use aisoc_control_plane::operations::hands::Sight;
+use aisoc_model::SystemClock;
 use aisoc_model::operation::OperationState;
 use aisoc_model::plan::Target;
 use lab::haproxy::LoadBalancer;
@@ -77,6 +81,42 @@ async fn set_up(dir: &std::path::Path) -> (LoadBalancer, Operations) {
         settings.url.clone_from(&balancer.url);
     }
     (balancer, operations(&topology).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_of_the_requests_goes_to_the_other_half_and_none_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let balancer = LoadBalancer::start(dir.path()).await;
+    let mut topology = topology(dir.path());
+    let aisoc_model::load_balancer::LoadBalancer::Haproxy(settings) = &mut topology.load_balancer else {
+        panic!("the topology's load balancer is HAProxy")
+    };
+    settings.haproxy_socket.clone_from(&balancer.socket);
+    let shares = HaproxyShares::new(&topology, Arc::new(SystemClock)).unwrap();
+    let traffic = Traffic::start(&balancer.url);
+    let us = region(US);
+    let idle = shares.read(&us).await.unwrap();
+    assert!(idle.beside.iter().all(HalfServer::is_out), "{idle:?}");
+    let mut requests = 0;
+    for (percent, weights) in [(10, (90, 10)), (50, (50, 50)), (100, (0, 100)), (0, (100, 0))] {
+        shares.set(&us, percent).await.unwrap();
+        lab::eventually("the share is there", Duration::from_secs(30), async || {
+            let reading = shares.read(&us).await.unwrap();
+            let there = matches!(share_sight(&reading, percent), Sight::Done(_));
+            let all: u64 = reading.beside.iter().map(|s| s.requests).sum();
+            // With a share it gets requests.
+            there && (percent == 0 || all > requests)
+        })
+        .await;
+        let reading = shares.read(&us).await.unwrap();
+        requests = reading.beside.iter().map(|s| s.requests).sum();
+        let got = (reading.serving[0].weight, reading.beside[0].weight);
+        assert_eq!(got, weights, "{percent} %");
+        assert_eq!(reading.beside[0].is_out(), percent == 0);
+    }
+    assert_eq!(traffic.end().await.1, 0, "no request fails");
+    let nowhere = shares.read(&"sa-east-1".parse().unwrap()).await.unwrap_err();
+    assert!(nowhere.to_string().contains("parallel_server"), "{nowhere}");
 }
 
 fn drain(deadline_seconds: u32) -> Target {

@@ -9,13 +9,14 @@
 
 mod support;
 
-use aisoc_model::inventory::{FaultSpec, ProcessState, RevisionStatus};
+use aisoc_model::inventory::{Colour, FaultSpec, ParallelState, ProcessState, RevisionStatus};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use support::{Running, process, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const NAME: &str = "aisoc-us-east-1";
 
@@ -179,6 +180,7 @@ async fn revisions_roll_out_fail_and_roll_back_without_a_failed_request() {
         .description
         .clone();
     assert_eq!(description, "rollback to 1 (operation operation-7)");
+    blue_green_and_back(&running).await;
     let asked = clients.finish().await;
     println!("{asked} requests, none failed");
 
@@ -201,6 +203,86 @@ async fn revisions_roll_out_fail_and_roll_back_without_a_failed_request() {
     let begun = Instant::now();
     supervisor.stop_all().await;
     println!("stopped after {:.1} s", begun.elapsed().as_secs_f64());
+}
+
+fn half(running: &Running) -> Option<(Colour, ParallelState)> {
+    let all = running.supervisor.releases_now();
+    let release = all.into_iter().find(|r| r.name == NAME)?;
+    release.parallel.map(|p| (p.colour, p.state))
+}
+
+/// What the control plane does between deploying green and having the halves change places.
+async fn share(running: &Running, percent: u16) {
+    for zone in ["a", "b"] {
+        for command in [
+            format!("set server api/us-east-1{zone}-parallel weight {percent}"),
+            format!("set server api/us-east-1{zone}-parallel state ready"),
+            format!("set server api/us-east-1{zone} weight {}", 100 - percent),
+        ] {
+            let socket = running.state.run("haproxy/admin.sock");
+            let mut stream = tokio::net::UnixStream::connect(socket).await.unwrap();
+            stream.write_all(format!("{command}\n").as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(answer.trim(), "", "{command}");
+        }
+    }
+}
+
+/// Both directions under load; the caller's clients see no failed request.
+async fn blue_green_and_back(running: &Running) {
+    let supervisor = &running.supervisor;
+    let green = settings(&[("api.inject_latency_ms", "10")]);
+    let other = settings(&[("agents.env.X", "1")]);
+    assert!(supervisor.deploy_green(NAME, &other, "op-0").await.is_err());
+    supervisor.deploy_green(NAME, &green, "op-1").await.unwrap();
+    assert!(
+        supervisor.rollback(NAME, 2, None).is_err(),
+        "no rollout while there are two halves"
+    );
+    until("green is ready", 60, async || {
+        half(running) == Some((Colour::Green, ParallelState::Ready))
+    })
+    .await;
+    let before = supervisor.inventory();
+    let beside = process(&before, "us-east-1/api-a.green");
+    assert_eq!(beside.version, "rev 6");
+    share(running, 50).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    share(running, 100).await;
+    assert!(
+        supervisor.remove_parallel(NAME, true).await.is_err(),
+        "it gets requests"
+    );
+    supervisor.swap_parallel(NAME, "op-2").await.unwrap();
+    let now = supervisor.inventory();
+    assert_eq!(process(&now, "us-east-1/api-a").pid, beside.pid, "green serves");
+    assert_eq!(process(&now, "us-east-1/agents").version, "rev 6");
+    assert_eq!(
+        process(&now, "us-east-1/api-a.blue").pid,
+        process(&before, "us-east-1/api-a").pid
+    );
+    assert_eq!(half(running), Some((Colour::Blue, ParallelState::Ready)));
+    assert_eq!(status(running, 6), RevisionStatus::Deployed);
+    assert!(
+        supervisor.remove_parallel(NAME, false).await.is_err(),
+        "blue is kept for a while"
+    );
+    // And back.
+    share(running, 50).await;
+    share(running, 100).await;
+    supervisor.swap_parallel(NAME, "op-3").await.unwrap();
+    let back = supervisor.inventory();
+    assert_eq!(
+        process(&back, "us-east-1/api-a").pid,
+        process(&before, "us-east-1/api-a").pid
+    );
+    supervisor.remove_parallel(NAME, false).await.unwrap();
+    assert_eq!(half(running), None);
+    let gone = supervisor.inventory();
+    assert!(!gone.processes.iter().any(|p| p.name.contains("green")));
+    let release = supervisor.releases().by_name(NAME).unwrap().clone();
+    assert!(release.rolled_back_from(&settings(&[("api.inject_latency_ms", "10")])));
 }
 
 async fn an_api_is_slowed_and_healed(running: &Running) {

@@ -5,6 +5,7 @@ use crate::ids::RegionId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Seconds that a drain lasts when nobody says how long: half a working day.
 pub const DRAIN_SECONDS: u32 = 4 * 3_600;
@@ -31,6 +32,14 @@ pub enum OperationKind {
     Rejoin,
     /// Return a release to an earlier revision.
     Rollback,
+    /// Deploy a release beside the one that serves.
+    GreenDeploy,
+    /// Switch to it.
+    GreenSwitch,
+    /// Switch back, or remove it.
+    GreenCancel,
+    /// Delete what served before the switch.
+    BlueDelete,
 }
 
 impl OperationKind {
@@ -46,6 +55,10 @@ impl OperationKind {
             Self::Fence => "fence",
             Self::Rejoin => "rejoin",
             Self::Rollback => "rollback",
+            Self::GreenDeploy => "green-deploy",
+            Self::GreenSwitch => "green-switch",
+            Self::GreenCancel => "green-cancel",
+            Self::BlueDelete => "blue-delete",
         }
     }
 }
@@ -106,6 +119,28 @@ pub enum Target {
         /// Revision; `None` = the last good one, resolved and named in the plan.
         revision: Option<u32>,
     },
+    /// Deploy a release beside the one that serves, out of rotation, and test it.
+    GreenDeploy {
+        /// Release name.
+        release: String,
+        /// Settings on top of those in force; an empty value unsets one.
+        settings: BTreeMap<String, String>,
+    },
+    /// Switch to the release beside by weights, and keep the former one for a while.
+    GreenSwitch {
+        /// Release name.
+        release: String,
+    },
+    /// Before the switch: remove green. After it: switch back to blue and remove green.
+    GreenCancel {
+        /// Release name.
+        release: String,
+    },
+    /// Delete what served before the switch.
+    BlueDelete {
+        /// Release name.
+        release: String,
+    },
 }
 
 impl Target {
@@ -121,6 +156,10 @@ impl Target {
             Self::Fence { .. } => OperationKind::Fence,
             Self::Rejoin { .. } => OperationKind::Rejoin,
             Self::Rollback { .. } => OperationKind::Rollback,
+            Self::GreenDeploy { .. } => OperationKind::GreenDeploy,
+            Self::GreenSwitch { .. } => OperationKind::GreenSwitch,
+            Self::GreenCancel { .. } => OperationKind::GreenCancel,
+            Self::BlueDelete { .. } => OperationKind::BlueDelete,
         }
     }
 
@@ -134,7 +173,11 @@ impl Target {
             | Self::Fence { region }
             | Self::Rejoin { region } => region.as_str(),
             Self::Failover { to } | Self::EmergencyFailover { to, .. } => to.as_str(),
-            Self::Rollback { release, .. } => release,
+            Self::Rollback { release, .. }
+            | Self::GreenDeploy { release, .. }
+            | Self::GreenSwitch { release }
+            | Self::GreenCancel { release }
+            | Self::BlueDelete { release } => release,
         }
     }
 }
@@ -201,7 +244,7 @@ impl Plan {
     pub fn computed_hash(&self) -> String {
         let mut unhashed = self.clone();
         unhashed.hash.clear();
-        // Struct fields serialize in declaration order and there are no maps inside: the text is canonical.
+        // Struct fields serialize in declaration order and maps inside are sorted by key: the text is canonical.
         let text = serde_json::to_vec(&unhashed).unwrap_or_default();
         hex::encode(Sha256::digest(&text))
     }

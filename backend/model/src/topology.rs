@@ -141,6 +141,9 @@ pub struct ApiConfig {
     pub zone: String,
     /// Server name in the load balancer's backend.
     pub server: String,
+    /// Name of the server beside it for blue/green releases, out of rotation outside of a switch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_server: Option<String>,
     /// `http://host:port`; with a supervisor the inventory's port wins, because a rollout moves it.
     pub url: String,
 }

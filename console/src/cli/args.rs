@@ -123,6 +123,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ReleasesCommand,
     },
+    /// Blue/green: a release beside the one that serves, tested, switched to by weights, and back.
+    Green {
+        /// What to do.
+        #[command(subcommand)]
+        command: GreenCommand,
+    },
     /// Decides what an operation would do; changes nothing.
     Plan {
         /// Of which operation.
@@ -238,6 +244,30 @@ pub enum OperationsCommand {
     },
 }
 
+/// What to do with the other half of a blue/green release.
+#[derive(Debug, Subcommand)]
+pub enum GreenCommand {
+    /// Starts green beside what serves, out of rotation, and runs smoke tests against it.
+    Deploy(Acting<GreenTarget>),
+    /// Switches to green by weights (10, 50, 100 %), with a check after each; blue is kept idle for an hour.
+    Switch(Acting<SwitchTarget>),
+    /// Before the switch: removes green. After it: switches back to blue.
+    Cancel(Acting<CancelTarget>),
+    /// Deletes blue when its hour is over; needs a second person (`approve`).
+    DeleteBlue(Acting<DeleteTarget>),
+}
+
+impl From<GreenCommand> for Confirmed {
+    fn from(command: GreenCommand) -> Self {
+        match command {
+            GreenCommand::Deploy(a) => a.into(),
+            GreenCommand::Switch(a) => a.into(),
+            GreenCommand::Cancel(a) => a.into(),
+            GreenCommand::DeleteBlue(a) => a.into(),
+        }
+    }
+}
+
 /// What about releases.
 #[derive(Debug, Subcommand)]
 pub enum ReleasesCommand {
@@ -276,6 +306,14 @@ pub enum PlanTarget {
     Rejoin(Planning<RejoinTarget>),
     /// Return a release to an earlier revision.
     Rollback(Planning<RollbackTarget>),
+    /// Deploy green beside what serves.
+    GreenDeploy(Planning<GreenTarget>),
+    /// Switch to green.
+    GreenSwitch(Planning<SwitchTarget>),
+    /// Remove green, or switch back to blue.
+    GreenCancel(Planning<CancelTarget>),
+    /// Delete blue.
+    BlueDelete(Planning<DeleteTarget>),
 }
 
 /// What a plan needs besides its target.
@@ -485,6 +523,68 @@ impl From<RollbackTarget> for Target {
     }
 }
 
+/// What green is.
+#[derive(Debug, clap::Args)]
+pub struct GreenTarget {
+    /// The release's name.
+    #[arg(long)]
+    release: String,
+    /// A setting on top of those in force, `api.inject_latency_ms=5`; an empty value unsets it; repeatable.
+    #[arg(long = "set", value_parser = setting_of, required = true)]
+    settings: Vec<(String, String)>,
+}
+
+/// The release to switch.
+#[derive(Debug, clap::Args)]
+pub struct SwitchTarget {
+    /// The release's name.
+    #[arg(long)]
+    release: String,
+}
+
+/// The release whose green goes.
+#[derive(Debug, clap::Args)]
+pub struct CancelTarget {
+    /// The release's name.
+    #[arg(long)]
+    release: String,
+}
+
+/// The release whose blue goes.
+#[derive(Debug, clap::Args)]
+pub struct DeleteTarget {
+    /// The release's name.
+    #[arg(long)]
+    release: String,
+}
+
+impl From<GreenTarget> for Target {
+    fn from(t: GreenTarget) -> Self {
+        Self::GreenDeploy {
+            release: t.release,
+            settings: t.settings.into_iter().collect(),
+        }
+    }
+}
+
+impl From<SwitchTarget> for Target {
+    fn from(t: SwitchTarget) -> Self {
+        Self::GreenSwitch { release: t.release }
+    }
+}
+
+impl From<CancelTarget> for Target {
+    fn from(t: CancelTarget) -> Self {
+        Self::GreenCancel { release: t.release }
+    }
+}
+
+impl From<DeleteTarget> for Target {
+    fn from(t: DeleteTarget) -> Self {
+        Self::BlueDelete { release: t.release }
+    }
+}
+
 impl<T: clap::Args + Into<Target>> From<Planning<T>> for PlanRequest {
     fn from(p: Planning<T>) -> Self {
         Self {
@@ -521,6 +621,10 @@ impl From<PlanTarget> for PlanRequest {
             PlanTarget::Fence(p) => p.into(),
             PlanTarget::Rejoin(p) => p.into(),
             PlanTarget::Rollback(p) => p.into(),
+            PlanTarget::GreenDeploy(p) => p.into(),
+            PlanTarget::GreenSwitch(p) => p.into(),
+            PlanTarget::GreenCancel(p) => p.into(),
+            PlanTarget::BlueDelete(p) => p.into(),
         }
     }
 }
@@ -544,6 +648,13 @@ fn size(text: &str) -> Result<(u16, u16), String> {
         Ok((columns, rows))
     } else {
         Err(wrong())
+    }
+}
+
+fn setting_of(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err(format!("'{text}' is not a setting: give KEY=VALUE")),
     }
 }
 

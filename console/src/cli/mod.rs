@@ -96,6 +96,7 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         }
         Command::Watch => connect::watch(&settings, args.output).await,
         Command::Operations { command } => operations::run(&settings, args.output, command).await,
+        Command::Green { command } => act::execute(&settings, args.output, command.into()).await,
         Command::Releases { command } => releases::run(&settings, args.output, command).await,
         Command::Plan { target } => act::plan(&settings, args.output, target).await,
         Command::Approve { plan, hash } => act::approve(&settings, args.output, &plan, hash.as_deref()).await,

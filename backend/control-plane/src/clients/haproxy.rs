@@ -93,6 +93,8 @@ pub struct Stat {
     pub answers_5xx: u64,
     /// Requests that failed to reach the server, since start.
     pub connection_errors: u64,
+    /// Average time to an answer over the last 1,024 requests, milliseconds.
+    pub response_ms: u64,
     /// The last health check's result, `L7OK/200`.
     pub check: String,
     /// The last agent check's result, `L7OK`; empty without one.
@@ -301,6 +303,7 @@ fn parse_stats(text: &str) -> Result<Vec<Stat>, HaproxyError> {
                 rate: number("rate"),
                 answers_5xx: number("hrsp_5xx"),
                 connection_errors: number("econ"),
+                response_ms: number("rtime"),
                 check: if code.is_empty() {
                     check.to_owned()
                 } else {

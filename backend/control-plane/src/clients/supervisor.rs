@@ -97,8 +97,15 @@ impl SupervisorClient {
         operation: &str,
     ) -> Result<(), SupervisorError> {
         let body = serde_json::json!({ "release": release, "revision": revision, "operation": operation });
-        let path = "/v1/rollback";
-        self.text(self.http.post(self.url(path)).json(&body), path)
+        self.post("/v1/rollback", &body).await
+    }
+
+    /// Sends a request whose answer, when it is a good one, says nothing that looking does not.
+    ///
+    /// # Errors
+    /// See [`SupervisorError`].
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> Result<(), SupervisorError> {
+        self.text(self.http.post(self.url(path)).json(body), path)
             .await
             .map(|_| ())
     }

@@ -21,6 +21,7 @@ use release::local::LocalReleases;
 use std::sync::Arc;
 use tenants::{PostgresTenants, TenantDirectory};
 use traffic::TrafficDriver;
+use traffic::share::{HaproxyShares, ShareDriver};
 
 /// Why an action did not go as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +47,8 @@ pub struct Drivers {
     pub emergency: Option<Arc<dyn EmergencyDriver>>,
     /// Whoever can stop database instances and prove it.
     pub fence: Option<Arc<dyn FenceDriver>>,
+    /// Shares of a region's traffic for the release beside the one that serves, where the load balancer has them.
+    pub share: Option<Arc<dyn ShareDriver>>,
     /// Releases, where somebody drives them.
     pub release: Option<Arc<dyn ReleaseDriver>>,
 }
@@ -76,6 +79,8 @@ impl Drivers {
             tenants: Arc::new(PostgresTenants::new(topology)?),
             emergency: emergency.map(|e| Arc::new(e) as Arc<dyn EmergencyDriver>),
             fence,
+            share: HaproxyShares::new(topology, Arc::clone(clock))
+                .map(|shares| Arc::new(shares) as Arc<dyn ShareDriver>),
             release,
         })
     }

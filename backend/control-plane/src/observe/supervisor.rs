@@ -3,7 +3,7 @@
 use super::board::Seen;
 use super::{Look, settle};
 use crate::clients::supervisor::SupervisorClient;
-use aisoc_model::inventory::{Inventory, Process, ProcessState, Release};
+use aisoc_model::inventory::{Colour, Inventory, ParallelState, Process, ProcessState, Release};
 use jiff::Timestamp;
 
 /// Memory is told in steps of this many bytes: it moves by pages all the time.
@@ -40,14 +40,17 @@ impl Look for Supervisor {
 
 type Marks = (
     Vec<(String, ProcessState, Option<u32>)>,
-    Vec<(String, Option<String>, usize)>,
+    Vec<(String, Option<String>, usize, Option<(Colour, ParallelState)>)>,
     usize,
 );
 
 /// What of an inventory a person would notice at once.
 fn marks(inventory: &Inventory) -> Marks {
     let process = |p: &Process| (p.name.clone(), p.state, p.pid);
-    let release = |r: &Release| (r.name.clone(), r.rollout.clone(), r.history.len());
+    let release = |r: &Release| {
+        let half = r.parallel.as_ref().map(|p| (p.colour, p.state.clone()));
+        (r.name.clone(), r.rollout.clone(), r.history.len(), half)
+    };
     (
         inventory.processes.iter().map(process).collect(),
         inventory.releases.iter().map(release).collect(),

@@ -4,6 +4,7 @@
 use aisoc_model::RegionId;
 use aisoc_model::fence::FenceKind;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A region's database seat: where it is and the name Patroni knows it by.
@@ -172,6 +173,58 @@ pub enum Action {
         /// The revision returned to.
         revision: u32,
     },
+    /// Start a release beside the one that serves.
+    DeployGreen {
+        /// The release.
+        release: String,
+        /// Its region.
+        region: RegionId,
+        /// Settings on top of those in force.
+        settings: BTreeMap<String, String>,
+    },
+    /// Test the release beside at its own addresses.
+    Smoke {
+        /// The release.
+        release: String,
+        /// Its region.
+        region: RegionId,
+        /// How long an answer may take.
+        bound_ms: u64,
+    },
+    /// Give the release beside a share of its region's requests; 0 takes it out of rotation.
+    Share {
+        /// The region.
+        region: RegionId,
+        /// Percent of the region's requests.
+        percent: u8,
+        /// Percent before, which an undo returns to.
+        before: u8,
+    },
+    /// Watch the release beside for failed and slow requests.
+    WatchShare {
+        /// The region.
+        region: RegionId,
+        /// For how long.
+        milliseconds: u64,
+        /// How long an answer may take.
+        bound_ms: u64,
+    },
+    /// Have the two halves of a blue/green release change places.
+    Swap {
+        /// The release.
+        release: String,
+        /// Its region.
+        region: RegionId,
+    },
+    /// End the half that does not serve.
+    RemoveParallel {
+        /// The release.
+        release: String,
+        /// Its region.
+        region: RegionId,
+        /// Although it is kept for a while longer: an operator has said so.
+        early: bool,
+    },
     /// The region's indicators are back within their objectives.
     Recovered {
         /// The region.
@@ -227,6 +280,20 @@ impl Action {
                 revision: *before,
                 before: *revision,
             }),
+            Self::DeployGreen { release, region, .. } => Some(Self::RemoveParallel {
+                release: release.clone(),
+                region: region.clone(),
+                early: false,
+            }),
+            Self::Share {
+                region,
+                percent,
+                before,
+            } => Some(Self::Share {
+                region: region.clone(),
+                percent: *before,
+                before: *percent,
+            }),
             _ => None,
         }
     }
@@ -243,6 +310,10 @@ impl Action {
             | Self::Prove { .. }
             | Self::Fence { .. }
             | Self::Elect { .. }
+            | Self::DeployGreen { .. }
+            | Self::Smoke { .. }
+            | Self::Share { .. }
+            | Self::WatchShare { .. }
             | Self::Switchover { .. } => OnFailure::Undo,
             // The change itself has happened and stands; a person needs the next operation, not a held one.
             Self::SetCheck { .. }
@@ -257,6 +328,8 @@ impl Action {
             | Self::OldWriterRefused { .. }
             | Self::Redundancy { .. }
             | Self::RollBack { .. }
+            | Self::Swap { .. }
+            | Self::RemoveParallel { .. }
             | Self::Rollout { .. } => OnFailure::Hold,
         }
     }
@@ -264,7 +337,10 @@ impl Action {
     /// Whether there is no way back within the operation once it was sent.
     #[must_use]
     pub fn point_of_no_return(&self) -> bool {
-        matches!(self, Self::Switchover { .. } | Self::Elect { .. })
+        matches!(
+            self,
+            Self::Switchover { .. } | Self::Elect { .. } | Self::Swap { .. } | Self::RemoveParallel { .. }
+        )
     }
 
     /// How long to wait for its effect to be observed before it counts as failed.
@@ -272,11 +348,14 @@ impl Action {
     pub fn deadline(&self) -> Duration {
         match self {
             Self::SetWeight { .. }
+            | Self::Share { .. }
             | Self::Prove { .. }
             | Self::StillDrained { .. }
             | Self::Fence { .. }
             | Self::Release { .. } => Duration::from_secs(10),
-            Self::Watch { milliseconds, .. } | Self::DnsTail { milliseconds, .. } => {
+            Self::Watch { milliseconds, .. }
+            | Self::WatchShare { milliseconds, .. }
+            | Self::DnsTail { milliseconds, .. } => {
                 Duration::from_millis(milliseconds.saturating_add(10_000))
             }
             // Patroni gives up after max(10, loop_wait) * 2 s, and may still carry it out then.
@@ -287,7 +366,12 @@ impl Action {
             | Self::Elect { .. }
             | Self::Silenced { .. }
             | Self::RollBack { .. } => Duration::from_secs(30),
-            Self::OldWriterRefused { .. } | Self::ApiHealth { .. } => Duration::from_mins(1),
+            Self::OldWriterRefused { .. }
+            | Self::ApiHealth { .. }
+            | Self::DeployGreen { .. }
+            | Self::Smoke { .. }
+            | Self::Swap { .. }
+            | Self::RemoveParallel { .. } => Duration::from_mins(1),
             Self::Rollout { .. } => Duration::from_mins(5),
             Self::AwaitIdle { deadline_ms, .. }
             | Self::Redundancy { deadline_ms, .. }
@@ -344,6 +428,12 @@ impl Action {
             Self::RollBack { .. } => "roll-back".to_owned(),
             Self::Rollout { .. } => "rollout".to_owned(),
             Self::Recovered { .. } => "recovered".to_owned(),
+            Self::DeployGreen { .. } => "deploy-green".to_owned(),
+            Self::Smoke { .. } => "smoke".to_owned(),
+            Self::Share { percent, .. } => format!("share-{percent}"),
+            Self::WatchShare { .. } => "watch-share".to_owned(),
+            Self::Swap { .. } => "swap".to_owned(),
+            Self::RemoveParallel { .. } => "remove-parallel".to_owned(),
         }
     }
 }

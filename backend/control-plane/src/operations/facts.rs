@@ -108,11 +108,15 @@ pub async fn gather(
             facts.emergency = Some(emergency);
             facts.tenants = Some(tenants);
         }
+        Target::GreenDeploy { .. }
+        | Target::GreenSwitch { .. }
+        | Target::GreenCancel { .. }
+        | Target::BlueDelete { .. } => {
+            facts.traffic = Some(drivers.traffic.read().await.map_err(|e| e.to_string()));
+            facts.releases = Some(releases(drivers).await);
+        }
         Target::Rollback { .. } => {
-            facts.releases = Some(match &drivers.release {
-                Some(driver) => driver.releases().await.map_err(|e| e.to_string()),
-                None => Err("no release driver: the topology names no supervisor".to_owned()),
-            });
+            facts.releases = Some(releases(drivers).await);
         }
     }
     facts.now = clock.now();
@@ -138,4 +142,11 @@ async fn emergency(drivers: &Drivers, world: &World) -> Result<Emergency, String
     };
     let (standing, instances) = tokio::join!(driver.standing(), instances);
     Ok(Emergency { standing, instances })
+}
+
+async fn releases(drivers: &Drivers) -> Result<Vec<Release>, String> {
+    match &drivers.release {
+        Some(driver) => driver.releases().await.map_err(|e| e.to_string()),
+        None => Err("no release driver: the topology names no supervisor".to_owned()),
+    }
 }

@@ -198,7 +198,11 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
         | Target::EmergencyFailover { .. }
         | Target::Fence { .. }
         | Target::Rejoin { .. }
-        | Target::Rollback { .. } => {}
+        | Target::Rollback { .. }
+        | Target::GreenDeploy { .. }
+        | Target::GreenSwitch { .. }
+        | Target::GreenCancel { .. }
+        | Target::BlueDelete { .. } => {}
     }
 }
 

@@ -7,6 +7,7 @@ pub mod action;
 mod admission;
 mod approvals;
 mod archive;
+pub mod blue_green;
 pub mod drain;
 pub mod emergency;
 pub mod engine;

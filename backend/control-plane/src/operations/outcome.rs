@@ -48,6 +48,10 @@ pub(super) fn put_back(operation: &Operation, actions: &[Action]) -> String {
         [Action::RollBack { release, before, .. }, ..] => {
             format!("taken back: {release} runs the settings of revision {before} again")
         }
+        [Action::DeployGreen { release, .. }, ..] => format!("taken back: green of {release} is gone"),
+        [Action::Share { region, .. }, ..] => {
+            format!("taken back: what served {region} before serves it all again")
+        }
         steps => format!("taken back: {} step(s) undone", steps.len()),
     }
 }
@@ -72,6 +76,12 @@ fn state_of_things(operation: &Operation, actions: &[Action]) -> String {
         Target::Failover { to } | Target::EmergencyFailover { to, .. } => format!("{to} is the writer"),
         Target::Fence { region } => format!("the database member of {region} is kept down"),
         Target::Rejoin { region } => format!("the database member of {region} may run again"),
+        Target::GreenDeploy { release, .. } => {
+            format!("green of {release} runs beside what serves, out of rotation")
+        }
+        Target::GreenSwitch { release } => format!("{release} serves with green, blue is kept idle"),
+        Target::GreenCancel { release } => format!("{release} serves as before, green is gone"),
+        Target::BlueDelete { release } => format!("blue of {release} is gone"),
         Target::Rollback { release, .. } => {
             let revision = actions.iter().find_map(|action| match action {
                 Action::RollBack { revision, .. } => Some(*revision),

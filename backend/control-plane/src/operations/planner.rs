@@ -2,7 +2,7 @@
 
 use crate::operations::action::Action;
 use crate::operations::gates::{self, Case};
-use crate::operations::{drain, emergency, failover, fence, rollback};
+use crate::operations::{blue_green, drain, emergency, failover, fence, rollback};
 use aisoc_model::plan::{Decision, Fact, LONGEST_DRAIN_SECONDS, Plan, PlannedStep, Target};
 use jiff::{SignedDuration, Timestamp};
 
@@ -100,6 +100,10 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
         Target::Rollback { release, revision } => {
             rollback::draft(case, requester.drivers, release, *revision)
         }
+        Target::GreenDeploy { release, .. }
+        | Target::GreenSwitch { release }
+        | Target::GreenCancel { release }
+        | Target::BlueDelete { release } => blue_green::draft(case, requester.drivers, target, release),
     };
     let mut all = gates::common::gates(case);
     all.extend(draft.gates);
@@ -174,7 +178,11 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
         | Target::Fence { region }
         | Target::Rejoin { region } => region,
         Target::Failover { to } | Target::EmergencyFailover { to, .. } => to,
-        Target::Rollback { release, .. } => {
+        Target::Rollback { release, .. }
+        | Target::GreenDeploy { release, .. }
+        | Target::GreenSwitch { release }
+        | Target::GreenCancel { release }
+        | Target::BlueDelete { release } => {
             let known: Vec<&str> = case.topology.regions.iter().map(|r| r.release.as_str()).collect();
             if known.contains(&release.as_str()) {
                 return Ok(());

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// Requests below which an error share says nothing.
-const LEAST_REQUESTS: u64 = 20;
+pub(crate) const LEAST_REQUESTS: u64 = 20;
 /// Failed requests below which a change of weights is never blamed.
-const LEAST_FAILURES: u64 = 3;
+pub(crate) const LEAST_FAILURES: u64 = 3;
 
 /// Requests that were watched after changes of weights, summed over an operation's watches.
 pub(crate) const WATCHED_REQUESTS: &str = "watched_requests";

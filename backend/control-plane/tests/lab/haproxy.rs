@@ -44,6 +44,8 @@ impl LoadBalancer {
                 // A DR-only region is behind the load balancer, without weight.
                 let weight = if id.starts_with("ap") { 0 } else { 100 };
                 writeln!(config, "  server {name} {address} weight {weight}").unwrap();
+                // The other half of a blue/green release: the same instances, out of rotation.
+                writeln!(config, "  server {name}-parallel {address} weight 0 disabled").unwrap();
                 let router = api(Arc::clone(&count));
                 tasks.push(tokio::spawn(async move {
                     axum::serve(listener, router).await.unwrap();

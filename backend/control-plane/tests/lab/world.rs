@@ -76,6 +76,7 @@ pub fn topology(data_dir: &Path) -> Topology {
                         instance: format!("api-{zone}"),
                         zone: format!("{id}{zone}"),
                         server: format!("{id}{zone}"),
+                        parallel_server: Some(format!("{id}{zone}-parallel")),
                         url: "http://127.0.0.1:1".into(),
                     })
                     .collect(),

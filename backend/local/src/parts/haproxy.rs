@@ -106,6 +106,9 @@ backend {BACKEND}
         for api in &region.api {
             text.push_str(&server_line(ports, region, api, kept));
         }
+        for api in &region.api {
+            text.push_str(&parallel_line(ports, region, api, kept));
+        }
     }
     text
 }
@@ -130,6 +133,35 @@ fn server_line(ports: &Ports, region: &RegionPlan, api: &ApiPlan, kept: &Kept) -
         api.server,
         ports.of(region, api.instance),
         ports.of(region, &format!("{}-agent", api.instance)),
+    )
+}
+
+/// Name of the server for the instance beside one that serves.
+#[must_use]
+pub fn parallel_server(api: &ApiPlan) -> String {
+    format!("{}-parallel", api.server)
+}
+
+/// The server beside: in maintenance, unless a switch was going on when the load balancer ended.
+fn parallel_line(ports: &Ports, region: &RegionPlan, api: &ApiPlan, kept: &Kept) -> String {
+    let name = parallel_server(api);
+    let there = ports.of(region, &format!("{}-parallel", api.instance));
+    let agent = ports.of(region, &format!("{}-parallel-agent", api.instance));
+    // Without a parallel release it has to have some address all the same.
+    let (http, agent) = if there == 0 {
+        (
+            ports.of(region, api.instance),
+            ports.of(region, &format!("{}-agent", api.instance)),
+        )
+    } else {
+        (there, agent)
+    };
+    let (weight, disabled) = match kept.servers.get(&name) {
+        Some(kept) if kept.admin == Admin::Ready && there != 0 => (kept.weight, ""),
+        _ => (0, " disabled"),
+    };
+    format!(
+        "    server {name} 127.0.0.1:{http} weight {weight} check agent-check agent-port {agent}{disabled}\n"
     )
 }
 
@@ -175,6 +207,8 @@ pub fn not_healthy(answer: &str) -> Option<Vec<String>> {
         .filter(|line| !line.starts_with('#'))
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
         .filter(|columns| columns.get(1) == Some(&BACKEND))
+        // The servers beside are in maintenance and never checked.
+        .filter(|columns| !columns.get(3).is_some_and(|name| name.ends_with("-parallel")))
         .collect();
     let healthy = |c: &Vec<&str>| c.get(5) == Some(&"2") && c.get(11) == Some(&"3");
     let down = servers

@@ -5,7 +5,8 @@ use crate::error::Failure;
 use crate::state::{read_json, write_json};
 use crate::world::regions::REGIONS;
 use aisoc_model::Clock;
-use aisoc_model::inventory::{Origin, Release, Revision, RevisionStatus};
+use aisoc_model::inventory::{Colour, Origin, Parallel, Release, Revision, RevisionStatus};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -148,16 +149,7 @@ impl Releases {
             origin,
         });
         release.rollout = Some(format!("begins revision {number}"));
-        while release.history.len() > KEPT {
-            let Some(oldest) = release
-                .history
-                .iter()
-                .position(|r| r.status != RevisionStatus::Deployed)
-            else {
-                break;
-            };
-            release.history.remove(oldest);
-        }
+        bound(release);
         self.save()?;
         Ok(number)
     }
@@ -193,6 +185,72 @@ impl Releases {
         self.save()
     }
 
+    /// Notes that a parallel half is there, or that it is gone.
+    ///
+    /// # Errors
+    /// When there is no such release, or the file cannot be written.
+    pub fn set_parallel(&mut self, name: &str, parallel: Option<Parallel>) -> anyhow::Result<()> {
+        self.find(name)?.parallel = parallel;
+        self.save()
+    }
+
+    /// Notes that the halves have changed places: what was beside is in force, what was in force is beside. Returns
+    /// the number of the revision in force.
+    ///
+    /// # Errors
+    /// When there is no such release or no parallel half, or the file cannot be written.
+    pub fn swap_parallel(
+        &mut self,
+        name: &str,
+        operation: &str,
+        keep_until: Option<Timestamp>,
+    ) -> anyhow::Result<u32> {
+        let at = self.clock.now();
+        let release = self.find(name)?;
+        let left = release.current().cloned();
+        let (Some(left), Some(beside)) = (left, release.parallel.take()) else {
+            anyhow::bail!("{name} has no two halves");
+        };
+        let (origin, colour, word) = match beside.colour {
+            Colour::Green => (Origin::Green, Colour::Blue, "switch to green"),
+            Colour::Blue => {
+                let (to, from) = (beside.revision, left.number);
+                (
+                    Origin::Rollback { to, from },
+                    Colour::Green,
+                    "switch back to blue",
+                )
+            }
+        };
+        let number = release.history.iter().map(|r| r.number).max().unwrap_or(0) + 1;
+        for revision in &mut release.history {
+            if revision.status == RevisionStatus::Deployed {
+                revision.status = RevisionStatus::Superseded;
+            }
+        }
+        release.history.push(Revision {
+            number,
+            settings: beside.settings,
+            status: RevisionStatus::Deployed,
+            at,
+            description: format!("{word} (operation {operation})"),
+            origin,
+        });
+        release.parallel = Some(Parallel {
+            colour,
+            revision: left.number,
+            settings: left.settings,
+            operation: operation.to_owned(),
+            since: at,
+            keep_until,
+            state: beside.state,
+            instances: beside.instances,
+        });
+        bound(release);
+        self.save()?;
+        Ok(number)
+    }
+
     fn find(&mut self, name: &str) -> anyhow::Result<&mut Release> {
         let names: Vec<String> = self.all.iter().map(|r| r.name.clone()).collect();
         self.all.iter_mut().find(|r| r.name == name).ok_or_else(|| {
@@ -202,6 +260,17 @@ impl Releases {
             )
             .into()
         })
+    }
+}
+
+/// Keeps the history within its bound; what is in force never goes.
+fn bound(release: &mut Release) {
+    while release.history.len() > KEPT {
+        let in_force = |r: &Revision| r.status == RevisionStatus::Deployed;
+        let Some(oldest) = release.history.iter().position(|r| !in_force(r)) else {
+            break;
+        };
+        release.history.remove(oldest);
     }
 }
 

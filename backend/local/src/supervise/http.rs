@@ -32,6 +32,9 @@ pub(super) fn router(supervisor: Arc<Supervisor>) -> Router {
         .route("/v1/deploy", post(deploy))
         .route("/v1/rollback", post(rollback))
         .route("/v1/releases", get(releases))
+        .route("/v1/green", post(green))
+        .route("/v1/green/swap", post(swap))
+        .route("/v1/green/remove", post(remove))
         .route("/v1/generator", put(generator))
         .route("/v1/stop", post(stop))
         .layer(DefaultBodyLimit::max(LARGEST))
@@ -184,17 +187,61 @@ async fn rollback(
     Json(ask): Json<Rollback>,
 ) -> Result<(StatusCode, Json<Releases>), Refusal> {
     let release = supervisor.rollback(&ask.release, ask.revision, ask.operation.as_deref())?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(Releases {
-            releases: vec![release],
-        }),
-    ))
+    Ok((StatusCode::ACCEPTED, one(release)))
 }
 
 async fn releases(State(supervisor): Shared) -> Json<Releases> {
     Json(Releases {
-        releases: supervisor.releases().all().to_vec(),
+        releases: supervisor.releases_now(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Green {
+    release: String,
+    settings: BTreeMap<String, String>,
+    operation: String,
+}
+
+async fn green(
+    State(supervisor): Shared,
+    Json(ask): Json<Green>,
+) -> Result<(StatusCode, Json<Releases>), Refusal> {
+    let release = supervisor
+        .deploy_green(&ask.release, &ask.settings, &ask.operation)
+        .await?;
+    Ok((StatusCode::ACCEPTED, one(release)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Swap {
+    release: String,
+    operation: String,
+}
+
+async fn swap(State(supervisor): Shared, Json(ask): Json<Swap>) -> Result<Json<Releases>, Refusal> {
+    Ok(one(supervisor
+        .swap_parallel(&ask.release, &ask.operation)
+        .await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remove {
+    release: String,
+    #[serde(default)]
+    early: bool,
+}
+
+async fn remove(State(supervisor): Shared, Json(ask): Json<Remove>) -> Result<Json<Releases>, Refusal> {
+    Ok(one(supervisor.remove_parallel(&ask.release, ask.early).await?))
+}
+
+fn one(release: aisoc_model::inventory::Release) -> Json<Releases> {
+    Json(Releases {
+        releases: vec![release],
     })
 }
 

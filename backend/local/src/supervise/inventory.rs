@@ -26,7 +26,8 @@ impl Supervisor {
         for (name, handle) in &handles {
             let status = handle.status();
             let process = process(name, handle, &status);
-            ready &= status.state == ProcessState::Ready;
+            // The half of a blue/green release that does not serve is not what the world is for.
+            ready &= status.state == ProcessState::Ready || handle.spec().kind == super::parallel::KIND;
             let database = handle.spec().stage == Stage::Database;
             processes.push(process);
             if database {
@@ -41,7 +42,7 @@ impl Supervisor {
             endpoints: self.endpoints(),
             processes,
             faults: self.faults.list(),
-            releases: self.releases().all().to_vec(),
+            releases: self.releases_now(),
         }
     }
 

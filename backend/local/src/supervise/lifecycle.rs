@@ -105,6 +105,9 @@ impl Supervisor {
             let prepare = supervisor.prepare_of(&spec);
             supervisor.add(spec, prepare);
         }
+        if supervisor.world.config.parts.services {
+            supervisor.add_parallels();
+        }
         Ok(supervisor)
     }
 

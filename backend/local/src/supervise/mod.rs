@@ -14,6 +14,7 @@ mod lifecycle;
 pub mod logfile;
 mod looking;
 pub mod node;
+mod parallel;
 pub mod probe;
 pub mod proc;
 mod process;

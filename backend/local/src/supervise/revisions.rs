@@ -141,7 +141,7 @@ impl Supervisor {
     }
 }
 
-fn check_binaries<'a>(all: impl Iterator<Item = &'a Settings>) -> Result<(), Failure> {
+pub(super) fn check_binaries<'a>(all: impl Iterator<Item = &'a Settings>) -> Result<(), Failure> {
     for settings in all {
         for service in Service::ALL {
             if let Some(binary) = settings

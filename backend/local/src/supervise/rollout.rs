@@ -74,13 +74,19 @@ impl Supervisor {
             }
         }
         // Services that this revision does not change run it as they are.
+        self.relabel(plan, after.number);
+        Ok(())
+    }
+
+    /// Says of every service of a region that serves that it runs this revision.
+    pub(super) fn relabel(&self, plan: &RegionPlan, number: u32) {
         for (_, handle) in self.handles() {
             let spec = handle.spec();
-            if spec.region == plan.id() && spec.env.contains_key("AISOC_VERSION") {
-                handle.relabel(&format!("rev {}", after.number));
+            let serves = spec.kind != super::parallel::KIND;
+            if serves && spec.region == plan.id() && spec.env.contains_key("AISOC_VERSION") {
+                handle.relabel(&format!("rev {number}"));
             }
         }
-        Ok(())
     }
 
     fn progress(&self, plan: &RegionPlan, text: &str) {
@@ -191,22 +197,28 @@ impl Supervisor {
     }
 
     async fn turn_load_balancer(&self, api: &ApiPlan, http: u16, agent: u16) -> Result<(), String> {
-        let running = self
-            .handle("haproxy")
-            .is_some_and(|h| h.status().identity.is_some());
-        if !running {
-            // Its configuration is written with the ports in force when it starts again.
-            return Ok(());
-        }
         let server = format!("{}/{}", haproxy::BACKEND, api.server);
-        let path = haproxy::socket(&self.world.state);
-        for command in [
+        self.tell_balancer(&[
             format!("set server {server} agent-addr 127.0.0.1 port {agent}"),
             format!("set server {server} addr 127.0.0.1 port {http}"),
-        ] {
-            socket::tell(&path, &command)
-                .await
-                .map_err(|e| format!("{e:#}"))?;
+        ])
+        .await
+    }
+
+    pub(super) fn balancer_runs(&self) -> bool {
+        self.handle("haproxy")
+            .is_some_and(|h| h.status().identity.is_some())
+    }
+
+    /// Tells the load balancer, one after the other. One that does not run is told by its configuration, which is
+    /// written with the ports in force when it starts again.
+    pub(super) async fn tell_balancer(&self, commands: &[String]) -> Result<(), String> {
+        if !self.balancer_runs() {
+            return Ok(());
+        }
+        let path = haproxy::socket(&self.world.state);
+        for command in commands {
+            socket::tell(&path, command).await.map_err(|e| format!("{e:#}"))?;
         }
         Ok(())
     }

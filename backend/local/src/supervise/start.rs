@@ -70,7 +70,9 @@ pub(super) async fn all(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
         }
     }
     for (name, handle) in supervisor.handles() {
-        if handle.spec().stage != Stage::Traffic {
+        let spec = handle.spec();
+        // A half of a blue/green release that does not serve must not keep the world from serving.
+        if spec.stage != Stage::Traffic && spec.kind != super::parallel::KIND {
             ready(supervisor, &name).await?;
         }
     }

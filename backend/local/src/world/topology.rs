@@ -81,6 +81,7 @@ fn region(ports: &Ports, plan: &RegionPlan, rated_per_instance: u32) -> Option<R
                 instance: a.instance.to_owned(),
                 zone: a.zone.to_owned(),
                 server: a.server.to_owned(),
+                parallel_server: Some(parts::haproxy::parallel_server(a)),
                 url: http(ports.of(plan, a.instance)),
             })
             .collect(),

@@ -123,6 +123,21 @@ fn row(operation: &Operation, now: Timestamp) -> Row {
         .field("took", Value::Number(Some(took as f64 / 1_000.0)))
 }
 
+/// The other half of a blue/green release, and how long it is kept.
+fn beside(release: &aisoc_model::inventory::Release, now: Timestamp) -> Option<String> {
+    let parallel = release.parallel.as_ref()?;
+    let colour = parallel.colour.word();
+    Some(match parallel.keep_until {
+        None => format!("{}: {colour} is beside what serves", release.name),
+        Some(until) if until <= now => format!("{}: {colour} may be deleted", release.name),
+        Some(until) => format!(
+            "{}: {colour} is kept to switch back to, {} left",
+            release.name,
+            format::clock(millis_between(now, until))
+        ),
+    })
+}
+
 fn headline(world: &World, now: Timestamp) -> Hero {
     let Some(operation) = world.running_operation() else {
         let latest = world
@@ -142,7 +157,12 @@ fn headline(world: &World, now: Timestamp) -> Hero {
                 )
             },
         );
-        return Hero::new("0", "No operation is running", Role::Good).note(note);
+        let hero = Hero::new("0", "No operation is running", Role::Good).note(note);
+        return world
+            .releases
+            .values()
+            .filter_map(|r| beside(r, now))
+            .fold(hero, Hero::note);
     };
     let shown = state::operation(operation.state);
     let target = &operation.plan.request.target;

@@ -6,10 +6,11 @@ use crate::drivers::release::ReleaseDriver;
 use aisoc_model::inventory::Release;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The supervisor answers before the rollout is done.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// The supervisor answers before a rollout is done; ending the instances of half a release takes longest.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The supervisor's releases.
 pub struct LocalReleases {
@@ -30,6 +31,16 @@ impl LocalReleases {
     }
 }
 
+impl LocalReleases {
+    fn post<'a>(
+        &'a self,
+        path: &'static str,
+        body: serde_json::Value,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move { self.client.post(path, &body).await.map_err(|e| error(&e)) }.boxed()
+    }
+}
+
 impl ReleaseDriver for LocalReleases {
     fn releases(&self) -> BoxFuture<'_, Result<Vec<Release>, DriverError>> {
         async { self.client.releases().await.map_err(|e| error(&e)) }.boxed()
@@ -46,6 +57,49 @@ impl ReleaseDriver for LocalReleases {
             done.map_err(|e| error(&e))
         }
         .boxed()
+    }
+
+    fn deploy_green<'a>(
+        &'a self,
+        release: &'a str,
+        settings: &'a BTreeMap<String, String>,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        let body = serde_json::json!({ "release": release, "settings": settings, "operation": operation });
+        self.post("/v1/green", body)
+    }
+
+    fn green_request(&self, release: &str, settings: &BTreeMap<String, String>) -> String {
+        let body = serde_json::json!({ "release": release, "settings": settings, "operation": "<this>" });
+        format!("POST {}/v1/green {body}", self.url)
+    }
+
+    fn swap_parallel<'a>(
+        &'a self,
+        release: &'a str,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        let body = serde_json::json!({ "release": release, "operation": operation });
+        self.post("/v1/green/swap", body)
+    }
+
+    fn swap_request(&self, release: &str) -> String {
+        let body = serde_json::json!({ "release": release, "operation": "<this>" });
+        format!("POST {}/v1/green/swap {body}", self.url)
+    }
+
+    fn remove_parallel<'a>(
+        &'a self,
+        release: &'a str,
+        early: bool,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        let body = serde_json::json!({ "release": release, "early": early });
+        self.post("/v1/green/remove", body)
+    }
+
+    fn remove_request(&self, release: &str, early: bool) -> String {
+        let body = serde_json::json!({ "release": release, "early": early });
+        format!("POST {}/v1/green/remove {body}", self.url)
     }
 
     fn request(&self, release: &str, revision: u32) -> String {

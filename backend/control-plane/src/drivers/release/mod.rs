@@ -1,10 +1,14 @@
 //! Returning releases to earlier revisions.
 
 pub mod local;
+pub mod smoke;
 
 use crate::drivers::DriverError;
-use aisoc_model::inventory::Release;
+use aisoc_model::inventory::{ParallelInstance, Release};
 use futures::future::BoxFuture;
+use smoke::Smoke;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Something that rolls releases out and back.
 pub trait ReleaseDriver: Send + Sync {
@@ -22,4 +26,39 @@ pub trait ReleaseDriver: Send + Sync {
 
     /// The exact request that [`ReleaseDriver::roll_back`] makes, for the plan.
     fn request(&self, release: &str, revision: u32) -> String;
+
+    /// Begins to start a release beside the one that serves, with these settings on top of those in force. The
+    /// operation's id is kept with it.
+    fn deploy_green<'a>(
+        &'a self,
+        release: &'a str,
+        settings: &'a BTreeMap<String, String>,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// The exact request that [`ReleaseDriver::deploy_green`] makes.
+    fn green_request(&self, release: &str, settings: &BTreeMap<String, String>) -> String;
+
+    /// Has the half that gets the requests and the one that does not change places. The operation's id is kept with
+    /// the latter.
+    fn swap_parallel<'a>(
+        &'a self,
+        release: &'a str,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// The exact request that [`ReleaseDriver::swap_parallel`] makes.
+    fn swap_request(&self, release: &str) -> String;
+
+    /// Ends the half that does not serve; before its window is over only when `early` says so.
+    fn remove_parallel<'a>(&'a self, release: &'a str, early: bool)
+    -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// The exact request that [`ReleaseDriver::remove_parallel`] makes.
+    fn remove_request(&self, release: &str, early: bool) -> String;
+
+    /// Tests instances that do not serve yet; every answer has to come within `bound`.
+    fn smoke<'a>(&'a self, instances: &'a [ParallelInstance], bound: Duration) -> BoxFuture<'a, Smoke> {
+        Box::pin(smoke::run(instances, bound))
+    }
 }

@@ -1,6 +1,6 @@
 //! HAProxy through its runtime socket.
 
-use crate::clients::haproxy::{HaproxyClient, HaproxyError, ServerState, StatKind};
+use crate::clients::haproxy::{HaproxyClient, HaproxyError, ServerState, Stat, StatKind};
 use crate::drivers::DriverError;
 use crate::drivers::traffic::{Load, ServerReading, TrafficDriver, TrafficReading, Traits};
 use aisoc_model::load_balancer::Haproxy;
@@ -22,6 +22,8 @@ pub struct HaproxyDriver {
     full_weight: u16,
     /// Server name -> region.
     servers: BTreeMap<String, RegionId>,
+    /// Server name -> the one beside it, which has a share of its requests during a blue/green switch.
+    beside: BTreeMap<String, String>,
     clock: Arc<dyn Clock>,
 }
 
@@ -34,7 +36,12 @@ impl HaproxyDriver {
             .iter()
             .flat_map(|r| r.api.iter().map(|a| (a.server.clone(), r.id.clone())))
             .collect();
+        let instances = topology.regions.iter().flat_map(|r| &r.api);
+        let beside = instances
+            .filter_map(|a| Some((a.server.clone(), a.parallel_server.clone()?)))
+            .collect();
         Self {
+            beside,
             client: HaproxyClient::new(&settings.haproxy_socket, TIMEOUT),
             backend: settings.backend.clone(),
             full_weight: settings.full_weight,
@@ -46,11 +53,15 @@ impl HaproxyDriver {
     async fn read_servers(&self) -> Result<TrafficReading, DriverError> {
         let stats = self.client.stats().await.map_err(|e| error(&e))?;
         let at = self.clock.now();
+        let ours = |s: &&Stat| s.kind == StatKind::Server && s.proxy == self.backend;
         let servers: Vec<ServerReading> = stats
-            .into_iter()
-            .filter(|s| s.kind == StatKind::Server && s.proxy == self.backend)
+            .iter()
+            .filter(ours)
             .filter_map(|stat| {
                 let region = self.servers.get(&stat.server)?.clone();
+                let beside = self.beside.get(&stat.server);
+                let beside = beside.and_then(|name| stats.iter().filter(ours).find(|s| &s.server == name));
+                let stat = with_beside(stat, beside);
                 Some(ServerReading {
                     region,
                     name: stat.server,
@@ -148,6 +159,21 @@ impl TrafficDriver for HaproxyDriver {
     fn traits(&self) -> Traits {
         Traits::default()
     }
+}
+
+/// An instance has one weight, also while a switch has it on two servers.
+fn with_beside(stat: &Stat, beside: Option<&Stat>) -> Stat {
+    let mut whole = stat.clone();
+    if let Some(beside) = beside.filter(|b| !b.status.starts_with("MAINT")) {
+        whole.weight = whole.weight.saturating_add(beside.weight);
+        whole.sessions += beside.sessions;
+        whole.queued += beside.queued;
+        whole.rate += beside.rate;
+        whole.sessions_total += beside.sessions_total;
+        whole.answers_5xx += beside.answers_5xx;
+        whole.connection_errors += beside.connection_errors;
+    }
+    whole
 }
 
 fn error(error: &HaproxyError) -> DriverError {

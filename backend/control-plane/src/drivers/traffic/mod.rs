@@ -10,6 +10,7 @@ mod gcp_token;
 pub mod global_accelerator;
 pub mod haproxy;
 mod secret;
+pub mod share;
 
 use crate::drivers::DriverError;
 use aisoc_model::Clock;

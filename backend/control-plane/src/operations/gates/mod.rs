@@ -6,6 +6,7 @@ pub mod common;
 pub mod database;
 pub mod emergency;
 pub mod fence;
+pub mod parallel;
 pub mod region;
 pub mod release;
 pub mod traffic;

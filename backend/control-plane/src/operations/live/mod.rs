@@ -2,6 +2,7 @@
 
 mod database;
 mod emergency;
+mod parallel;
 mod release;
 mod traffic;
 
@@ -19,6 +20,9 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Why nothing can be done to a release.
+const NO_RELEASES: &str = "no release driver: the topology names no supervisor";
 
 /// Acts and observes through the drivers.
 pub struct Live {
@@ -68,7 +72,7 @@ impl Live {
             Action::AwaitIdle { region, deadline_ms } => self.see_idle(task, region, *deadline_ms).await,
             Action::DnsTail { region, milliseconds } => self.see_dns_tail(task, region, *milliseconds).await,
             Action::StillDrained { region } => self.see_drained(region).await,
-            Action::Watch { .. } => Sight::NotDone("not watched yet".to_owned()),
+            Action::Watch { .. } | Action::WatchShare { .. } => Sight::NotDone("not watched yet".to_owned()),
             Action::Prove { .. } => Sight::NotDone("not proven yet".to_owned()),
             Action::Switchover { from, to } => self.see_switchover(from, to).await,
             Action::FirstWrite { to } => self.see_first_write(task, to),
@@ -98,6 +102,11 @@ impl Live {
                 release, revision, ..
             } => self.see_rollout(task, release, *revision).await,
             Action::Recovered { region, deadline_ms } => self.see_recovery(task, region, *deadline_ms),
+            Action::DeployGreen { release, .. } => self.see_green(task, release).await,
+            Action::Smoke { .. } => Sight::NotDone("not tested yet".to_owned()),
+            Action::Share { region, percent, .. } => self.see_share(region, *percent).await,
+            Action::Swap { release, .. } => self.see_swapped(task, release).await,
+            Action::RemoveParallel { release, .. } => self.see_removed(release).await,
         }
     }
 
@@ -120,6 +129,20 @@ impl Live {
             Action::RollBack {
                 release, revision, ..
             } => self.roll_back(task, release, *revision).await,
+            Action::DeployGreen {
+                release, settings, ..
+            } => self.deploy_green(task, release, settings).await,
+            Action::Smoke {
+                release, bound_ms, ..
+            } => self.smoke(release, *bound_ms).await,
+            Action::Share { region, percent, .. } => self.set_share(region, *percent).await,
+            Action::WatchShare {
+                region,
+                milliseconds,
+                bound_ms,
+            } => self.watch_share(region, *milliseconds, *bound_ms).await,
+            Action::Swap { release, .. } => self.swap(task, release).await,
+            Action::RemoveParallel { release, early, .. } => self.remove_parallel(release, *early).await,
             Action::Rollout {
                 release, revision, ..
             } => self.go_on(task, release, *revision).await,

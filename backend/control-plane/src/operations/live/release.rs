@@ -9,9 +9,9 @@ use aisoc_model::RegionId;
 use aisoc_model::inventory::Release;
 
 impl Live {
-    async fn release(&self, name: &str) -> Result<Release, String> {
+    pub(super) async fn release(&self, name: &str) -> Result<Release, String> {
         let Some(driver) = &self.drivers.release else {
-            return Err("no release driver: the topology names no supervisor".to_owned());
+            return Err(super::NO_RELEASES.to_owned());
         };
         let releases = driver.releases().await.map_err(|e| e.to_string())?;
         let found = releases.into_iter().find(|r| r.name == name);
@@ -65,7 +65,7 @@ impl Live {
 
     pub(super) async fn roll_back(&self, task: &Task, release: &str, revision: u32) -> Acted {
         let Some(driver) = &self.drivers.release else {
-            return Acted::Refused("no release driver: the topology names no supervisor".to_owned());
+            return Acted::Refused(super::NO_RELEASES.to_owned());
         };
         match driver.roll_back(release, revision, &task.operation).await {
             Ok(()) => Acted::Sent,

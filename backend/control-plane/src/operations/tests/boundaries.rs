@@ -10,6 +10,7 @@ use crate::operations::hands::{Acted, Hands, Report, Sight, Task};
 use crate::operations::planner::Prepared;
 use crate::operations::record::{Next, Record};
 use aisoc_model::SystemClock;
+use aisoc_model::inventory::Colour;
 use aisoc_model::operation::{Operation, OperationState, StepState};
 use aisoc_model::plan::Target;
 use futures::FutureExt;
@@ -63,6 +64,8 @@ struct World {
     writer: Mutex<String>,
     revision: Mutex<u32>,
     fenced: Mutex<bool>,
+    /// Share of the other half, and whether there is one and it has changed places.
+    halves: Mutex<(u8, bool, bool)>,
     effects: Mutex<Vec<String>>,
     script: Script,
 }
@@ -86,6 +89,7 @@ impl World {
             writer: Mutex::new(US.to_owned()),
             revision: Mutex::new(2),
             fenced: Mutex::new(false),
+            halves: Mutex::default(),
             effects: Mutex::default(),
             script,
         })
@@ -104,6 +108,10 @@ impl World {
             Action::RollBack { revision, .. } | Action::Rollout { revision, .. } => {
                 Some(*self.revision.lock().unwrap() == *revision)
             }
+            Action::DeployGreen { .. } => Some(self.halves.lock().unwrap().1),
+            Action::Share { percent, .. } => Some(self.halves.lock().unwrap().0 == *percent),
+            Action::Swap { .. } => Some(self.halves.lock().unwrap().2),
+            Action::RemoveParallel { .. } => Some(!self.halves.lock().unwrap().1),
             _ => None,
         }
     }
@@ -129,6 +137,10 @@ impl World {
             Action::Fence { .. } => *self.fenced.lock().unwrap() = true,
             Action::Release { .. } => *self.fenced.lock().unwrap() = false,
             Action::RollBack { revision, .. } => *self.revision.lock().unwrap() = *revision,
+            Action::DeployGreen { .. } => self.halves.lock().unwrap().1 = true,
+            Action::Share { percent, .. } => self.halves.lock().unwrap().0 = *percent,
+            Action::Swap { .. } => self.halves.lock().unwrap().2 = true,
+            Action::RemoveParallel { .. } => self.halves.lock().unwrap().1 = false,
             _ => return,
         }
         self.effects.lock().unwrap().push(format!("{action:?}"));
@@ -386,6 +398,43 @@ async fn a_rollback_killed_anywhere_ends_the_same() {
     let prepared = plan(target, &facts(at(0)));
     enumerate(&prepared, Script::Good, OperationState::Done).await;
     enumerate(&prepared, Script::FailOnce("roll-back"), OperationState::Done).await;
+}
+
+#[tokio::test]
+async fn blue_green_killed_anywhere_ends_the_same() {
+    let release = format!("aisoc-{US}");
+    let beside = |colour| {
+        let mut facts = facts(at(0));
+        facts.releases.as_mut().unwrap().as_mut().unwrap()[0].parallel = Some(fixture::parallel(colour));
+        facts
+    };
+    let settings = BTreeMap::from([("api.inject_latency_ms".to_owned(), "5".to_owned())]);
+    let deploy = Target::GreenDeploy {
+        release: release.clone(),
+        settings,
+    };
+    let prepared = plan(deploy, &facts(at(0)));
+    enumerate(&prepared, Script::Good, OperationState::Done).await;
+    enumerate(
+        &prepared,
+        Script::AnswerLost("deploy-green"),
+        OperationState::Done,
+    )
+    .await;
+    // A green that fails its tests is removed again.
+    enumerate(&prepared, Script::Refuse("smoke"), OperationState::Failed).await;
+
+    let prepared = plan(
+        Target::GreenSwitch {
+            release: release.clone(),
+        },
+        &beside(Colour::Green),
+    );
+    enumerate(&prepared, Script::Good, OperationState::Done).await;
+    for step in ["smoke", "watch-share", "share-50"] {
+        enumerate(&prepared, Script::Refuse(step), OperationState::Failed).await;
+    }
+    enumerate(&prepared, Script::FailOnce("swap"), OperationState::Done).await;
 }
 
 #[test]

@@ -6,18 +6,22 @@ use crate::drivers::database::standing::{Knocks, Standing};
 use crate::drivers::database::{Answer, DatabaseDriver, Evidence, Stance, StandbyRow, WriteAnswer};
 use crate::drivers::fence::FenceDriver;
 use crate::drivers::release::ReleaseDriver;
+use crate::drivers::release::smoke::Smoke;
 use crate::drivers::tenants::{TenantDirectory, TenantHome};
+use crate::drivers::traffic::share::{ShareDriver, ShareReading};
 use crate::drivers::traffic::{Load, ServerReading, TrafficDriver, TrafficReading, Traits};
 use crate::drivers::{DriverError, Drivers};
 use crate::operations::WorldView;
 use crate::operations::tests::fixture::{self, US};
 use aisoc_model::fence::{DemotionToken, FenceStatus, FencedBy};
-use aisoc_model::inventory::{Release, RevisionStatus};
+use aisoc_model::inventory::{Colour, ParallelInstance, Release, RevisionStatus};
 use aisoc_model::world::World;
 use aisoc_model::{Clock, RegionId, SystemClock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A world in memory.
 pub struct FakeWorld(pub Mutex<State>);
@@ -45,6 +49,13 @@ pub struct State {
     pub fenced: Option<(RegionId, String)>,
     /// How the members of a cluster in need stand.
     pub standing: Option<Standing>,
+    /// Share of the other half, percent.
+    pub share: u8,
+    /// What smoke tests find.
+    pub smoke: Smoke,
+    /// Requests of the other half that fail on every look at its share.
+    pub share_failures: u64,
+    pub share_requests: u64,
 }
 
 impl FakeWorld {
@@ -68,6 +79,10 @@ impl FakeWorld {
             spoil: None,
             fenced: None,
             standing: None,
+            share: 0,
+            smoke: Smoke::default(),
+            share_failures: 0,
+            share_requests: 0,
         })))
     }
 
@@ -77,6 +92,7 @@ impl FakeWorld {
             database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
             emergency: Some(Arc::clone(self) as Arc<dyn EmergencyDriver>),
             fence: Some(Arc::clone(self) as Arc<dyn FenceDriver>),
+            share: Some(Arc::clone(self) as Arc<dyn ShareDriver>),
             release: Some(Arc::clone(self) as Arc<dyn ReleaseDriver>),
             tenants: Arc::clone(self) as Arc<dyn TenantDirectory>,
         }
@@ -296,6 +312,107 @@ impl ReleaseDriver for FakeWorld {
 
     fn request(&self, release: &str, revision: u32) -> String {
         format!("rollback {release} {revision}")
+    }
+
+    fn deploy_green<'a>(
+        &'a self,
+        release: &'a str,
+        settings: &'a BTreeMap<String, String>,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("green {release}"));
+            let release = state.releases.iter_mut().find(|r| r.name == release).unwrap();
+            let mut parallel = fixture::parallel(Colour::Green);
+            parallel.settings = settings.clone();
+            parallel.operation = operation.to_owned();
+            release.parallel = Some(parallel);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn green_request(&self, release: &str, _: &BTreeMap<String, String>) -> String {
+        format!("green {release}")
+    }
+
+    fn swap_parallel<'a>(
+        &'a self,
+        release: &'a str,
+        operation: &'a str,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("swap {release}"));
+            // The supervisor leaves the other half without a share.
+            state.share = 0;
+            let release = state.releases.iter_mut().find(|r| r.name == release).unwrap();
+            let parallel = release.parallel.as_mut().unwrap();
+            parallel.operation = operation.to_owned();
+            parallel.colour = match parallel.colour {
+                Colour::Green => Colour::Blue,
+                Colour::Blue => Colour::Green,
+            };
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn swap_request(&self, release: &str) -> String {
+        format!("swap {release}")
+    }
+
+    fn remove_parallel<'a>(
+        &'a self,
+        release: &'a str,
+        early: bool,
+    ) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("remove {release} {early}"));
+            let release = state.releases.iter_mut().find(|r| r.name == release).unwrap();
+            release.parallel = None;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn remove_request(&self, release: &str, _: bool) -> String {
+        format!("remove {release}")
+    }
+
+    fn smoke<'a>(&'a self, _: &'a [ParallelInstance], _: Duration) -> BoxFuture<'a, Smoke> {
+        async { self.0.lock().unwrap().smoke.clone() }.boxed()
+    }
+}
+
+impl ShareDriver for FakeWorld {
+    fn read<'a>(&'a self, _: &'a RegionId) -> BoxFuture<'a, Result<ShareReading, DriverError>> {
+        async {
+            let mut state = self.0.lock().unwrap();
+            state.share_requests += 50;
+            Ok(fixture::shares(
+                state.share,
+                state.share_requests,
+                state.share_requests / 50 * state.share_failures,
+            ))
+        }
+        .boxed()
+    }
+
+    fn set<'a>(&'a self, region: &'a RegionId, percent: u8) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("share {region} {percent}"));
+            state.share = percent;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn request(&self, region: &RegionId, percent: u8) -> String {
+        format!("share {region} {percent}")
     }
 }
 

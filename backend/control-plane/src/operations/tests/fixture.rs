@@ -7,13 +7,16 @@ use crate::drivers::database::{
     Canary, Evidence, Member, PatroniView, Receiver, Seen, ServerView, StandbyRow,
 };
 use crate::drivers::tenants::TenantHome;
+use crate::drivers::traffic::share::{HalfServer, ShareReading};
 use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
 use crate::operations::facts::{Emergency, Facts, Own};
 use crate::operations::gates::Case;
 use crate::operations::planner::{self, Prepared, Requester};
 use crate::operations::tests::fakes::FakeWorld;
 use aisoc_model::fence::FenceStatus;
-use aisoc_model::inventory::{Origin, Release, Revision, RevisionStatus};
+use aisoc_model::inventory::{
+    Colour, Origin, Parallel, ParallelInstance, ParallelState, Release, Revision, RevisionStatus,
+};
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::plan::{Decision, Gate, Override, PlanRequest, Target};
 use aisoc_model::region::{
@@ -335,6 +338,43 @@ pub fn tenants() -> Vec<TenantHome> {
         residency: residency.iter().map(|r| region(r)).collect(),
     };
     vec![tenant("Acme", US, &[]), tenant("Initech Europe", EU, &[EU])]
+}
+
+/// The other half of a blue/green release.
+pub fn parallel(colour: Colour) -> Parallel {
+    Parallel {
+        colour,
+        revision: 3,
+        settings: BTreeMap::from([("api.inject_latency_ms".to_owned(), "5".to_owned())]),
+        operation: "earlier".into(),
+        since: at(0),
+        keep_until: (colour == Colour::Blue).then(|| at(3_600_000)),
+        state: ParallelState::Ready,
+        instances: vec![ParallelInstance {
+            process: "us-east-1/api-a.green".into(),
+            server: "us-east-1a-parallel".into(),
+            url: "http://127.0.0.1:8".into(),
+        }],
+    }
+}
+
+/// The halves of a region with this share for the other one.
+pub fn shares(percent: u8, requests: u64, failures: u64) -> ShareReading {
+    let server = |name: &str, weight: u8, status: &str| HalfServer {
+        name: name.into(),
+        status: status.into(),
+        weight: u16::from(weight),
+        full_weight: 100,
+        requests,
+        failures,
+        response_ms: 20,
+    };
+    let out = if percent == 0 { "MAINT" } else { "UP" };
+    ShareReading {
+        at: at(0),
+        serving: vec![server("us-east-1a", 100 - percent, "UP")],
+        beside: vec![server("us-east-1a-parallel", percent, out)],
+    }
 }
 
 pub fn facts(now: Timestamp) -> Facts {

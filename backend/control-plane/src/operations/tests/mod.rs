@@ -2,6 +2,7 @@
 //! drivers that count what they are made to do.
 
 mod archive;
+mod blue_green;
 mod boundaries;
 mod emergency;
 mod fakes;
