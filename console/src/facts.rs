@@ -3,7 +3,7 @@
 use aisoc_model::alert::{Alert, AlertState, Severity};
 use aisoc_model::clock::millis_between;
 use aisoc_model::inventory::{Process, ProcessState, Release};
-use aisoc_model::lag::{LagLevel, Link};
+use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::plan::Target;
 use aisoc_model::region::{PostgresRole, Region, RegionRole};
@@ -168,6 +168,22 @@ pub fn count_firing(world: &World, severity: Severity) -> usize {
         .values()
         .filter(|a| a.state == AlertState::Firing && a.severity == severity)
         .count()
+}
+
+/// The link of a kind that feeds a region. Links are looked up by the beginning of their key: there are very many.
+#[must_use]
+pub fn feed<'a>(world: &'a World, kind: LinkKind, to: &RegionId) -> Option<&'a Link> {
+    of_kind(world, kind).find(|link| link.to == *to)
+}
+
+/// The links of a kind.
+pub fn of_kind(world: &World, kind: LinkKind) -> impl Iterator<Item = &Link> {
+    let first = format!("{}:", kind.name());
+    world
+        .links
+        .range(first..)
+        .map(|(_, link)| link)
+        .take_while(move |link| link.kind == kind)
 }
 
 /// The level of a link at `now`: a value that has gone stale since the frame was drawn is not known any more.

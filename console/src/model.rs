@@ -195,7 +195,11 @@ impl Model {
     #[must_use]
     pub fn table(&self) -> Table {
         let table = self.page.view().table(self);
-        table.filtered(self.filters.get(&self.page).map(String::as_str))
+        let filter = self.filters.get(&self.page).map(String::as_str);
+        let reach = usize::from(self.size.1);
+        table
+            .filtered(self, filter)
+            .around(self, self.selected_on(self.page), reach)
     }
 
     /// The selected row's key on a page.

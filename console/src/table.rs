@@ -1,6 +1,7 @@
 //! Tables as values: what rows there are, before anything is drawn. Keys and filters work on these.
 
 use crate::filter::Filter;
+use crate::model::Model;
 use crate::theme::Role;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -131,15 +132,19 @@ impl Row {
     }
 }
 
+/// Makes the row of a key.
+pub type Make = fn(&Model, &str) -> Option<Row>;
+
 /// A table.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     /// Its columns.
     pub columns: Vec<Column>,
-    /// Its rows, in order.
+    /// Its rows, in order. Of a table that makes them on demand only those near the selected one have cells.
     pub rows: Vec<Row>,
     /// Rows before the filter.
     pub total: usize,
+    make: Option<Make>,
 }
 
 impl Table {
@@ -147,17 +152,57 @@ impl Table {
     #[must_use]
     pub fn new(columns: Vec<Column>, rows: Vec<Row>) -> Self {
         let total = rows.len();
-        Self { columns, rows, total }
+        Self {
+            columns,
+            rows,
+            total,
+            make: None,
+        }
+    }
+
+    /// A table of many rows: each is made when it is looked at.
+    #[must_use]
+    pub fn on_demand(columns: Vec<Column>, keys: impl Iterator<Item = String>, make: Make) -> Self {
+        let rows: Vec<Row> = keys.map(|key| Row::new(key, Vec::new())).collect();
+        Self {
+            make: Some(make),
+            ..Self::new(columns, rows)
+        }
+    }
+
+    /// The same with every row made.
+    #[must_use]
+    pub fn whole(mut self, model: &Model) -> Self {
+        if let Some(make) = self.make.take() {
+            for row in &mut self.rows {
+                fill(row, model, make);
+            }
+        }
+        self
+    }
+
+    /// The same with the rows made that are at most `reach` away from the selected one.
+    #[must_use]
+    pub fn around(mut self, model: &Model, selected: Option<&str>, reach: usize) -> Self {
+        let Some(make) = self.make else { return self };
+        let chosen = self.position(selected).unwrap_or(0);
+        let first = chosen
+            .saturating_sub(reach)
+            .min(self.rows.len().saturating_sub(reach));
+        for row in self.rows.iter_mut().skip(first).take(reach * 2 + 1) {
+            fill(row, model, make);
+        }
+        self
     }
 
     /// Only the rows that pass.
     #[must_use]
-    pub fn filtered(mut self, filter: Option<&str>) -> Self {
-        if let Some(text) = filter {
-            let filter = Filter::parse(text);
-            self.rows.retain(|row| filter.passes(row));
-        }
-        self
+    pub fn filtered(self, model: &Model, filter: Option<&str>) -> Self {
+        let Some(text) = filter else { return self };
+        let filter = Filter::parse(text);
+        let mut table = self.whole(model);
+        table.rows.retain(|row| filter.passes(row));
+        table
     }
 
     /// The names that a filter can compare.
@@ -181,5 +226,11 @@ impl Table {
     #[must_use]
     pub fn selected(&self, key: Option<&str>) -> Option<&Row> {
         self.rows.get(self.position(key).unwrap_or(0))
+    }
+}
+
+fn fill(row: &mut Row, model: &Model, make: Make) {
+    if let Some(made) = make(model, &row.key) {
+        *row = made;
     }
 }

@@ -35,10 +35,8 @@ pub fn for_alert(world: &World, alert: &Alert, condition: Option<Condition>, now
     let region = alert.region.as_ref().and_then(|id| world.regions.get(id));
     let began = alert.since;
     match (condition, region) {
-        (Some(Condition::TwoWriters {}), _) => {
-            Advice::None("two members accept writes: one has to be fenced first, see the runbook".to_owned())
-        }
-        (Some(Condition::NoWriter {}), _) => failover(world, None, "nothing accepts writes", now),
+        (Some(Condition::TwoWriters {}), _) => fence(world, now),
+        (Some(Condition::NoWriter {}), _) => failover(world, None, true, "nothing accepts writes", now),
         (Some(Condition::RegionDown {}), Some(region)) => down(world, region, now),
         (Some(Condition::Sli { sli, .. }), Some(region)) => rollback(world, &region.id, began, now)
             .unwrap_or_else(|| match sli {
@@ -76,7 +74,7 @@ pub fn for_alert(world: &World, alert: &Alert, condition: Option<Condition>, now
 /// For a region as it is.
 pub fn for_region(world: &World, region: &Region, now: Timestamp) -> Advice {
     if facts::writers_many(world, now) {
-        return Advice::None("two members accept writes: one has to be fenced first".to_owned());
+        return fence(world, now);
     }
     match (region.health, &region.drain) {
         (Health::Healthy, Some(_)) => Advice::Act(
@@ -98,11 +96,11 @@ pub fn for_region(world: &World, region: &Region, now: Timestamp) -> Advice {
 
 fn down(world: &World, region: &Region, now: Timestamp) -> Advice {
     if facts::writes(region, now) {
-        return failover(world, Some(&region.id), "it holds the writer", now);
+        return failover(world, Some(&region.id), false, "it holds the writer", now);
     }
     match facts::writers(world, now) {
         Writers::None | Writers::Unknown if region.role == RegionRole::Primary => {
-            failover(world, Some(&region.id), "no writer is seen", now)
+            failover(world, Some(&region.id), true, "no writer is seen", now)
         }
         _ => drain(world, region, now),
     }
@@ -159,8 +157,33 @@ fn rollback(world: &World, region: &RegionId, began: Timestamp, now: Timestamp) 
     ))
 }
 
-/// Moving the writer to the replica that is nearest to it, by fresh evidence only.
-fn failover(world: &World, from: Option<&RegionId>, why: &str, now: Timestamp) -> Advice {
+/// Stopping the writer of the older timeline, when it is known which one that is.
+fn fence(world: &World, now: Timestamp) -> Advice {
+    let mut writing: Vec<(Option<u64>, &Region)> = world
+        .regions
+        .values()
+        .filter_map(|region| Some((region.postgres.fresh(now)?, region)))
+        .filter(|(member, _)| member.role == PostgresRole::Writer)
+        .map(|(member, region)| (member.timeline, region))
+        .collect();
+    writing.sort_by_key(|(timeline, _)| *timeline);
+    match writing.as_slice() {
+        [(Some(old), region), (Some(new), _), ..] if old < new => Advice::Act(
+            Target::Fence {
+                region: region.id.clone(),
+            },
+            format!("two members accept writes; it is on timeline {old}, the other one on {new}"),
+        ),
+        _ => Advice::None(
+            "two members accept writes, and it is not known which one is the older: see the runbook"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Moving the writer to the replica that is nearest to it, by fresh evidence only; with a fence first when the old
+/// writer does not answer.
+fn failover(world: &World, from: Option<&RegionId>, gone: bool, why: &str, now: Timestamp) -> Advice {
     let fit = |region: &&Region| {
         Some(&region.id) != from
             && region.role != RegionRole::DrOnly
@@ -170,10 +193,7 @@ fn failover(world: &World, from: Option<&RegionId>, why: &str, now: Timestamp) -
             })
     };
     let lag = |region: &Region| {
-        world
-            .links
-            .values()
-            .find(|link| link.kind == LinkKind::Postgres && link.to == region.id)
+        facts::feed(world, LinkKind::Postgres, &region.id)
             .filter(|link| facts::level(link, now) <= LagLevel::AboveTarget)
             .and_then(|link| link.lag_seconds.fresh(now).copied())
     };
@@ -183,7 +203,14 @@ fn failover(world: &World, from: Option<&RegionId>, why: &str, now: Timestamp) -
     });
     match best {
         Some(best) => Advice::Act(
-            Target::Failover { to: best.id.clone() },
+            if gone {
+                Target::EmergencyFailover {
+                    to: best.id.clone(),
+                    proof: None,
+                }
+            } else {
+                Target::Failover { to: best.id.clone() }
+            },
             format!(
                 "{why}; {} is the replica nearest to it{}",
                 best.id,

@@ -92,6 +92,17 @@ fn two_writers_stop_every_advice() {
 }
 
 #[test]
+fn the_writer_of_the_older_timeline_is_fenced() {
+    let mut world = fixture::healthy();
+    let eu = world.regions.get_mut(&id("eu-west-1")).unwrap();
+    let member = eu.postgres.value.as_mut().unwrap();
+    member.role = PostgresRole::Writer;
+    member.timeline = Some(5);
+    let advice = for_region(&world, &world.regions[&id("eu-west-1")], now());
+    assert_eq!(act(&advice), Some((OperationKind::Fence, "us-east-1")));
+}
+
+#[test]
 fn what_is_unknown_is_not_acted_on() {
     let world = fixture::stale();
     for region in world.regions.values() {

@@ -58,7 +58,7 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// What a filter does while it is typed: how many rows pass, and which field there is none of.
 fn filtered(model: &Model, typed: &str) -> Vec<Piece> {
-    let whole = model.page.view().table(model);
+    let whole = model.page.view().table(model).whole(model);
     let filter = Filter::parse(typed);
     if let Some(field) = filter.unknown_field(&whole) {
         let known = whole.fields().join(", ");

@@ -71,10 +71,7 @@ fn lag(plan: &Plan, model: &Model) -> Option<Vec<Piece>> {
     }
     let world = model.world.as_deref()?;
     let to = facts::target_region(world, target)?;
-    let link = world
-        .links
-        .values()
-        .find(|link| link.kind == LinkKind::Postgres && link.to == to)?;
+    let link = facts::feed(world, LinkKind::Postgres, &to)?;
     let level = state::lag(facts::level(link, model.now));
     let mut pieces = vec![piece(format!("{:<LABEL$}", "lag"), Role::Muted)];
     pieces.extend(observed::value(&link.lag_seconds, model.now, |lag| {

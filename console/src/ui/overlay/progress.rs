@@ -150,17 +150,11 @@ fn lost(operation: &Operation, rpo_seconds: f64) -> Piece {
     let bound = format::bound(rpo_seconds);
     match operation.figures.get("rpo_seconds") {
         Some(lost) if *lost <= rpo_seconds => piece(
-            format!("lost {} of writes, the RPO is {bound}", format::seconds(*lost)),
+            format!("RPO {bound}: {} lost", format::seconds(*lost)),
             Role::Muted,
         ),
-        Some(lost) => piece(
-            format!("LOST {} of writes, the RPO is {bound}", format::seconds(*lost)),
-            Role::Bad,
-        ),
-        None => piece(
-            format!("what is lost is not measured yet, the RPO is {bound}"),
-            Role::Muted,
-        ),
+        Some(lost) => piece(format!("RPO {bound}: {} LOST", format::seconds(*lost)), Role::Bad),
+        None => piece(format!("RPO {bound}: not measured yet"), Role::Muted),
     }
 }
 

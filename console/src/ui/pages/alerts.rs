@@ -31,7 +31,6 @@ impl PageView for Alerts {
         let Some(world) = model.shown() else {
             return Table::default();
         };
-        let now = model.shown_at();
         let mut alerts: Vec<(&String, &Alert)> = world.alerts.iter().collect();
         alerts.sort_by_key(|(_, alert)| (order(alert.state), alert.severity, alert.since));
         let columns = vec![
@@ -44,13 +43,11 @@ impl PageView for Alerts {
             Column::new("RESPOND IN", 11).right().spare(1),
             Column::new("SEEN BY", 12).spare(2),
         ];
-        Table::new(
-            columns,
-            alerts
-                .into_iter()
-                .map(|(key, alert)| row(model, key, alert, now))
-                .collect(),
-        )
+        let keys = alerts.into_iter().map(|(key, _)| key.clone());
+        Table::on_demand(columns, keys, |model, key| {
+            let alert = model.shown()?.alerts.get(key)?;
+            Some(row(model, key, alert, model.shown_at()))
+        })
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {

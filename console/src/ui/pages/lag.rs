@@ -14,6 +14,7 @@ use aisoc_model::RegionId;
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::world::World;
 use ratatui::layout::Rect;
+use std::collections::BTreeSet;
 
 /// The page.
 pub struct Lag;
@@ -27,19 +28,18 @@ impl PageView for Lag {
         let Some(world) = model.shown() else {
             return Table::default();
         };
-        let trend = if model.size.0 >= 180 { 40 } else { 12 };
         let mut links: Vec<(&String, &Link)> = world.links.iter().collect();
         let places = facts::places(world);
         links.sort_by_cached_key(|(_, link)| {
             let place = |id| places.of(Some(id));
             (link.kind, place(&link.from), place(&link.to))
         });
-        let mut rows: Vec<Row> = links
-            .into_iter()
-            .map(|(key, link)| row(model, key, link, trend))
-            .collect();
-        rows.extend(absent(world, model, trend));
-        Table::new(columns(trend), rows)
+        let keys = links.into_iter().map(|(key, _)| key.clone());
+        let absent = absent(world, model).into_iter().map(str::to_owned);
+        Table::on_demand(columns(trend_of(model)), keys.chain(absent), |model, key| {
+            let link = model.shown()?.links.get(key);
+            Some(link.map_or_else(|| absent_row(model, key), |link| row(model, key, link)))
+        })
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -77,8 +77,9 @@ fn columns(trend: u16) -> Vec<Column> {
     ]
 }
 
-fn row(model: &Model, key: &str, link: &Link, trend: u16) -> Row {
+fn row(model: &Model, key: &str, link: &Link) -> Row {
     let now = model.shown_at();
+    let trend = trend_of(model);
     let level = facts::level(link, now);
     let shown = state::lag(level);
     let role = shown.value_role();
@@ -179,36 +180,41 @@ const INSTEAD: [(&str, &str); 2] = [
 
 /// Kinds that have a threshold but no link, and the bus that others use: nobody was told to look, which is not the
 /// same as not knowing.
-fn absent(world: &World, model: &Model, trend: u16) -> Vec<Row> {
-    let kinds = model.slo.iter().flat_map(|slo| slo.lag.keys().copied());
-    let missing = kinds
-        .filter(|kind| !world.links.values().any(|link| link.kind == *kind))
-        .map(LinkKind::name);
-    missing
-        .chain(["kafka"])
-        .map(|kind| {
-            let dash = || cell("–", Role::Faint);
-            let instead = INSTEAD.iter().find(|(name, _)| *name == kind && trend >= 40);
-            let cells = vec![
-                cell(kind, Role::Muted),
-                dash(),
-                dash(),
-                dash(),
-                cell("not configured", Role::Faint),
-                dash(),
-                dash(),
-                dash(),
-                dash(),
-                dash(),
-                instead.map_or_else(Vec::new, |(_, instead)| {
-                    cell(format!("{instead} is here"), Role::Faint)
-                }),
-            ];
-            Row::new(kind, cells)
-                .field("kind", Value::text(kind))
-                .field("level", Value::text("not configured"))
-        })
-        .collect()
+fn absent(world: &World, model: &Model) -> Vec<&'static str> {
+    let there: BTreeSet<LinkKind> = world.links.values().map(|link| link.kind).collect();
+    let kinds = model.slo.iter().flat_map(|slo| slo.lag.keys());
+    let missing = kinds.filter(|kind| !there.contains(kind)).map(|kind| kind.name());
+    missing.chain(["kafka"]).collect()
+}
+
+fn absent_row(model: &Model, kind: &str) -> Row {
+    let dash = || cell("–", Role::Faint);
+    let instead = INSTEAD
+        .iter()
+        .find(|(name, _)| *name == kind && trend_of(model) >= 40);
+    let cells = vec![
+        cell(kind.to_owned(), Role::Muted),
+        dash(),
+        dash(),
+        dash(),
+        cell("not configured", Role::Faint),
+        dash(),
+        dash(),
+        dash(),
+        dash(),
+        dash(),
+        instead.map_or_else(Vec::new, |(_, instead)| {
+            cell(format!("{instead} is here"), Role::Faint)
+        }),
+    ];
+    Row::new(kind, cells)
+        .field("kind", Value::text(kind))
+        .field("level", Value::text("not configured"))
+}
+
+/// Columns of the trend.
+fn trend_of(model: &Model) -> u16 {
+    if model.size.0 >= 180 { 40 } else { 12 }
 }
 
 fn worst(model: &Model, world: &World) -> Hero {

@@ -30,7 +30,6 @@ impl PageView for Services {
         let Some(world) = model.shown() else {
             return Table::default();
         };
-        let now = model.shown_at();
         let mut processes: Vec<&Process> = world.processes.values().collect();
         // What is not ready comes first: nobody scrolls to find it.
         let places = facts::places(world);
@@ -51,10 +50,11 @@ impl PageView for Services {
             Column::new("PID", 7).right().spare(7),
             Column::new("DETAIL", 16).grow(1).spare(5),
         ];
-        Table::new(
-            columns,
-            processes.into_iter().map(|process| row(process, now)).collect(),
-        )
+        let keys = processes.into_iter().map(|process| process.name.clone());
+        Table::on_demand(columns, keys, |model, key| {
+            let process = model.shown()?.processes.get(key)?;
+            Some(row(process, model.shown_at()))
+        })
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {

@@ -27,18 +27,10 @@ impl PageView for Slis {
         let Some(world) = model.shown() else {
             return Table::default();
         };
-        let (gauge, trend) = match model.size.0 {
-            0..=99 => (9, 12),
-            100..=179 => (18, 12),
-            _ => (36, 40),
-        };
+        let (gauge, trend) = widths(model);
         let mut readings: Vec<(&String, &SliReading)> = world.slis.iter().collect();
         let places = facts::places(world);
         readings.sort_by_cached_key(|(_, reading)| (reading.sli, places.of(Some(&reading.region))));
-        let rows = readings
-            .into_iter()
-            .map(|(key, reading)| row(model, key, reading, gauge, trend))
-            .collect();
         let columns = vec![
             Column::new("INDICATOR", 14),
             Column::new("REGION", 14),
@@ -51,7 +43,12 @@ impl PageView for Slis {
             Column::new("SAMPLES", 7).right().spare(6),
             Column::new("TREND", trend).spare(5),
         ];
-        Table::new(columns, rows)
+        let keys = readings.into_iter().map(|(key, _)| key.clone());
+        Table::on_demand(columns, keys, |model, key| {
+            let reading = model.shown()?.slis.get(key)?;
+            let (gauge, trend) = widths(model);
+            Some(row(model, key, reading, gauge, trend))
+        })
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -70,6 +67,15 @@ impl PageView for Slis {
 
     fn region(&self, model: &Model, key: &str) -> Option<RegionId> {
         model.shown()?.slis.get(key).map(|reading| reading.region.clone())
+    }
+}
+
+/// Columns of the gauge and of the trend.
+fn widths(model: &Model) -> (u16, u16) {
+    match model.size.0 {
+        0..=99 => (9, 12),
+        100..=179 => (18, 12),
+        _ => (36, 40),
     }
 }
 

@@ -125,10 +125,7 @@ fn database(region: &Region, now: jiff::Timestamp) -> Cell {
 
 /// The lag of the link that feeds this region's database; the writer has none.
 fn replica_lag(world: &World, region: &Region, now: jiff::Timestamp) -> Cell {
-    let link = world
-        .links
-        .values()
-        .find(|l| l.kind == LinkKind::Postgres && l.to == region.id);
+    let link = facts::feed(world, LinkKind::Postgres, &region.id);
     match link {
         _ if facts::writes(region, now) => cell("–", Role::Faint),
         None => cell("?", Role::Unknown),

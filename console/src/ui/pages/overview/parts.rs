@@ -28,8 +28,7 @@ pub fn worst_lags(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &Wo
     let now = model.shown_at();
     let value = |link: &Link| link.lag_seconds.fresh(now).copied().unwrap_or_default();
     let of_kind = |kind| {
-        let links = world.links.values().filter(move |link| link.kind == kind);
-        links.max_by(|a, b| {
+        facts::of_kind(world, kind).max_by(|a, b| {
             let levels = facts::level(a, now).cmp(&facts::level(b, now));
             levels.then(value(a).total_cmp(&value(b)))
         })

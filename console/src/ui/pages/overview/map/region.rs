@@ -179,10 +179,7 @@ fn api(region: &Region, now: Timestamp) -> Vec<Piece> {
 
 fn postgres(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
     // Not every Patroni tells a replica's state; its writer does.
-    let feed = world
-        .links
-        .values()
-        .find(|l| l.kind == LinkKind::Postgres && l.to == region.id);
+    let feed = facts::feed(world, LinkKind::Postgres, &region.id);
     let seen = feed.and_then(|link| link.state.fresh(now));
     observed::value(&region.postgres, now, |member| {
         let timeline = member
