@@ -10,9 +10,10 @@
 )]
 
 use aisoc_model::alert::AlertState;
-use aisoc_model::operation::OperationState;
+use aisoc_model::operation::{Operation, OperationState};
 use aisoc_model::region::{Health, PostgresRole};
 use aisoc_model::sli::{SliId, SliReading};
+use aisoc_model::world::CoordinationMode;
 use aisoc_model::world::World;
 use aisoc_tests::load::Load;
 use aisoc_tests::wait::until;
@@ -31,6 +32,7 @@ async fn the_living_world() {
     bad_input_is_refused(&world).await;
     events_are_stored_once(&world).await;
     drain_and_restore(&world).await;
+    the_acting_control_plane_is_killed(&world).await;
     failover_and_failback(&world).await;
     a_lost_machine(&world).await;
     a_cut_replica_is_refused(&world).await;
@@ -227,6 +229,57 @@ async fn drain_and_restore(world: &LocalWorld) {
         outcome.failures
     );
     assert!(outcome.ok > 200);
+}
+
+/// The control plane that may act is killed in the middle of a drain: one goes on, and any of them answers.
+async fn the_acting_control_plane_is_killed(world: &LocalWorld) {
+    let before = healthy(world, "all healthy before the control plane is killed").await;
+    let coordination = before.head.coordination;
+    assert_eq!(coordination.mode, CoordinationMode::Held);
+    assert_eq!(coordination.standbys.len(), 2, "{coordination:?}");
+    let drain = ["drain", "us-east-1", "--confirm", "us-east-1"];
+    let rest = ["--reason", "end-to-end test", "--output", "json"];
+    let begun = world.console(&[drain.as_slice(), &rest].concat()).await.unwrap();
+    let begun: Operation = begun.json().unwrap();
+    let holder = format!("{}/control-plane", coordination.holder.unwrap());
+    let killed = world.local(&["fault", "kill", &holder]).await.unwrap();
+    killed.expect_code(0).unwrap();
+    let at = std::time::Instant::now();
+    let show = ["operations", "show", &begun.id, "--output", "json"];
+    let mut adopted = None;
+    let ended = until("the operation is adopted and ends", 2 * MINUTE, async || {
+        let operation: Operation = world.console(&show).await?.json()?;
+        adopted.get_or_insert_with(|| at.elapsed());
+        Ok(operation.state.ended().then_some(operation))
+    })
+    .await
+    .unwrap();
+    println!(
+        "adopted {:?} after kill -9, as a console sees it",
+        adopted.unwrap()
+    );
+    assert_eq!(ended.state, OperationState::Done, "{:?}", ended.outcome);
+    let restored = until("it is restored", MINUTE, async || {
+        let operation = world
+            .operate(&["restore", "us-east-1", "--confirm", "us-east-1"])
+            .await?;
+        Ok(Some(operation))
+    })
+    .await
+    .unwrap();
+    assert_eq!(restored.state, OperationState::Done, "{:?}", restored.outcome);
+    let after = until("all three take part again", MINUTE, async || {
+        let coordination = world.seen().await?.head.coordination;
+        Ok((coordination.standbys.len() == 2).then_some(coordination))
+    })
+    .await
+    .unwrap();
+    assert!(after.epoch > coordination.epoch, "{after:?}");
+    let verified = command::run("aisoc", world.state(), &["journal", "verify"])
+        .await
+        .unwrap();
+    let verified = verified.expect_code(0).unwrap().stdout;
+    assert_eq!(verified.matches("the chain is whole").count(), 3, "{verified}");
 }
 
 async fn failover_and_failback(world: &LocalWorld) {

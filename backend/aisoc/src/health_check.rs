@@ -1,8 +1,10 @@
 //! `aisoc health-check`: whether a region serves, looked at from here, when no control plane can be asked.
 
+use aisoc_local::world::regions::REGIONS;
 use aisoc_model::RegionId;
 use aisoc_model::region::Health;
 use aisoc_model::vantage::Verdict;
+use anyhow::Context;
 use clap::ValueEnum;
 use std::path::PathBuf;
 
@@ -76,7 +78,11 @@ async fn check(args: &HealthCheckArgs) -> anyhow::Result<Verdict> {
         let state = aisoc_local::state::StateDir::resolve(args.state_dir.as_deref())?;
         let token = args.internal_token_file.clone();
         let token = token.unwrap_or_else(|| state.token("internal.token"));
-        (state.topology_toml(), Some(token))
+        // Every region's control plane has the same regions in its file: any one that is there will do.
+        let mut files = REGIONS.iter().map(|r| state.topology_toml(r.name));
+        let file = files.find(|file| file.is_file());
+        let file = file.context("no local world was started in this state directory")?;
+        (file, Some(token))
     };
     aisoc_control_plane::health_check(&topology, token.as_deref(), &args.region).await
 }

@@ -5,9 +5,11 @@
 
 pub mod alerts;
 pub mod clients;
+pub mod coordination;
 pub mod drivers;
 mod health_check;
 pub mod observe;
+mod office;
 pub mod operations;
 mod run;
 pub mod server;

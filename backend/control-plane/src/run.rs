@@ -1,18 +1,19 @@
 //! Puts the parts together and runs them until shutdown.
 
 use crate::alerts::Alerts;
+use crate::coordination;
 use crate::drivers::Drivers;
-use crate::observe::board::{Board, Seen, StaleAfter};
-use crate::observe::{self, Starter, milliseconds};
+use crate::observe::milliseconds;
+use crate::office::Office;
 use crate::operations::{Operations, WorldView};
-use crate::server::{self, Parts, auth::Tokens};
+use crate::server::{self, Parts, Role, auth::Tokens};
 use crate::world::drawer::Acting;
-use crate::world::{Drawer, Drills, Frames};
+use crate::world::{Drills, Frames};
 use aisoc_model::operation::Operation;
 use aisoc_model::region::Drain;
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::Topology;
-use aisoc_model::world::{Head, World};
+use aisoc_model::world::{Coordination, Head, World};
 use aisoc_model::{Clock, RegionId, SystemClock};
 use aisoc_telemetry::probe::{self, Readiness};
 use aisoc_telemetry::receive::Receiver;
@@ -62,22 +63,18 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let receiver = Receiver::new(&slo, Arc::clone(&clock));
     let drivers = Drivers::from_topology(&topology, &clock)?;
-    let stale = StaleAfter {
-        parts_ms: observe::pace(&topology).stale_after_ms(),
-        health_ms: observe::health_pace(&topology, &slo).stale_after_ms(),
-        traffic_ms: observe::traffic_pace(&topology, drivers.traffic.as_ref()).stale_after_ms(),
-    };
-    let seen = Seen::nothing_of(&topology, stale);
-    let board = Arc::new(Board::new(seen));
+    let traffic = Arc::clone(&drivers.traffic);
     let frames = Frames::new(first_head(&topology, clock.as_ref()));
     let alerts = Arc::new(Alerts::default());
-    let traffic = Arc::clone(&drivers.traffic);
+    let tasks = TaskTracker::new();
+    let coordinated = coordination::start(&topology, &shutdown, &tasks).context("coordination")?;
     let operations = Operations::open_with(
         Arc::clone(&topology),
         Arc::clone(&slo),
         Arc::new(frames.clone()),
         Arc::clone(&clock),
         drivers,
+        coordinated.clone(),
     )
     .await
     .context("operations")?;
@@ -85,40 +82,46 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let drills = Drills::open(Some(
         PathBuf::from(&topology.control_plane.data_dir).join("drills.json"),
     ))?;
-    let tasks = TaskTracker::new();
-    let starter = Starter {
-        board: Arc::clone(&board),
+    let nobody = Role::Nobody("it is not known yet who may act".to_owned());
+    let (role_now, role) = watch::channel(nobody);
+    let office = Office {
+        topology: Arc::clone(&topology),
+        slo,
+        receiver: receiver.clone(),
+        traffic,
+        internal_token,
+        frames: frames.clone(),
+        alerts: Arc::clone(&alerts),
+        drills: Arc::new(drills),
+        operations: operations.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
+        role: role_now,
     };
-    observe::start(
-        &topology,
-        &slo,
-        Arc::new(receiver.clone()),
-        traffic,
-        &internal_token,
-        &starter,
-    )?;
-    let drawer = Drawer {
-        topology: Arc::clone(&topology),
-        slo,
-        board,
-        alerts: Arc::clone(&alerts),
-        drills: Arc::new(drills),
-        acting: Arc::new(operations.clone()),
-        frames: frames.clone(),
-        clock: Arc::clone(&clock),
-    };
-    tasks.spawn(drawer.run(shutdown.clone()));
+    tasks.spawn(receiver.clone().pass_on(shutdown.clone()));
     if let Some(listener) = probes {
-        tasks.spawn(serve_probes(listener, frames.follow(), shutdown.clone()));
+        tasks.spawn(serve_probes(
+            listener,
+            frames.follow(),
+            role.clone(),
+            shutdown.clone(),
+        ));
     }
+    // Kept to the end: with the one that tells it, the role would end.
+    let _alone = if let Some(coordinated) = coordinated {
+        tasks.spawn(office.follow(coordinated));
+        None
+    } else {
+        office.alone()?;
+        Some(office)
+    };
     let parts = Parts {
         frames,
         operations,
         alerts,
         clock,
+        role,
     };
     tracing::info!(
         consoles = %topology.control_plane.listen,
@@ -168,14 +171,24 @@ async fn serve(
 async fn serve_probes(
     listener: TcpListener,
     mut follow: watch::Receiver<Arc<World>>,
+    mut role: watch::Receiver<Role>,
     shutdown: CancellationToken,
 ) {
     let readiness = Readiness::new();
-    readiness.set("world", Some("no frame drawn yet".to_owned()));
+    readiness.set(
+        "world",
+        Some("no frame drawn yet, and nobody else does".to_owned()),
+    );
     let drawn = {
         let readiness = readiness.clone();
         async move {
-            if follow.wait_for(|world| world.head.seq > 0).await.is_ok() {
+            let stands_by = role.wait_for(|role| matches!(role, Role::There(_)));
+            let draws = follow.wait_for(|world| !world.regions.is_empty());
+            let known = tokio::select! {
+                other = stands_by => other.is_ok(),
+                frame = draws => frame.is_ok(),
+            };
+            if known {
                 readiness.set("world", None);
             }
         }
@@ -224,6 +237,7 @@ pub(crate) fn first_head(topology: &Topology, clock: &dyn Clock) -> Head {
         control_plane: topology.control_plane.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: now,
+        coordination: Coordination::default(),
     }
 }
 
@@ -240,6 +254,10 @@ impl Acting for Operations {
 
     fn drains(&self) -> BTreeMap<RegionId, Drain> {
         Self::drains(self)
+    }
+
+    fn coordination(&self) -> Coordination {
+        Self::coordination(self)
     }
 
     fn changed(&self) -> watch::Receiver<u64> {

@@ -9,8 +9,9 @@
 mod servers;
 
 use aisoc_control_plane::alerts::Alerts;
+use aisoc_control_plane::coordination::keys::Member;
 use aisoc_control_plane::operations::Operations;
-use aisoc_control_plane::server::{self, Parts, auth::Tokens};
+use aisoc_control_plane::server::{self, Parts, Role, auth::Tokens};
 use aisoc_control_plane::world::Frames;
 use aisoc_model::plan::{PlanRequest, Target};
 use aisoc_model::slo::Slo;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 struct Service {
@@ -74,6 +76,10 @@ fn topology(dir: &TempDir) -> Topology {
 }
 
 async fn service() -> Service {
+    service_as("cp-test", Role::always_here()).await
+}
+
+async fn service_as(name: &str, role: watch::Receiver<Role>) -> Service {
     let dir = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let frames = Frames::new(Head {
@@ -81,9 +87,10 @@ async fn service() -> Service {
         at: clock.now(),
         environment: "test".into(),
         environment_kind: EnvironmentKind::Local,
-        control_plane: "cp-test".into(),
+        control_plane: name.into(),
         version: "0.1.0".into(),
         started_at: clock.now(),
+        coordination: aisoc_model::world::Coordination::default(),
     });
     let operations = Operations::open(
         Arc::new(topology(&dir)),
@@ -101,6 +108,7 @@ async fn service() -> Service {
         operations,
         alerts: alerts.clone(),
         clock,
+        role,
     };
     let tokens = Tokens::parse("op-token operator ann\nview-token viewer wall\n").unwrap();
     let shutdown = CancellationToken::new();
@@ -254,6 +262,68 @@ async fn snapshot_deltas_heartbeats_and_the_end() {
         .unwrap()
         .unwrap()
         .unwrap();
+}
+
+/// A control plane that stands by asks the one that may act, as the caller; without one it says so.
+#[tokio::test]
+async fn a_standby_passes_everything_on() {
+    let holder = service().await;
+    let member = |address: &str| Member {
+        name: "cp-test".into(),
+        consoles: address.to_owned(),
+        otlp: String::new(),
+    };
+    let nobody = Role::Nobody("the last one was killed".into());
+    let (role, following) = watch::channel(nobody.clone());
+    let standby = service_as("cp-standby", following).await;
+    let mut operator = Client::connect(&standby.address, "op-token").await.unwrap();
+    let refused = operator.who_am_i().await.unwrap_err();
+    assert!(
+        matches!(&refused, RpcError::Unreachable { why, .. } if why.contains("was killed")),
+        "{refused}"
+    );
+
+    role.send_replace(Role::There(member(&holder.address)));
+    let me = operator.who_am_i().await.unwrap();
+    assert_eq!((me.name.as_str(), me.control_plane.as_str()), ("ann", "cp-test"));
+    let mut viewer = Client::connect(&standby.address, "view-token").await.unwrap();
+    assert!(matches!(
+        viewer.acknowledge("X:*").await.unwrap_err(),
+        RpcError::Forbidden(_)
+    ));
+    let mut nobody_known = Client::connect(&standby.address, "guess").await.unwrap();
+    assert!(matches!(
+        nobody_known.who_am_i().await.unwrap_err(),
+        RpcError::Unauthenticated(_)
+    ));
+    assert!(matches!(
+        operator.approve("none", "0").await.unwrap_err(),
+        RpcError::NotFound(_)
+    ));
+    let mut stream = Box::pin(viewer.watch().await.unwrap());
+    assert!(matches!(
+        stream.next().await.unwrap().unwrap(),
+        Update::Snapshot(_)
+    ));
+    publish(&holder.frames, 1);
+    loop {
+        match stream.next().await.unwrap().unwrap() {
+            Update::Delta(..) => break,
+            Update::Heartbeat(_) => {}
+            Update::Snapshot(_) => panic!("one snapshot is enough"),
+        }
+    }
+    // Another holder: the stream ends, and a console begins again.
+    role.send_replace(nobody);
+    let rest = tokio::time::timeout(Duration::from_secs(30), stream.count()).await;
+    assert!(rest.is_ok(), "the stream goes on although nobody may act");
+
+    // Two that each believe the other may act do not send a request round for ever.
+    let (_first, to_second) = watch::channel(Role::There(member(&standby.address)));
+    let other = service_as("cp-other", to_second).await;
+    role.send_replace(Role::There(member(&other.address)));
+    let round = operator.who_am_i().await.unwrap_err();
+    assert!(matches!(&round, RpcError::Unreachable { .. }), "{round}");
 }
 
 /// A console that stops reading costs the control plane one remembered frame, and finds its way back in few,

@@ -17,7 +17,7 @@ const MARKER: &str = ".aisoc-local";
 /// What `reset` deletes; anything else in the directory is left alone.
 const CONTENT: [&str; 12] = [
     "world.toml",
-    "topology.toml",
+    "topology",
     "console.toml",
     "supervisor.json",
     "supervisor.lock",
@@ -82,10 +82,10 @@ impl StateDir {
         self.at("world.toml")
     }
 
-    /// The control plane's configuration.
+    /// The configuration of a region's control plane.
     #[must_use]
-    pub fn topology_toml(&self) -> PathBuf {
-        self.at("topology.toml")
+    pub fn topology_toml(&self, region: &str) -> PathBuf {
+        self.at("topology").join(format!("{region}.toml"))
     }
 
     /// The api instances that each region looks at.
@@ -160,6 +160,7 @@ impl StateDir {
             ("tokens", 0o700),
             ("logs", 0o755),
             ("run", 0o755),
+            ("topology", 0o700),
             ("data", 0o755),
         ] {
             std::fs::DirBuilder::new()

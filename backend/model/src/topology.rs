@@ -22,6 +22,8 @@ pub struct Topology {
     pub database: DatabaseCluster,
     /// Where releases are driven and processes listed.
     pub supervisor: Option<Supervisor>,
+    /// How several control planes agree which of them may act; one alone needs none.
+    pub coordination: Option<CoordinationConfig>,
     /// Regions in display order.
     pub regions: Vec<RegionConfig>,
 }
@@ -90,6 +92,14 @@ pub struct DatabaseCluster {
     pub patroni_user: String,
     /// Its password.
     pub patroni_password: String,
+}
+
+/// How several control planes agree which of them may act.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoordinationConfig {
+    /// Endpoints of etcd, `http://host:port`.
+    pub etcd: Vec<String>,
 }
 
 /// The local supervisor.

@@ -62,6 +62,58 @@ pub struct Head {
     pub version: String,
     /// Since when it runs; another value means it was restarted.
     pub started_at: Timestamp,
+    /// Which control plane may act.
+    #[serde(default)]
+    pub coordination: Coordination,
+}
+
+/// Which control plane may act.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coordination {
+    /// How that is decided.
+    pub mode: CoordinationMode,
+    /// The one that may, as last known.
+    pub holder: Option<String>,
+    /// Its epoch: grows each time the right to act is won.
+    pub epoch: Option<u64>,
+    /// The others that are alive.
+    pub standbys: Vec<String>,
+    /// Why nobody may act now; `None` when somebody may.
+    pub why: Option<String>,
+}
+
+/// How it is decided which control plane may act.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoordinationMode {
+    /// There is only one: nobody to agree with.
+    #[default]
+    Single,
+    /// The right is held, provably.
+    Held,
+    /// It cannot be proven who holds it: nothing is begun, and what runs stands still.
+    NoQuorum,
+}
+
+impl Coordination {
+    /// In one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let holder = self.holder.as_deref().unwrap_or("nobody");
+        let epoch = self.epoch.map_or_else(String::new, |e| format!(", epoch {e}"));
+        let standbys = match self.standbys.as_slice() {
+            [] => "no standby".to_owned(),
+            some => format!("standby: {}", some.join(", ")),
+        };
+        match self.mode {
+            CoordinationMode::Single => "a single control plane, without coordination".to_owned(),
+            CoordinationMode::Held => format!("{holder} may act{epoch}; {standbys}"),
+            CoordinationMode::NoQuorum => {
+                let why = self.why.as_deref().unwrap_or("not known why");
+                format!("NOBODY may act: {why}; last held by {holder}{epoch}")
+            }
+        }
+    }
 }
 
 /// One of the control plane's sources: how looking at it goes.
@@ -229,6 +281,7 @@ mod tests {
             control_plane: "cp".into(),
             version: "0".into(),
             started_at: Timestamp::UNIX_EPOCH,
+            coordination: Coordination::default(),
         }
     }
 

@@ -36,11 +36,12 @@ pub fn serves(verdict: &Verdict) -> Exit {
 /// The whole picture in a few lines.
 pub fn status(world: &World) -> String {
     let mut text = format!(
-        "{} ({}), seen by {} at {}\n\n{}\n",
+        "{} ({}), seen by {} at {}\n{}\n\n{}\n",
         sanitize(&world.head.environment, CELL),
         kind(world),
         sanitize(&world.head.control_plane, CELL),
         clock(world.head.at),
+        sanitize(&world.head.coordination.sentence(), 300),
         regions(world)
     );
     let firing: Vec<&Alert> = firing(world).map(|(_, a)| a).collect();

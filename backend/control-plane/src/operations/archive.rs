@@ -120,9 +120,10 @@ impl Operations {
         let mut record: Option<Record> = None;
         for entry in &entries {
             let event = Event::of(entry).map_err(|e| OperationError::Unreadable(e.to_string()))?;
+            let (at, event) = event.unwrapped(entry.at);
             match &mut record {
-                Some(record) => record.apply(entry.at, &event),
-                None => record = Record::begin(entry.at, &event),
+                Some(record) => record.apply(at, &event),
+                None => record = Record::begin(at, &event),
             }
         }
         record.map(|r| r.operation).ok_or_else(|| not_found(id))

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// Time between two tries to write a journal that cannot be written.
 const JOURNAL_RETRY: Duration = Duration::from_secs(2);
+/// Time between two looks whether the right to act can be proven again.
+const RIGHT_RETRY: Duration = Duration::from_millis(300);
 /// How long a state that cannot be seen is looked at before a step is given up.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,14 @@ pub trait EventLog: Send + Sync {
         operation: &'a str,
         event: &'a Event,
     ) -> BoxFuture<'a, Result<Timestamp, LogError>>;
+
+    /// Whether acting is allowed right now: asked before every act.
+    ///
+    /// # Errors
+    /// Why not: for now, or for good.
+    fn may_act(&self) -> Result<(), LogError> {
+        Ok(())
+    }
 }
 
 /// Why an event is not durable.
@@ -41,6 +51,12 @@ pub enum LogError {
     /// The journal cannot be written now.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The right to act cannot be proven now.
+    #[error("{0}")]
+    Withheld(String),
+    /// The right to act has gone to somebody else, who goes on with the operation.
+    #[error("{0}")]
+    Superseded(String),
     /// The log is closed: this process ends.
     #[error("the journal is closed")]
     Closed,
@@ -181,17 +197,33 @@ impl Run {
                     return Noted::Written;
                 }
                 Err(LogError::Closed) => return Noted::Closed,
-                Err(LogError::Journal(e)) => {
-                    tracing::error!(operation = %id, error = %e, "the journal cannot be written: the operation stands still");
-                    let mut stalled = record.operation.clone();
-                    stalled.outcome = Some(format!("stands still: {e}"));
+                Err(LogError::Superseded(why)) => {
+                    tracing::error!(operation = %id, why, "it is not ours any more: nothing is done or written");
+                    return Noted::Closed;
+                }
+                Err(error) => {
+                    let stalled = record.operation.clone();
                     drop(record);
-                    self.view.send_replace(stalled);
-                    (self.on_change)();
-                    tokio::time::sleep(JOURNAL_RETRY).await;
+                    self.stand_still(stalled, &error).await;
                 }
             }
         }
+    }
+
+    /// Shows why nothing happens, and waits a little.
+    async fn stand_still(&self, mut stalled: Operation, error: &LogError) {
+        let (why, pause) = match error {
+            LogError::Withheld(why) => (why.clone(), RIGHT_RETRY),
+            other => (other.to_string(), JOURNAL_RETRY),
+        };
+        let outcome = Some(format!("stands still: {why}"));
+        if self.view.borrow().outcome != outcome {
+            tracing::error!(operation = %stalled.id, why, "the operation stands still");
+            stalled.outcome = outcome;
+            self.view.send_replace(stalled);
+            (self.on_change)();
+        }
+        tokio::time::sleep(pause).await;
     }
 
     /// Looks before acting. Acting blind is never right: what cannot be seen is looked at again, for a while.
@@ -300,6 +332,16 @@ impl Run {
     /// `again` counts how often the effect was cut off and acted anew.
     async fn act_and_verify(&self, step: usize, task: &Task, action: &Action, again: u32) -> bool {
         let direction = task.direction;
+        match self.log.may_act() {
+            Ok(()) => {}
+            Err(LogError::Closed | LogError::Superseded(_)) => return false,
+            Err(error) => {
+                // What was seen before is old when the right is proven again: the step begins anew.
+                let stalled = self.record.lock().await.operation.clone();
+                self.stand_still(stalled, &error).await;
+                return true;
+            }
+        }
         let begun = Instant::now();
         let Some(acted) = self
             .unless_turned(task, action, self.hands.act(task, action))

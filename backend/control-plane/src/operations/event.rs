@@ -8,6 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The kind of an entry with which a person acknowledges how an operation ended.
+pub(super) const ACKNOWLEDGED: &str = "acknowledged";
+/// The kind of the entry with which an adopted operation begins.
+pub(super) const ADOPTED_START: &str = "adopted start";
+
 /// One event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -25,6 +30,32 @@ pub enum Event {
         /// The second person who approved it, where one had to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<String>,
+        /// The epoch under which it began; none where nothing was coordinated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+    },
+    /// Two people set the agreement of the control planes aside. What follows is in this journal only, until there
+    /// is agreement again.
+    BrokenGlass {
+        /// Why, in the words of who asked.
+        why: String,
+        /// Who asked.
+        by: String,
+        /// The second person.
+        approved_by: String,
+        /// Why nobody could act otherwise.
+        no_quorum: String,
+    },
+    /// An event of an operation that another control plane wrote, as it was found in the mirror.
+    Adopted {
+        /// The control plane.
+        from: String,
+        /// Under which epoch.
+        epoch: u64,
+        /// When it happened.
+        at: Timestamp,
+        /// What happened.
+        what: Box<Event>,
     },
     /// A second person approved a plan that needs it.
     Approved {
@@ -52,6 +83,9 @@ pub enum Event {
     Resumed {
         /// Which.
         control_plane: String,
+        /// The control plane that carried it out before, and its epoch, when that was another one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adopted_from: Option<(String, u64)>,
     },
     /// A step is about to act.
     Intent {
@@ -169,6 +203,11 @@ impl Event {
         match self {
             Self::Started { .. } => "started",
             Self::Approved { .. } => "approved",
+            Self::BrokenGlass { .. } => "BROKEN GLASS",
+            Self::Adopted { what, .. } => match **what {
+                Self::Started { .. } => ADOPTED_START,
+                _ => "adopted",
+            },
             Self::Refused { .. } => "refused",
             Self::Resumed { .. } => "resumed",
             Self::Intent { .. } => "intent",
@@ -177,9 +216,32 @@ impl Event {
             Self::Turned { .. } => "turned",
             Self::Held { .. } => "held",
             Self::Resolved { .. } => "resolved",
-            Self::Acknowledged { .. } => "acknowledged",
+            Self::Acknowledged { .. } => ACKNOWLEDGED,
             Self::Ended { .. } => "ended",
         }
+    }
+
+    /// An adopted event as what it is and when it happened; every other as it was written at `at`.
+    #[must_use]
+    pub fn unwrapped(self, at: Timestamp) -> (Timestamp, Self) {
+        match self {
+            Self::Adopted { at, what, .. } => (at, *what),
+            event => (at, event),
+        }
+    }
+
+    /// Whether it is a part of an operation's history: what another control plane needs to go on.
+    #[must_use]
+    pub fn is_of_operation(&self) -> bool {
+        !matches!(
+            self,
+            Self::Approved { .. }
+                | Self::Refused { .. }
+                | Self::BrokenGlass { .. }
+                | Self::Adopted { .. }
+                // How a person took note of an ended one stays with the control plane that was told.
+                | Self::Acknowledged { .. }
+        )
     }
 
     /// The event of an entry.

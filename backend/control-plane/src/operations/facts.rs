@@ -58,6 +58,8 @@ pub struct Own {
     pub failovers: Vec<PastFailover>,
     /// The highest request rate of the last day.
     pub peak: Option<Peak>,
+    /// Why this control plane may act, or why it may not.
+    pub right: Result<String, String>,
     /// Entries of the journal, or why it is not to be trusted.
     pub journal: Result<u64, String>,
 }

@@ -184,7 +184,7 @@ impl Journal {
     /// When they cannot be read.
     pub async fn begun(&self, before: Option<&str>, limit: u32) -> Result<Vec<String>, JournalError> {
         let query = sqlx::query_scalar(
-            "SELECT operation FROM entries WHERE kind = 'started' AND operation < ? ORDER BY operation DESC LIMIT ?",
+            "SELECT operation FROM entries WHERE kind IN ('started', 'adopted start') AND operation < ? ORDER BY operation DESC LIMIT ?",
         );
         self.ids(query.bind(before.unwrap_or(BEHIND_ALL).to_owned()).bind(limit))
             .await
@@ -196,7 +196,7 @@ impl Journal {
     /// When they cannot be read.
     pub async fn begun_like(&self, prefix: &str, limit: u32) -> Result<Vec<String>, JournalError> {
         let query = sqlx::query_scalar(
-            "SELECT operation FROM entries WHERE kind = 'started' AND operation >= ? AND operation < ? \
+            "SELECT operation FROM entries WHERE kind IN ('started', 'adopted start') AND operation >= ? AND operation < ? \
              ORDER BY operation LIMIT ?",
         );
         let behind = format!("{prefix}{BEHIND_ALL}");
@@ -237,19 +237,44 @@ impl Journal {
         })
     }
 
-    /// Writes the entries as JSON, one a line, for keeping or verifying elsewhere.
+    /// Writes entries as JSON, one a line, for keeping or verifying elsewhere: all, or those of one operation. The last
+    /// line is what checking the whole chain said.
     ///
     /// # Errors
     /// When they cannot be read or `out` cannot be written.
-    pub async fn export(&self, out: &mut (dyn std::io::Write + Send)) -> Result<u64, JournalError> {
-        let mut count = 0;
-        for entry in self.entries().await? {
-            let line = serde_json::to_string(&entry).map_err(|e| io(&self.path, "export", &e))?;
-            writeln!(out, "{line}").map_err(|e| io(&self.path, "export", &e))?;
-            count += 1;
+    pub async fn export(
+        &self,
+        operation: Option<&str>,
+        out: &mut (dyn std::io::Write + Send),
+    ) -> Result<Exported, JournalError> {
+        let entries = self.entries().await?;
+        let mut exported = Exported {
+            exported: 0,
+            entries: u64::try_from(entries.len()).unwrap_or(u64::MAX),
+            broken: journal::verify(&entries).err().map(|broken| broken.to_string()),
+        };
+        let failed = |e: &dyn std::fmt::Display| io(&self.path, "export", e);
+        let wanted = |entry: &&Entry| operation.is_none_or(|id| id == entry.operation);
+        for entry in entries.iter().filter(wanted) {
+            let line = serde_json::to_string(entry).map_err(|e| failed(&e))?;
+            writeln!(out, "{line}").map_err(|e| failed(&e))?;
+            exported.exported += 1;
         }
-        Ok(count)
+        let verified = serde_json::json!({ "verified": exported });
+        writeln!(out, "{verified}").map_err(|e| failed(&e))?;
+        Ok(exported)
     }
+}
+
+/// What an export holds, and what checking the chain said.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Exported {
+    /// Entries that were written.
+    pub exported: u64,
+    /// Entries of the whole chain.
+    pub entries: u64,
+    /// Where the chain is broken; `None` when it is whole.
+    pub broken: Option<String>,
 }
 
 /// One entry as a line for a person. The body may hold text from outside and is made harmless.

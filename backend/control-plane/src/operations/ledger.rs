@@ -34,8 +34,8 @@ impl Ledger {
         let mut ledger = Self::default();
         let mut open: BTreeMap<String, Record> = BTreeMap::new();
         for entry in entries {
-            let event = match Event::of(entry) {
-                Ok(event) => event,
+            let (at, event) = match Event::of(entry) {
+                Ok(event) => event.unwrapped(entry.at),
                 Err(e) => {
                     tracing::error!(error = %e, "an entry of the journal is left out");
                     continue;
@@ -43,10 +43,10 @@ impl Ledger {
             };
             if let Event::Acknowledged { .. } = event {
                 ledger.acknowledge(&entry.operation);
-            } else if let Some(record) = Record::begin(entry.at, &event) {
+            } else if let Some(record) = Record::begin(at, &event) {
                 open.insert(entry.operation.clone(), record);
             } else if let Some(record) = open.get_mut(&entry.operation) {
-                record.apply(entry.at, &event);
+                record.apply(at, &event);
                 if record.operation.state.ended()
                     && let Some(record) = open.remove(&entry.operation)
                 {
@@ -55,6 +55,33 @@ impl Ledger {
             }
         }
         (ledger, open.into_values().collect())
+    }
+
+    /// Forgets what is drained: others may have gone on since.
+    pub(super) fn clear_drains(&mut self) {
+        self.drains.clear();
+    }
+
+    /// An operation that has ended, for the list only: what it drained is told by others.
+    pub(super) fn remember(&mut self, operation: &Operation) {
+        self.ended.insert(operation.id.clone(), operation.clone());
+        while self.ended.len() > ENDED {
+            if let Some((id, _)) = self.ended.pop_first() {
+                self.acknowledged.remove(&id);
+            }
+        }
+    }
+
+    /// Takes another ledger's ended operations and drains for its own.
+    pub(super) fn replace_ended(&mut self, other: Self) {
+        self.ended = other.ended;
+        self.acknowledged = other.acknowledged;
+        self.drains = other.drains;
+    }
+
+    /// Runs that go on although the ledger is written anew: those that this filter keeps.
+    pub(super) fn keep_running(&mut self, keep: impl Fn(&str) -> bool) {
+        self.running.retain(|id, _| keep(id));
     }
 
     pub(super) fn begin(&mut self, run: Arc<Run>) {
@@ -68,12 +95,18 @@ impl Ledger {
         }
         self.running.remove(&operation.id);
         mark(&mut self.drains, operation);
-        self.ended.insert(operation.id.clone(), operation.clone());
-        while self.ended.len() > ENDED {
-            if let Some((id, _)) = self.ended.pop_first() {
-                self.acknowledged.remove(&id);
-            }
-        }
+        self.remember(operation);
+    }
+
+    /// The ended ones, oldest first.
+    pub(super) fn ended_ids(&self) -> Vec<String> {
+        self.ended.keys().cloned().collect()
+    }
+
+    /// Whether this very run is the one of its operation.
+    pub(super) fn has(&self, run: &Arc<Run>) -> bool {
+        let id = run.operation().id;
+        self.running.get(&id).is_some_and(|held| Arc::ptr_eq(held, run))
     }
 
     /// A person has understood how an operation ended.

@@ -22,12 +22,13 @@ pub mod journal;
 mod ledger;
 mod live;
 pub mod load;
-mod log;
+pub(crate) mod log;
 mod outcome;
 pub mod planner;
 pub mod record;
 pub mod rollback;
 mod shelf;
+mod term;
 pub mod watching;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod tests;
 
 pub use event::Resolution;
 
+use crate::coordination::Coordinated;
 use crate::drivers::Drivers;
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest};
@@ -45,7 +47,7 @@ use aisoc_model::world::World;
 use aisoc_model::{Clock, RegionId};
 use anyhow::Context;
 use approvals::Approvals;
-use engine::{EventLog, ResolveError, Run};
+use engine::{EventLog, LogError, ResolveError, Run};
 use event::Event;
 use expiry::Overdue;
 use facts::Own;
@@ -60,6 +62,7 @@ use shelf::Shelf;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use term::Terms;
 use tokio::sync::{Semaphore, watch};
 
 /// Plans that are made at the same time: each asks the real systems.
@@ -113,6 +116,7 @@ struct Inner {
     beginning: tokio::sync::Mutex<()>,
     planners: Semaphore,
     load: Arc<LoadBook>,
+    terms: Terms,
     changed: watch::Sender<u64>,
 }
 
@@ -128,7 +132,22 @@ impl Operations {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let drivers = Drivers::from_topology(&topology, &clock)?;
-        Self::open_with(topology, slo, view, clock, drivers).await
+        Self::open_with(topology, slo, view, clock, drivers, None).await
+    }
+
+    /// The same, as one of several control planes.
+    ///
+    /// # Errors
+    /// When the journal cannot be opened or an address in the topology cannot be used.
+    pub async fn open_coordinated(
+        topology: Arc<Topology>,
+        slo: Arc<Slo>,
+        view: Arc<dyn WorldView>,
+        clock: Arc<dyn Clock>,
+        coordinated: Option<Coordinated>,
+    ) -> anyhow::Result<Self> {
+        let drivers = Drivers::from_topology(&topology, &clock)?;
+        Self::open_with(topology, slo, view, clock, drivers, coordinated).await
     }
 
     /// The same, with given drivers.
@@ -141,6 +160,7 @@ impl Operations {
         view: Arc<dyn WorldView>,
         clock: Arc<dyn Clock>,
         drivers: Drivers,
+        coordinated: Option<Coordinated>,
     ) -> anyhow::Result<Self> {
         let journal = Journal::open(Path::new(&topology.control_plane.data_dir)).await?;
         let hands = Live::new(
@@ -170,10 +190,22 @@ impl Operations {
             beginning: tokio::sync::Mutex::new(()),
             planners: Semaphore::new(PLANNERS),
             load,
+            terms: Terms::new(coordinated.clone()),
             changed: watch::Sender::new(0),
         }));
-        for record in unfinished {
-            operations.resume(record).await.context("resuming an operation")?;
+        if let Some(coordinated) = coordinated {
+            // What had not ended may be another control plane's by now: the seat decides.
+            operations.0.ledger().clear_drains();
+            term::start(&operations, coordinated);
+        } else {
+            let log: Arc<dyn EventLog> = Arc::clone(&operations.0.log) as Arc<dyn EventLog>;
+            for record in unfinished {
+                let log = Arc::clone(&log);
+                operations
+                    .resume(record, log, None)
+                    .await
+                    .context("resuming an operation")?;
+            }
         }
         expiry::start(&operations);
         Ok(operations)
@@ -232,6 +264,8 @@ impl Operations {
     ) -> Result<Operation, OperationError> {
         let inner = &self.0;
         let _beginning = inner.beginning.lock().await;
+        // Before the gates: whoever has won the seat since then has not seen them.
+        let to_begin = inner.log_to_begin();
         if let Some(operation) = self.get(plan_id) {
             let word = operation.state.word();
             return Err(OperationError::Refused(format!(
@@ -252,19 +286,27 @@ impl Operations {
                 return Err(error);
             }
         };
+        let (log, epoch) = match to_begin {
+            Ok(log) => log,
+            Err(no_quorum) => {
+                let glass = inner.break_glass(&shown.plan, who, approved_by.as_deref(), &no_quorum);
+                (glass.await?, None)
+            }
+        };
         let started = Event::Started {
             plan: Box::new(shown.plan.clone()),
             actions: now.actions,
             by: who.to_owned(),
             origin: origin.to_owned(),
             approved_by,
+            epoch,
         };
-        let at = inner.log.append(plan_id, &started).await;
+        let at = log.append(plan_id, &started).await;
         let at = at.map_err(|e| OperationError::Journal(e.to_string()))?;
         inner.shelf().take(plan_id);
         let record = Record::begin(at, &started)
             .ok_or_else(|| OperationError::Invalid("a plan begins with its start".to_owned()))?;
-        Ok(self.run(record).operation())
+        Ok(self.run(record, log).operation())
     }
 
     /// A person's decision about an operation.
@@ -356,26 +398,36 @@ impl Operations {
         self.0.log.close();
     }
 
-    async fn resume(&self, record: Record) -> anyhow::Result<()> {
+    async fn resume(
+        &self,
+        record: Record,
+        log: Arc<dyn EventLog>,
+        adopted_from: Option<(String, u64)>,
+    ) -> Result<(), LogError> {
         let inner = &self.0;
         let id = record.operation.id.clone();
         let event = match inner.log.chain() {
             Ok(_) => Event::Resumed {
                 control_plane: inner.topology.control_plane.name.clone(),
+                adopted_from: adopted_from.clone(),
             },
             Err(why) => Event::Held {
                 why: format!("the journal is not to be trusted, so it was not taken up by itself: {why}"),
             },
         };
-        let at = inner.log.append(&id, &event).await?;
+        let at = log.append(&id, &event).await?;
         let mut record = record;
         record.apply(at, &event);
-        tracing::warn!(operation = %id, "taken up again after a restart");
-        self.run(record);
+        if let Some((from, epoch)) = adopted_from {
+            tracing::warn!(operation = %id, from, epoch, "ADOPTED");
+        } else {
+            tracing::warn!(operation = %id, "taken up again after a restart");
+        }
+        self.run(record, log);
         Ok(())
     }
 
-    fn run(&self, record: Record) -> Arc<Run> {
+    fn run(&self, record: Record, log: Arc<dyn EventLog>) -> Arc<Run> {
         let inner = &self.0;
         let weak = Arc::downgrade(inner);
         let on_change = move || {
@@ -383,7 +435,6 @@ impl Operations {
                 inner.bump();
             }
         };
-        let log: Arc<dyn EventLog> = Arc::clone(&inner.log) as Arc<dyn EventLog>;
         let (hands, clock) = (Arc::clone(&inner.hands), Arc::clone(&inner.clock));
         let run = Arc::new(Run::new(record, log, hands, clock, on_change));
         inner.ledger().begin(Arc::clone(&run));
@@ -393,8 +444,14 @@ impl Operations {
         tokio::spawn(async move {
             task.carry_out().await;
             if let Some(inner) = weak.upgrade() {
-                inner.ledger().settle(&task.operation());
-                inner.bump();
+                let operation = task.operation();
+                // After a change of term the ledger has another run of the same operation, or none.
+                let current = inner.ledger().has(&task);
+                if current {
+                    inner.ledger().settle(&operation);
+                    inner.bump();
+                    inner.settled(&operation).await;
+                }
             }
         });
         run
@@ -442,6 +499,7 @@ impl Inner {
             running: ledger.unfinished(),
             failovers: ledger.failovers(),
             peak: self.load.peak(self.clock.now()),
+            right: self.right(),
             journal: self.log.chain(),
         }
     }

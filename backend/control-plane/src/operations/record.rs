@@ -66,6 +66,7 @@ impl Record {
             by,
             origin,
             approved_by,
+            ..
         } = event
         else {
             return None;
@@ -99,8 +100,14 @@ impl Record {
             Event::Started { .. }
             | Event::Approved { .. }
             | Event::Refused { .. }
-            | Event::Resumed { .. }
-            | Event::Acknowledged { .. } => {}
+            | Event::BrokenGlass { .. }
+            | Event::Acknowledged { .. }
+            | Event::Adopted { .. } => {}
+            Event::Resumed { adopted_from, .. } => {
+                if adopted_from.is_some() {
+                    self.operation.times.insert("adopted".to_owned(), at);
+                }
+            }
             Event::Intent { step, direction, .. } => self.intent(at, *step, *direction),
             Event::Unknown { step, why } => {
                 if let Some(progress) = self.operation.steps.get_mut(*step) {

@@ -2,7 +2,9 @@
 
 pub mod auth;
 mod encoded;
+mod relay;
 mod service;
 pub mod watch;
 
+pub use relay::Role;
 pub use service::{Parts, serve};

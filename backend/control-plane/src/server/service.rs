@@ -2,6 +2,7 @@
 
 use super::auth::{self, Tokens};
 use super::encoded::Encoded;
+use super::relay::{Front, ORIGIN, RELAYED_BY, Role};
 use super::watch::{Watcher, frames};
 use crate::alerts::Alerts;
 use crate::operations::{OperationError, Operations, Resolution};
@@ -17,7 +18,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -40,9 +41,11 @@ pub struct Parts {
     pub alerts: Arc<Alerts>,
     /// The present time.
     pub clock: Arc<dyn Clock>,
+    /// Who answers: this control plane, or another one that is asked.
+    pub role: watch::Receiver<Role>,
 }
 
-struct Service {
+pub(super) struct Service {
     parts: Parts,
     encoded: Arc<Encoded>,
     places: Arc<Semaphore>,
@@ -59,13 +62,19 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let service = RegionsServer::new(Service {
+    let role = parts.role.clone();
+    let service = Service {
         parts,
         encoded: Arc::default(),
         places: Arc::new(Semaphore::new(MAX_WATCHERS)),
         shutdown: shutdown.clone(),
-    })
-    .max_decoding_message_size(MAX_REQUEST);
+    };
+    let front = Front {
+        service,
+        role,
+        channel: Arc::default(),
+    };
+    let service = RegionsServer::new(front).max_decoding_message_size(MAX_REQUEST);
     let tokens = Arc::new(tokens);
     let guarded = tonic::service::interceptor::InterceptedService::new(service, move |request| {
         tokens.authenticate(request)
@@ -80,6 +89,13 @@ pub async fn serve(
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
         .await
         .context("the gRPC server for consoles stopped")
+}
+
+impl Service {
+    /// The control plane's name.
+    pub(super) fn name(&self) -> String {
+        self.parts.frames.latest().head.control_plane.clone()
+    }
 }
 
 #[tonic::async_trait]
@@ -114,6 +130,10 @@ impl Regions for Service {
             follow: self.parts.frames.follow(),
             encoded: Arc::clone(&self.encoded),
             clock: Arc::clone(&self.parts.clock),
+            term: match &*self.parts.role.borrow() {
+                Role::Here(term) => term.clone(),
+                Role::There(_) | Role::Nobody(_) => CancellationToken::new(),
+            },
             shutdown: self.shutdown.clone(),
         };
         Ok(Response::new(Box::pin(frames(watcher, place))))
@@ -267,9 +287,17 @@ impl Regions for Service {
 }
 
 /// Where a request comes from.
-fn origin<T>(request: &Request<T>) -> String {
+pub(super) fn origin<T>(request: &Request<T>) -> String {
     let address = request.remote_addr();
-    address.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
+    let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+    let said = |name: &str| {
+        let value = request.metadata().get(name).and_then(|v| v.to_str().ok());
+        value.map(|text| sanitize(text, 80))
+    };
+    match (said(ORIGIN), said(RELAYED_BY)) {
+        (Some(origin), Some(by)) => format!("{origin} through {by} at {address}"),
+        _ => address,
+    }
 }
 
 fn document<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, Status> {

@@ -23,6 +23,8 @@ pub(super) struct Watcher {
     pub(super) follow: watch::Receiver<Arc<World>>,
     pub(super) encoded: Arc<Encoded>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Ends when this control plane answers consoles no more.
+    pub(super) term: CancellationToken,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -55,6 +57,7 @@ impl State {
         };
         tokio::select! {
             () = self.watcher.shutdown.cancelled() => None,
+            () = self.watcher.term.cancelled() => None,
             changed = self.watcher.follow.changed() => {
                 changed.ok()?;
                 let world = Arc::clone(&self.watcher.follow.borrow_and_update());
@@ -103,6 +106,7 @@ mod tests {
             follow: frames.follow(),
             encoded: Arc::default(),
             clock: Arc::new(SystemClock),
+            term: CancellationToken::new(),
             shutdown: CancellationToken::new(),
         }
     }

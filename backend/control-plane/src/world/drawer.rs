@@ -9,7 +9,7 @@ use aisoc_model::operation::Operation;
 use aisoc_model::region::Drain;
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::Topology;
-use aisoc_model::world::{Head, World};
+use aisoc_model::world::{Coordination, Head, World};
 use aisoc_model::{Clock, RegionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,10 @@ pub trait Acting: Send + Sync {
     fn operations(&self) -> Vec<Operation>;
     /// Drains in force.
     fn drains(&self) -> BTreeMap<RegionId, Drain>;
+    /// Which control plane may act.
+    fn coordination(&self) -> Coordination {
+        Coordination::default()
+    }
     /// Changes when any of that does.
     fn changed(&self) -> watch::Receiver<u64>;
 }
@@ -127,6 +131,7 @@ impl Drawer {
         };
         let mut head = self.frames.latest().head.clone();
         head.at = milliseconds(self.clock.now());
+        head.coordination = self.acting.coordination();
         let mut world = self.board.read(|seen| merge(seen, &setting, head));
         self.alerts.judge(&mut world, &self.slo);
         self.drills.judge(&mut world, &self.slo);

@@ -301,6 +301,7 @@ pub(crate) fn head(seq: u64, at: Timestamp) -> Head {
         control_plane: "test".into(),
         version: "0".into(),
         started_at: before(600),
+        coordination: aisoc_model::world::Coordination::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test file uses its part.
 
 pub mod application;
+pub mod etcd;
 pub mod fence;
 pub mod haproxy;
 pub mod patroni;

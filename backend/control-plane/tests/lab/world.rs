@@ -64,6 +64,7 @@ pub fn topology(data_dir: &Path) -> Topology {
             patroni_password: "patroni".into(),
         },
         supervisor: None,
+        coordination: None,
         regions: REGIONS
             .iter()
             .map(|(id, role, zones)| RegionConfig {
@@ -106,6 +107,7 @@ impl WorldView for GoodWorld {
             control_plane: "test".into(),
             version: "0".into(),
             started_at: now,
+            coordination: aisoc_model::world::Coordination::default(),
         });
         for config in &self.0.regions {
             let health = ApiHealth {

@@ -112,8 +112,8 @@ fn line(out: &mut String, process: &Process) {
 pub(super) fn entry_points(inventory: &Inventory) -> String {
     let mut out = String::new();
     for (name, address) in &inventory.endpoints {
-        let _ = writeln!(out, "{:<16} {address}", name.replace('_', " "));
+        let _ = writeln!(out, "{:<30} {address}", name.replace('_', " "));
     }
-    let _ = writeln!(out, "{:<16} {}", "state", inventory.state_dir);
+    let _ = writeln!(out, "{:<30} {}", "state", inventory.state_dir);
     out
 }

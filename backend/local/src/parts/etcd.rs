@@ -1,4 +1,4 @@
-//! etcd, one member: where Patroni keeps who is leader.
+//! etcd, one member: where Patroni keeps who is leader, and the control planes who may act.
 
 use super::spec::{Account, Probe, Spec, Stage};
 use crate::world::World;
@@ -20,9 +20,10 @@ pub fn spec(world: &World, ports: &Ports) -> Spec {
         ("--listen-peer-urls", peer.clone()),
         ("--initial-advertise-peer-urls", peer.clone()),
         ("--initial-cluster", format!("aisoc={peer}")),
-        // A leader of one has nobody to lose an election to; slow ticks keep it idle.
-        ("--heartbeat-interval", "500".to_owned()),
-        ("--election-timeout", "2500".to_owned()),
+        // A leader of one has nobody to lose an election to; slow ticks keep it idle. They also set the shortest lease:
+        // seven ticks, which has to stay below the three seconds of the control planes' seat.
+        ("--heartbeat-interval", "300".to_owned()),
+        ("--election-timeout", "1500".to_owned()),
         ("--auto-compaction-mode", "revision".to_owned()),
         ("--auto-compaction-retention", "1000".to_owned()),
         ("--logger", "zap".to_owned()),

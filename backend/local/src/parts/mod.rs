@@ -25,7 +25,9 @@ pub fn plan(world: &World, ports: &Ports, settings: &BTreeMap<String, (u32, Sett
         specs.push(patroni::spec(world, ports, region));
     }
     if world.config.parts.control_plane {
-        specs.push(services::control_plane(world, ports));
+        for region in &REGIONS {
+            specs.push(services::control_plane(world, ports, region));
+        }
     }
     if world.config.parts.services {
         for region in &REGIONS {
@@ -86,10 +88,10 @@ pub(crate) mod tests {
         let (_dir, world) = world();
         let specs = plan(&world, &world.ports, &BTreeMap::new());
         let mut names: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
-        assert_eq!(names.len(), 2 + 3 * 2 + 1 + 3 * 6 + 1);
+        assert_eq!(names.len(), 2 + 3 * 2 + 3 + 3 * 6 + 1);
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 28);
+        assert_eq!(names.len(), 30);
         let mut ports: Vec<u16> = specs.iter().flat_map(|s| s.ports.values().copied()).collect();
         let count = ports.len();
         ports.sort_unstable();

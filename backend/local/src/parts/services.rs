@@ -1,4 +1,4 @@
-//! The processes of our own program: the SOC services of a region, the control plane, the traffic generator.
+//! The processes of our own program: the SOC services and the control plane of a region, the traffic generator.
 
 use super::spec::{Account, Probe, Spec, Stage};
 use crate::releases::settings::{Service, Settings};
@@ -143,7 +143,7 @@ fn base(
     );
     // Twenty processes share this machine's cores: one thread each saves most of the switching.
     set(&mut spec, "AISOC_WORKER_THREADS", "1");
-    telemetry(world, ports, &mut spec);
+    telemetry(world, ports, plan, &mut spec);
     set(
         &mut spec,
         "AISOC_INTERNAL_TOKEN_FILE",
@@ -159,27 +159,29 @@ fn base(
     spec
 }
 
-/// The control plane.
+/// A region's control plane.
 #[must_use]
-pub fn control_plane(world: &World, ports: &Ports) -> Spec {
-    let http = ports.global("control_plane_http");
+pub fn control_plane(world: &World, ports: &Ports, plan: &RegionPlan) -> Spec {
+    let http = ports.of(plan, "control-plane-http");
+    let name = super::name(plan, "control-plane");
+    let zone = plan.api.first().map(|a| a.zone.to_owned());
     let mut spec = Spec {
-        name: "control-plane".to_owned(),
+        log: world.state.log(&name),
+        name,
         kind: "control-plane".to_owned(),
-        region: None,
-        zone: None,
+        region: plan.id(),
+        zone,
         stage: Stage::Service,
         program: world.exe.clone(),
         args: ["serve", "--target", "control-plane"].map(str::to_owned).to_vec(),
         env: BTreeMap::new(),
         account: Account::Own,
         ports: BTreeMap::from([
-            ("grpc".to_owned(), ports.global("control_plane")),
-            ("otlp".to_owned(), ports.global("otlp")),
+            ("grpc".to_owned(), ports.of(plan, "control-plane")),
+            ("otlp".to_owned(), ports.of(plan, "otlp")),
             ("http".to_owned(), http),
         ]),
-        data_dir: Some(world.state.at("data/control-plane")),
-        log: world.state.log("control-plane"),
+        data_dir: Some(world.control_plane_dir(plan)),
         probe: ready(http),
         grace: GRACE,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -187,9 +189,11 @@ pub fn control_plane(world: &World, ports: &Ports) -> Spec {
     set(
         &mut spec,
         "AISOC_TOPOLOGY",
-        world.state.topology_toml().to_string_lossy(),
+        world.state.topology_toml(plan.name).to_string_lossy(),
     );
     set(&mut spec, "AISOC_LISTEN", format!("127.0.0.1:{http}"));
+    set(&mut spec, "AISOC_REGION", plan.name);
+    set(&mut spec, "AISOC_WORKER_THREADS", "2");
     set(&mut spec, "AISOC_INSTANCE", "control-plane");
     set(&mut spec, "AISOC_VERSION", env!("CARGO_PKG_VERSION"));
     set(
@@ -237,12 +241,13 @@ pub fn generator(world: &World, ports: &Ports) -> Spec {
     }
 }
 
-fn telemetry(world: &World, ports: &Ports, spec: &mut Spec) {
+/// Telemetry goes to the own region's control plane, which passes it on when it stands by.
+fn telemetry(world: &World, ports: &Ports, plan: &RegionPlan, spec: &mut Spec) {
     if world.config.parts.control_plane {
         set(
             spec,
             "AISOC_OTLP_ENDPOINT",
-            format!("http://127.0.0.1:{}", ports.global("otlp")),
+            format!("http://127.0.0.1:{}", ports.of(plan, "otlp")),
         );
     }
     set(

@@ -6,6 +6,7 @@ use super::node;
 use super::proc::{self, Identity};
 use super::rollout::SUCCESSOR;
 use crate::parts::{Probe, Stage};
+use crate::world::regions::REGIONS;
 use aisoc_model::inventory::{Inventory, Process, ProcessState};
 use std::collections::BTreeMap;
 
@@ -49,10 +50,12 @@ impl Supervisor {
     fn endpoints(&self) -> BTreeMap<String, String> {
         let ports = &self.world.ports;
         let local = |name: &str| format!("127.0.0.1:{}", ports.global(name));
-        BTreeMap::from([
+        let planes = REGIONS.iter().map(|r| {
+            let at = format!("127.0.0.1:{}", ports.of(r, "control-plane"));
+            (format!("{}/control-plane", r.name), at)
+        });
+        let others = [
             ("load_balancer".to_owned(), local("load_balancer")),
-            ("control_plane".to_owned(), local("control_plane")),
-            ("otlp".to_owned(), local("otlp")),
             ("supervisor".to_owned(), local("supervisor")),
             (
                 "haproxy_socket".to_owned(),
@@ -60,7 +63,8 @@ impl Supervisor {
                     .to_string_lossy()
                     .into_owned(),
             ),
-        ])
+        ];
+        others.into_iter().chain(planes).collect()
     }
 
     /// The PostgreSQL below a Patroni: nobody's child, so observed.

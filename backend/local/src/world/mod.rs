@@ -67,8 +67,11 @@ impl World {
             started_at: jiff::Timestamp::now(),
         };
         world.make_directories()?;
-        let topology = topology::render(&world, &world.ports);
-        state::write_atomic(&world.state.topology_toml(), topology.as_bytes(), 0o600)?;
+        for region in &REGIONS {
+            let topology = topology::render(&world, &world.ports, region);
+            let path = world.state.topology_toml(region.name);
+            state::write_atomic(&path, topology.as_bytes(), 0o600)?;
+        }
         topology::write_peers(&world, &world.ports)?;
         state::write_atomic(
             &world.state.console_toml(),
@@ -80,11 +83,11 @@ impl World {
 
     fn make_directories(&self) -> anyhow::Result<()> {
         privileges::make_dir(&self.state.at("data/etcd"), 0o700, self.account)?;
-        privileges::make_dir(&self.state.at("data/control-plane"), 0o700, None)?;
         privileges::make_dir(&self.state.at("run/haproxy"), 0o755, self.account)?;
         for region in &REGIONS {
             let data = self.state.data(region.name);
             privileges::make_dir(&data, 0o755, None)?;
+            privileges::make_dir(&self.control_plane_dir(region), 0o700, None)?;
             // Patroni replaces PGDATA as a whole when it makes a replica anew, so it owns the parent.
             privileges::make_dir(&data.join("pg"), 0o700, self.account)?;
             privileges::make_dir(&data.join("redis"), 0o700, self.account)?;
@@ -123,6 +126,12 @@ impl World {
             .map(|r| format!("{}=http://127.0.0.1:{}", r.name, self.ports.of(r, "bus")))
             .collect();
         peers.join(",")
+    }
+
+    /// Where a region's control plane keeps its journal.
+    #[must_use]
+    pub fn control_plane_dir(&self, region: &RegionPlan) -> PathBuf {
+        self.state.data(region.name).join("control-plane")
     }
 
     /// Where a region's data lives, for its services.

@@ -11,19 +11,16 @@ use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Ports of parts that belong to no region, with their defaults.
-const GLOBAL: [(&str, u16); 8] = [
+const GLOBAL: [(&str, u16); 5] = [
     ("load_balancer", 17000),
-    ("control_plane", 17001),
     ("supervisor", 17002),
     ("etcd", 17003),
     ("etcd_peer", 17004),
-    ("control_plane_http", 17005),
     ("generator", 17006),
-    ("otlp", 4317),
 ];
 
 /// Ports of a region, as offsets into its block.
-const REGIONAL: [(&str, u16); 12] = [
+const REGIONAL: [(&str, u16); 15] = [
     ("api-a", 1),
     ("api-a-agent", 2),
     ("api-b", 3),
@@ -33,6 +30,9 @@ const REGIONAL: [(&str, u16); 12] = [
     ("enrichment", 7),
     ("alert-fusion", 8),
     ("agents", 9),
+    ("control-plane", 17),
+    ("control-plane-http", 18),
+    ("otlp", 19),
     ("postgres", 32),
     ("patroni", 33),
     ("redis", 79),
@@ -226,23 +226,22 @@ mod tests {
     fn defaults_when_all_is_free() {
         let ports = Ports::choose(&BTreeMap::new(), &Slot::unguarded(0), &|_| true).unwrap();
         assert_eq!(ports.global("load_balancer"), 17000);
-        assert_eq!(ports.global("otlp"), 4317);
+        assert_eq!(ports.of(&REGIONS[0], "otlp"), 17119);
         assert_eq!(ports.of(&REGIONS[1], "postgres"), 17232);
     }
 
     #[test]
     fn a_taken_default_moves_on_without_collision() {
         let ports = Ports::choose(&BTreeMap::new(), &Slot::unguarded(0), &|p| {
-            p != 17000 && p != 4317
+            !(17000..=17002).contains(&p)
         })
         .unwrap();
-        assert_eq!(ports.global("load_balancer"), 17001);
+        assert_eq!(ports.global("load_balancer"), 17003);
         assert_eq!(
-            ports.global("control_plane"),
-            17002,
-            "17001 is used up by the load balancer"
+            ports.global("supervisor"),
+            17004,
+            "17003 is used up by the load balancer"
         );
-        assert_eq!(ports.global("otlp"), 4318);
         let mut all: Vec<u16> = ports.chosen.values().copied().collect();
         all.sort_unstable();
         all.dedup();
@@ -262,7 +261,7 @@ mod tests {
         assert!(Ports::choose(&fixed("etdc", 2379), &Slot::unguarded(0), &|_| true).is_err());
         assert!(
             Ports::choose(
-                &BTreeMap::from([("etcd".to_owned(), 1), ("otlp".to_owned(), 1)]),
+                &BTreeMap::from([("etcd".to_owned(), 1), ("generator".to_owned(), 1)]),
                 &Slot::unguarded(0),
                 &|_| true
             )
@@ -272,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_fixed_port_is_not_given_to_another_part() {
-        let ports = Ports::choose(&fixed("otlp", 17000), &Slot::unguarded(0), &|_| true).unwrap();
+        let ports = Ports::choose(&fixed("generator", 17000), &Slot::unguarded(0), &|_| true).unwrap();
         assert_eq!(ports.global("load_balancer"), 17001);
     }
 

@@ -1,4 +1,4 @@
-//! The files that others read: the control plane's topology and the console's endpoints.
+//! The files that others read: each control plane's topology and the console's endpoints.
 
 use super::World;
 use super::ports::Ports;
@@ -7,8 +7,8 @@ use crate::parts;
 use crate::state::write_atomic;
 use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, RegionConfig, Supervisor,
-    Topology,
+    ApiConfig, ControlPlane, CoordinationConfig, DatabaseCluster, Environment, EnvironmentKind, RegionConfig,
+    Supervisor, Topology,
 };
 use aisoc_model::vantage::{Peer, Peers};
 use std::fmt::Write;
@@ -16,16 +16,16 @@ use std::fmt::Write;
 const HEAD: &str = "# Made by `aisoc local up` from world.toml; edits are lost at the next start.\n\
     # The DR-only region's servers have weight 0 at the load balancer until an operation gives them traffic.\n\n";
 
-/// The control plane's configuration as text.
+/// The configuration of a region's control plane as text.
 #[must_use]
-pub fn render(world: &World, ports: &Ports) -> String {
-    let body = toml::to_string_pretty(&topology(world, ports)).unwrap_or_default();
+pub fn render(world: &World, ports: &Ports, home: &RegionPlan) -> String {
+    let body = toml::to_string_pretty(&topology(world, ports, home)).unwrap_or_default();
     format!("{HEAD}{body}")
 }
 
-/// The control plane's configuration.
+/// The configuration of a region's control plane.
 #[must_use]
-pub fn topology(world: &World, ports: &Ports) -> Topology {
+pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
     let path = |p: std::path::PathBuf| p.to_string_lossy().into_owned();
     Topology {
         environment: Environment {
@@ -34,10 +34,10 @@ pub fn topology(world: &World, ports: &Ports) -> Topology {
             speed_up: world.config.speed_up,
         },
         control_plane: ControlPlane {
-            name: "local".to_owned(),
-            listen: local(ports.global("control_plane")),
-            otlp_listen: local(ports.global("otlp")),
-            data_dir: path(world.state.at("data/control-plane")),
+            name: home.name.to_owned(),
+            listen: local(ports.of(home, "control-plane")),
+            otlp_listen: local(ports.of(home, "otlp")),
+            data_dir: path(world.control_plane_dir(home)),
             tokens_file: path(world.state.token("control-plane.tokens")),
             observe_interval_ms: world.config.intervals.observe_ms,
             slo_file: None,
@@ -62,11 +62,18 @@ pub fn topology(world: &World, ports: &Ports) -> Topology {
             url: http(ports.global("supervisor")),
             token_file: path(world.state.token("supervisor.token")),
         }),
-        regions: REGIONS
-            .iter()
-            .filter_map(|r| region(ports, r, world.config.limits.rated_requests_per_instance))
-            .collect(),
+        coordination: Some(CoordinationConfig {
+            etcd: vec![http(ports.global("etcd"))],
+        }),
+        regions: regions(world, ports),
     }
+}
+
+fn regions(world: &World, ports: &Ports) -> Vec<RegionConfig> {
+    REGIONS
+        .iter()
+        .filter_map(|r| region(ports, r, world.config.limits.rated_requests_per_instance))
+        .collect()
 }
 
 fn region(ports: &Ports, plan: &RegionPlan, rated_per_instance: u32) -> Option<RegionConfig> {
@@ -123,14 +130,18 @@ pub fn write_peers(world: &World, ports: &Ports) -> anyhow::Result<()> {
 /// `console.toml`: where a console finds this world.
 #[must_use]
 pub fn console(world: &World) -> String {
+    let endpoints: Vec<String> = REGIONS
+        .iter()
+        .map(|r| format!("\"{}\"", http(world.ports.of(r, "control-plane"))))
+        .collect();
     let mut text = format!(
-        "# Made by `aisoc local up`; `aisoc-console` reads it when it is given no --endpoint.\n\
-         endpoints = [\"{}\"]\ntoken_file = \"{}\"\n\
+        "# Made by `aisoc local up`; `aisoc-console` reads it when it is given no --endpoint. Any of them answers.\n\
+         endpoints = [{}]\ntoken_file = \"{}\"\n\
          # Asked directly when no control plane answers. A rollout moves them; the last frame knows where to.\n",
-        http(world.ports.global("control_plane")),
+        endpoints.join(", "),
         world.state.token("operator.token").display()
     );
-    for region in topology(world, &world.ports).regions {
+    for region in regions(world, &world.ports) {
         for api in &region.api {
             let _ = write!(
                 text,
@@ -157,8 +168,9 @@ mod tests {
     #[test]
     fn the_control_plane_can_read_what_is_written() {
         let (_dir, world) = crate::parts::tests::world();
-        let text = render(&world, &world.ports);
+        let text = render(&world, &world.ports, &REGIONS[1]);
         let topology = Topology::parse(&text).unwrap();
+        assert_eq!(topology.control_plane.name, "eu-west-1");
         assert_eq!(topology.regions.len(), 3);
         assert_eq!(topology.regions[2].api[1].server, "ap-southeast-1a-2");
         assert_eq!(topology.database.password, world.secrets.aisoc_control);

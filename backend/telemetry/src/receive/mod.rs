@@ -4,10 +4,12 @@
 //! spans draw the service map. Nothing is stored: this is not a tracing backend.
 
 mod map;
+mod relay;
 mod services;
 mod traffic;
 
 pub use map::Edge;
+pub use relay::Destination;
 pub use traffic::{LogCounts, ServiceTraffic};
 
 use crate::sli::{SliWindows, Tally};
@@ -41,6 +43,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Receiver {
     clock: Arc<dyn Clock>,
     held: Arc<Mutex<Held>>,
+    relay: Arc<relay::Relay>,
 }
 
 struct Held {
@@ -55,6 +58,7 @@ impl Receiver {
     pub fn new(slo: &Slo, clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
+            relay: Arc::default(),
             held: Arc::new(Mutex::new(Held {
                 windows: SliWindows::new(slo),
                 traffic: Traffic::default(),

@@ -1,6 +1,7 @@
 //! The three gRPC services.
 
 use super::Receiver;
+use super::relay::Export;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::LogsService;
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::MetricsService;
@@ -19,7 +20,9 @@ impl MetricsService for Receiver {
         &self,
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
-        let request = request.into_inner();
+        let Some(request) = self.relay.take(request.into_inner(), Export::Metrics) else {
+            return Ok(Response::new(ExportMetricsServiceResponse::default()));
+        };
         let now = self.clock.now();
         let mut held = self.held();
         held.windows.record_otlp(&request, now);
@@ -34,7 +37,9 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let request = request.into_inner();
+        let Some(request) = self.relay.take(request.into_inner(), Export::Traces) else {
+            return Ok(Response::new(ExportTraceServiceResponse::default()));
+        };
         let now = self.clock.now();
         let mut held = self.held();
         held.traffic.traces(&request, now);
@@ -49,7 +54,9 @@ impl LogsService for Receiver {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        let request = request.into_inner();
+        let Some(request) = self.relay.take(request.into_inner(), Export::Logs) else {
+            return Ok(Response::new(ExportLogsServiceResponse::default()));
+        };
         let now = self.clock.now();
         self.held().traffic.logs(&request, now);
         Ok(Response::new(ExportLogsServiceResponse::default()))

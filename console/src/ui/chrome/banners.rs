@@ -7,6 +7,7 @@ use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets;
 use aisoc_model::inventory::FaultSpec;
+use aisoc_model::world::CoordinationMode;
 use ratatui::layout::Rect;
 
 /// Draws the lines that hold on every page and returns what is left.
@@ -14,6 +15,7 @@ pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
     let lines = [
         armed_banner(model),
         connection_banner(model),
+        quorum_banner(model),
         frozen_banner(model),
         drill_banner(model),
         operation_banner(model),
@@ -85,6 +87,13 @@ fn connection_banner(model: &Model) -> Option<(String, Role)> {
         Connection::Refused { why } => format!("✕ TOKEN REFUSED: {memory} · {why}"),
     };
     Some((text, Role::LostBar))
+}
+
+/// Nobody may act: what runs stands still, and nothing can be begun.
+fn quorum_banner(model: &Model) -> Option<(String, Role)> {
+    let coordination = &model.shown()?.head.coordination;
+    (coordination.mode == CoordinationMode::NoQuorum)
+        .then(|| (format!("✕ NO QUORUM: {}", coordination.sentence()), Role::LostBar))
 }
 
 fn frozen_banner(model: &Model) -> Option<(String, Role)> {

@@ -121,7 +121,7 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
     if let Some(world) = model.shown() {
         if columns >= 100 {
             pieces.push(piece(
-                format!("seen by {}  ", world.head.control_plane),
+                format!("seen by {}{}  ", world.head.control_plane, term(world)),
                 Role::Muted,
             ));
         }
@@ -131,6 +131,12 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
         ));
     }
     pieces
+}
+
+/// The epoch under which the control plane acts, where there are several.
+fn term(world: &aisoc_model::world::World) -> String {
+    let epoch = world.head.coordination.epoch;
+    epoch.map_or_else(String::new, |epoch| format!(", epoch {epoch}"))
 }
 
 /// Columns between two tabs.

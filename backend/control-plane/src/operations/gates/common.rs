@@ -17,11 +17,11 @@ pub fn gates(case: &Case<'_>) -> Vec<Gate> {
     let mut gates = vec![
         reason(case),
         one_operation(case),
+        quorum(case),
         freshness(case),
         region::observer_trust(case),
         journal(case),
     ];
-    gates.extend(break_glass(case));
     // Fencing is the way out of it.
     if !matches!(case.request.target, Target::Fence { .. }) {
         gates.extend(super::fence::two_writers(case));
@@ -29,20 +29,33 @@ pub fn gates(case: &Case<'_>) -> Vec<Gate> {
     gates
 }
 
-/// Acting without the agreement of the control planes is what two people answer for.
-fn break_glass(case: &Case<'_>) -> Option<Gate> {
-    let why = case.request.break_glass.as_deref()?.trim();
-    let name = "break_glass";
-    Some(if why.is_empty() {
-        refuse(name, "breaking the glass needs a reason of its own", vec![])
-    } else {
-        let why = aisoc_model::text::sanitize(why, 300);
-        needs_approval(
+/// The control planes agree that this one may act; setting that aside is what two people answer for.
+fn quorum(case: &Case<'_>) -> Gate {
+    let name = "quorum";
+    let no_quorum = match &case.facts.own.right {
+        Ok(how) => return pass(name, how, vec![]),
+        Err(why) => why,
+    };
+    match case.request.break_glass.as_deref().map(str::trim) {
+        None => refuse(
             name,
-            "the control planes' agreement on who may act is set aside: a second person has to approve",
-            vec![format!("because: {why}")],
-        )
-    })
+            format!("{no_quorum}; wait for it, or break the glass with a second person (--break-glass WHY)"),
+            vec![],
+        ),
+        Some("") => refuse(
+            name,
+            "breaking the glass needs a reason of its own",
+            vec![no_quorum.clone()],
+        ),
+        Some(why) => needs_approval(
+            name,
+            "BREAK-GLASS: nobody can prove that no other control plane acts; a second person has to approve",
+            vec![
+                no_quorum.clone(),
+                format!("because: {}", aisoc_model::text::sanitize(why, 300)),
+            ],
+        ),
+    }
 }
 
 fn reason(case: &Case<'_>) -> Gate {

@@ -73,6 +73,7 @@ async fn open(dir: &Path) -> Operations {
         view,
         Arc::new(SystemClock),
         world.drivers(),
+        None,
     )
     .await
     .unwrap()

@@ -59,7 +59,7 @@ impl EventLog for Fused {
 }
 
 /// A world that remembers every effect and refuses to be changed to what it is already.
-struct World {
+pub(super) struct World {
     weights: Mutex<BTreeMap<String, u8>>,
     writer: Mutex<String>,
     revision: Mutex<u32>,
@@ -72,7 +72,7 @@ struct World {
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Script {
+pub(super) enum Script {
     Good,
     /// This step is refused whenever it is tried.
     Refuse(&'static str),
@@ -83,7 +83,7 @@ enum Script {
 }
 
 impl World {
-    fn new(script: Script) -> Arc<Self> {
+    pub(super) fn new(script: Script) -> Arc<Self> {
         Arc::new(Self {
             weights: Mutex::new(BTreeMap::from([(US.to_owned(), 100)])),
             writer: Mutex::new(US.to_owned()),
@@ -144,6 +144,12 @@ impl World {
             _ => return,
         }
         self.effects.lock().unwrap().push(format!("{action:?}"));
+    }
+
+    /// What was done, without what was only tried.
+    pub(super) fn effects_only(&self) -> Vec<String> {
+        let effects = self.effects.lock().unwrap().clone();
+        effects.into_iter().filter(|e| !e.starts_with("tried")).collect()
     }
 
     fn tried(&self, key: &str) -> usize {
@@ -210,24 +216,26 @@ async fn live(log: &Arc<Fused>, world: &Arc<World>) -> Option<Operation> {
         Arc::new(SystemClock),
         || {},
     );
-    let mut seen = run.watch();
     tokio::select! {
         () = run.carry_out() => {}
-        // A person who always says "again".
-        () = async {
-            loop {
-                if seen.wait_for(|o| o.state == OperationState::Held).await.is_err()
-                    || run.resolve(Resolution::Retry, "op").await.is_err()
-                {
-                    std::future::pending::<()>().await;
-                }
-            }
-        } => {}
+        () = until_held(&run) => {}
         // A death in the middle of a person's decision leaves the engine waiting for the next one.
         () = dead(log) => {}
     }
     let operation = record(&log.entries.lock().unwrap()).operation;
     operation.state.ended().then_some(operation)
+}
+
+/// A person who always says "again"; never ends.
+pub(super) async fn until_held(run: &Run) {
+    let mut seen = run.watch();
+    loop {
+        if seen.wait_for(|o| o.state == OperationState::Held).await.is_err()
+            || run.resolve(Resolution::Retry, "op").await.is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 async fn dead(log: &Fused) {
@@ -247,18 +255,19 @@ async fn dead(log: &Fused) {
     }
 }
 
-fn started(prepared: &Prepared) -> Event {
+pub(super) fn started(prepared: &Prepared) -> Event {
     Event::Started {
         plan: Box::new(prepared.plan.clone()),
         actions: prepared.actions.clone(),
         by: "op".into(),
         origin: "test".into(),
         approved_by: None,
+        epoch: None,
     }
 }
 
 /// What has to be the same however often the process died.
-fn ending(operation: &Operation) -> (OperationState, Vec<StepState>) {
+pub(super) fn ending(operation: &Operation) -> (OperationState, Vec<StepState>) {
     let step = |s: StepState| match s {
         StepState::AlreadyDone => StepState::Done,
         // A refused step of which a dead process may have done a part is undone, too: to no effect.
@@ -283,8 +292,7 @@ async fn through(prepared: &Prepared, script: Script, deaths: &[Fuse]) -> (Opera
     }
     *log.fuse.lock().unwrap() = None;
     let operation = live(&log, &world).await.expect("it ends when nobody kills it");
-    let effects = world.effects.lock().unwrap().clone();
-    let effects = effects.into_iter().filter(|e| !e.starts_with("tried")).collect();
+    let effects = world.effects_only();
     let written = log.entries.lock().unwrap().len();
     (operation, effects, written)
 }

@@ -105,6 +105,7 @@ pub fn world(now: Timestamp) -> World {
         control_plane: "cp".into(),
         version: "0".into(),
         started_at: now,
+        coordination: aisoc_model::world::Coordination::default(),
     });
     for config in topology().regions {
         let api = config
@@ -391,6 +392,7 @@ pub fn facts(now: Timestamp) -> Facts {
             running: None,
             failovers: vec![],
             peak: None,
+            right: Ok("single".into()),
             journal: Ok(0),
         },
     }

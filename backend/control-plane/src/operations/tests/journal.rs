@@ -83,10 +83,16 @@ async fn an_export_can_be_verified_without_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let journal = filled(dir.path()).await;
     let mut out = Vec::new();
-    assert_eq!(journal.export(&mut out).await.unwrap(), 5);
-    let entries: Vec<Entry> = String::from_utf8(out)
-        .unwrap()
+    let exported = journal.export(None, &mut out).await.unwrap();
+    assert_eq!((exported.exported, exported.broken), (5, None));
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(
+        text.lines().last(),
+        Some(r#"{"verified":{"broken":null,"entries":5,"exported":5}}"#)
+    );
+    let entries: Vec<Entry> = text
         .lines()
+        .take(5)
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
     assert_eq!(aisoc_model::journal::verify(&entries), Ok(5));

@@ -1,6 +1,7 @@
 //! Tests of the operations: decisions as tables, the engine at every boundary of its journal, the service with
 //! drivers that count what they are made to do.
 
+mod adoption;
 mod archive;
 mod blue_green;
 mod boundaries;

@@ -2,6 +2,9 @@
 
 use super::fakes::FakeWorld;
 use super::fixture::{self, AP, EU, US, drain, region, request, topology};
+use crate::coordination::keys::Mirrored;
+use crate::coordination::mirror::{All, Kept, MirrorError};
+use crate::coordination::{Coordinated, Mirror};
 use crate::drivers::database::Answer;
 use crate::drivers::database::probe::{Acknowledged, Span};
 use crate::operations::{OperationError, Operations, Resolution, WorldView};
@@ -10,6 +13,8 @@ use aisoc_model::operation::{Operation, OperationState, StepState};
 use aisoc_model::plan::{PlanRequest, Target};
 use aisoc_model::slo::Slo;
 use aisoc_model::{Clock, SystemClock};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -18,14 +23,53 @@ use std::sync::Arc;
 use std::time::Duration;
 
 async fn open(world: &Arc<FakeWorld>, dir: &Path, clock: Arc<dyn Clock>) -> Operations {
+    open_as(world, dir, clock, None).await
+}
+
+async fn open_as(
+    world: &Arc<FakeWorld>,
+    dir: &Path,
+    clock: Arc<dyn Clock>,
+    coordinated: Option<Coordinated>,
+) -> Operations {
     let mut topology = topology();
     topology.control_plane.data_dir = dir.display().to_string();
     // Watches of a second, waits of seconds.
     let slo = Slo::builtin().unwrap().sped_up(1_000.0);
     let view = Arc::clone(world) as Arc<dyn WorldView>;
-    Operations::open_with(Arc::new(topology), Arc::new(slo), view, clock, world.drivers())
-        .await
-        .unwrap()
+    Operations::open_with(
+        Arc::new(topology),
+        Arc::new(slo),
+        view,
+        clock,
+        world.drivers(),
+        coordinated,
+    )
+    .await
+    .unwrap()
+}
+
+/// etcd that never answers.
+struct NoMirror;
+
+impl Mirror for NoMirror {
+    fn append<'a>(
+        &'a self,
+        _: u64,
+        _: &'a str,
+        _: u64,
+        _: &'a Mirrored,
+    ) -> BoxFuture<'a, Result<Kept, MirrorError>> {
+        async { Err(MirrorError::Unproven("no answer".into())) }.boxed()
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<All, MirrorError>> {
+        async { Err(MirrorError::Unproven("no answer".into())) }.boxed()
+    }
+
+    fn remove<'a>(&'a self, _: u64, _: &'a str) -> BoxFuture<'a, Result<(), MirrorError>> {
+        async { Err(MirrorError::Unproven("no answer".into())) }.boxed()
+    }
 }
 
 async fn until(operations: &Operations, id: &str, wanted: impl Fn(&Operation) -> bool) -> Operation {
@@ -282,7 +326,17 @@ async fn plans_expire_and_are_carried_out_once() {
 #[tokio::test]
 async fn what_needs_two_people_is_not_done_by_one() {
     let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
-    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    // A seat that nobody can prove to hold.
+    let (_herald, right) = crate::coordination::right::pair();
+    let mirror = Arc::new(NoMirror);
+    let coordinated = Some(Coordinated { right, mirror });
+    let operations = open_as(&world, dir.path(), Arc::new(SystemClock), coordinated).await;
+    let unbroken = operations.plan(request(drain(US)), "ann").await.unwrap();
+    assert!(
+        unbroken
+            .refusals()
+            .any(|g| g.name == "quorum" && g.why.contains("no quorum"))
+    );
     let mut wanted = request(drain(US));
     wanted.break_glass = Some("etcd is gone".into());
     let plan = operations.plan(wanted, "ann").await.unwrap();
@@ -319,7 +373,10 @@ async fn what_needs_two_people_is_not_done_by_one() {
         .into_iter()
         .map(|e| e.kind)
         .collect();
-    assert_eq!(kinds[..3], ["refused", "approved", "refused"]);
+    assert_eq!(
+        kinds[..5],
+        ["refused", "approved", "refused", "BROKEN GLASS", "started"]
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,186 @@
+//! Events of operations where another control plane finds them.
+
+use super::etcd::{Act, Compare, Etcd, EtcdError};
+use super::keys::{Keys, Mirrored};
+use super::right::{NoRight, Right};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::collections::BTreeMap;
+
+/// The mirrored events by operation, each from its first without gaps.
+pub type All = BTreeMap<String, Vec<Mirrored>>;
+
+/// Where events are mirrored.
+pub trait Mirror: Send + Sync {
+    /// Adds an event under an epoch that still holds.
+    fn append<'a>(
+        &'a self,
+        epoch: u64,
+        operation: &'a str,
+        number: u64,
+        event: &'a Mirrored,
+    ) -> BoxFuture<'a, Result<Kept, MirrorError>>;
+
+    /// Everything there is.
+    fn read(&self) -> BoxFuture<'_, Result<All, MirrorError>>;
+
+    /// Forgets an operation, under an epoch that still holds.
+    fn remove<'a>(&'a self, epoch: u64, operation: &'a str) -> BoxFuture<'a, Result<(), MirrorError>>;
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kept {
+    /// It was written.
+    Written,
+    /// Under its number there was one already: the same, whose answer was lost, or another.
+    Was(Box<Mirrored>),
+}
+
+/// Why an event is not mirrored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MirrorError {
+    /// It may come to be: nobody answered, or the right could not be proven.
+    #[error("no quorum: {0}")]
+    Unproven(String),
+    /// It never will: the epoch is not in force any more.
+    #[error("{0}")]
+    Behind(String),
+    /// What is there cannot be understood.
+    #[error("a mirrored operation cannot be read: {0}; was it written by a newer version?")]
+    Unreadable(String),
+}
+
+impl From<EtcdError> for MirrorError {
+    fn from(error: EtcdError) -> Self {
+        Self::Unproven(error.to_string())
+    }
+}
+
+impl From<NoRight> for MirrorError {
+    fn from(error: NoRight) -> Self {
+        match error {
+            NoRight::Unproven(why) => Self::Unproven(why),
+            behind @ NoRight::Behind { .. } => Self::Behind(behind.to_string()),
+        }
+    }
+}
+
+/// The mirror in etcd.
+pub struct EtcdMirror {
+    etcd: Etcd,
+    keys: Keys,
+    right: Right,
+}
+
+impl EtcdMirror {
+    /// A mirror whose every write is bound to the right.
+    #[must_use]
+    pub fn new(etcd: Etcd, keys: Keys, right: Right) -> Self {
+        Self { etcd, keys, right }
+    }
+
+    /// That the seat is ours under this epoch, for etcd itself to check.
+    fn holds(&self, epoch: u64) -> Result<Compare, MirrorError> {
+        let leader = self.right.prove(epoch)?;
+        let text = serde_json::to_string(&leader).map_err(|e| MirrorError::Unreadable(e.to_string()))?;
+        Ok(Compare::Is(self.keys.leader(), text))
+    }
+
+    fn behind(epoch: u64, leader: Option<&str>) -> MirrorError {
+        let now = leader
+            .and_then(|text| serde_json::from_str::<super::keys::Leader>(text).ok())
+            .map_or_else(
+                || "nobody holds the right to act".to_owned(),
+                |l| format!("{} has epoch {}", l.member.name, l.epoch),
+            );
+        MirrorError::Behind(format!("epoch {epoch} is behind: {now}"))
+    }
+
+    async fn write(
+        &self,
+        epoch: u64,
+        operation: &str,
+        number: u64,
+        event: &Mirrored,
+    ) -> Result<Kept, MirrorError> {
+        let holds = self.holds(epoch)?;
+        let key = self.keys.event(operation, number);
+        let value = serde_json::to_string(event).map_err(|e| MirrorError::Unreadable(e.to_string()))?;
+        let put = Act::Put {
+            key: key.clone(),
+            value,
+            lease: None,
+        };
+        let look = [Act::Get(self.keys.leader()), Act::Get(key.clone())];
+        let when = [holds.clone(), Compare::Absent(key)];
+        let outcome = self.etcd.transact(&when, &[put], &look).await?;
+        if outcome.applied {
+            return Ok(Kept::Written);
+        }
+        let read = |index: usize| {
+            let pair = outcome.read.get(index).and_then(|pairs| pairs.first());
+            pair.map(|pair| pair.value.as_str())
+        };
+        let ours = matches!(&holds, Compare::Is(_, text) if read(0) == Some(text.as_str()));
+        match read(1) {
+            Some(there) if ours => serde_json::from_str(there)
+                .map(|event| Kept::Was(Box::new(event)))
+                .map_err(|e| MirrorError::Unreadable(e.to_string())),
+            _ => Err(Self::behind(epoch, read(0))),
+        }
+    }
+
+    async fn all(&self) -> Result<All, MirrorError> {
+        let mut all = All::new();
+        for pair in self.etcd.list(&self.keys.operations()).await? {
+            let unreadable = |why: String| MirrorError::Unreadable(format!("{}: {why}", pair.key));
+            let (operation, number) = self
+                .keys
+                .parse_event(&pair.key)
+                .ok_or_else(|| unreadable("not an event's key".to_owned()))?;
+            let event = serde_json::from_str(&pair.value).map_err(|e| unreadable(e.to_string()))?;
+            let events = all.entry(operation.to_owned()).or_default();
+            if usize::try_from(number) != Ok(events.len()) {
+                return Err(unreadable(format!(
+                    "event {} of the operation is missing",
+                    events.len()
+                )));
+            }
+            events.push(event);
+        }
+        Ok(all)
+    }
+
+    async fn forget(&self, epoch: u64, operation: &str) -> Result<(), MirrorError> {
+        let when = [self.holds(epoch)?];
+        let then = [Act::Remove(self.keys.operation(operation))];
+        let look = [Act::Get(self.keys.leader())];
+        let outcome = self.etcd.transact(&when, &then, &look).await?;
+        if outcome.applied {
+            return Ok(());
+        }
+        let leader = outcome.read.first().and_then(|pairs| pairs.first());
+        Err(Self::behind(epoch, leader.map(|pair| pair.value.as_str())))
+    }
+}
+
+impl Mirror for EtcdMirror {
+    fn append<'a>(
+        &'a self,
+        epoch: u64,
+        operation: &'a str,
+        number: u64,
+        event: &'a Mirrored,
+    ) -> BoxFuture<'a, Result<Kept, MirrorError>> {
+        self.write(epoch, operation, number, event).boxed()
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<All, MirrorError>> {
+        self.all().boxed()
+    }
+
+    fn remove<'a>(&'a self, epoch: u64, operation: &'a str) -> BoxFuture<'a, Result<(), MirrorError>> {
+        self.forget(epoch, operation).boxed()
+    }
+}
