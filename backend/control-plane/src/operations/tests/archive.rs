@@ -31,6 +31,7 @@ async fn written(dir: &Path, count: u32) -> Vec<String> {
                 by: "ann".into(),
                 origin: "test".into(),
                 approved_by: None,
+                epoch: None,
             },
             Event::Ended {
                 state: OperationState::Done,
@@ -131,6 +132,7 @@ fn carried_out(target: Target, figures: &[(&str, f64)]) -> Record {
             by: "op".into(),
             origin: "test".into(),
             approved_by: None,
+            epoch: None,
         },
     )
     .unwrap();
