@@ -68,7 +68,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let alerts = Arc::new(Alerts::default());
     let tasks = TaskTracker::new();
     let coordinated = coordination::start(&topology, &shutdown, &tasks).context("coordination")?;
-    let operations = Operations::open_with(
+    let operations = Operations::open_coordinated_with(
         Arc::clone(&topology),
         Arc::clone(&slo),
         Arc::new(frames.clone()),

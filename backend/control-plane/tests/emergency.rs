@@ -157,16 +157,9 @@ async fn open(
     drivers.fence = fence;
     let slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
     let view = Arc::clone(world) as Arc<dyn WorldView>;
-    Operations::open_with(
-        Arc::new(topology.clone()),
-        Arc::new(slo),
-        view,
-        clock,
-        drivers,
-        None,
-    )
-    .await
-    .unwrap()
+    Operations::open_with(Arc::new(topology.clone()), Arc::new(slo), view, clock, drivers)
+        .await
+        .unwrap()
 }
 
 fn emergency(to: &str, proof: Option<FenceKind>) -> Target {

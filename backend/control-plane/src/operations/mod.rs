@@ -132,7 +132,7 @@ impl Operations {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let drivers = Drivers::from_topology(&topology, &clock)?;
-        Self::open_with(topology, slo, view, clock, drivers, None).await
+        Self::open_with(topology, slo, view, clock, drivers).await
     }
 
     /// The same, as one of several control planes.
@@ -147,7 +147,7 @@ impl Operations {
         coordinated: Option<Coordinated>,
     ) -> anyhow::Result<Self> {
         let drivers = Drivers::from_topology(&topology, &clock)?;
-        Self::open_with(topology, slo, view, clock, drivers, coordinated).await
+        Self::open_coordinated_with(topology, slo, view, clock, drivers, coordinated).await
     }
 
     /// The same, with given drivers.
@@ -155,6 +155,20 @@ impl Operations {
     /// # Errors
     /// When the journal cannot be opened.
     pub async fn open_with(
+        topology: Arc<Topology>,
+        slo: Arc<Slo>,
+        view: Arc<dyn WorldView>,
+        clock: Arc<dyn Clock>,
+        drivers: Drivers,
+    ) -> anyhow::Result<Self> {
+        Self::open_coordinated_with(topology, slo, view, clock, drivers, None).await
+    }
+
+    /// The same, with given drivers and as one of several control planes.
+    ///
+    /// # Errors
+    /// When the journal cannot be opened.
+    pub async fn open_coordinated_with(
         topology: Arc<Topology>,
         slo: Arc<Slo>,
         view: Arc<dyn WorldView>,

@@ -74,7 +74,6 @@ async fn open(dir: &Path) -> Operations {
         view,
         Arc::new(SystemClock),
         world.drivers(),
-        None,
     )
     .await
     .unwrap()

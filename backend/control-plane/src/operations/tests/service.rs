@@ -37,7 +37,7 @@ async fn open_as(
     // Watches of a second, waits of seconds.
     let slo = Slo::builtin().unwrap().sped_up(1_000.0);
     let view = Arc::clone(world) as Arc<dyn WorldView>;
-    Operations::open_with(
+    Operations::open_coordinated_with(
         Arc::new(topology),
         Arc::new(slo),
         view,
