@@ -88,6 +88,7 @@ pub fn target_region(world: &World, target: &Target) -> Option<RegionId> {
         | Target::RenewDrain { region, .. }
         | Target::Restore { region }
         | Target::Fence { region }
+        | Target::RegionFailover { region, .. }
         | Target::Rejoin { region } => Some(region.clone()),
         Target::Failover { to } | Target::EmergencyFailover { to, .. } => Some(to.clone()),
         Target::Rollback { release, .. }

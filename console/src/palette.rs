@@ -7,6 +7,7 @@ use crate::page::Page;
 use crate::theme::Name;
 use aisoc_model::alert::AlertState;
 use aisoc_model::plan::{DRAIN_SECONDS, Target};
+use aisoc_model::region::Health;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 use tui_input::Input;
@@ -152,6 +153,19 @@ fn entries(model: &Model) -> Vec<Entry> {
                     String::new(),
                     Does::Plan(renewal),
                 ));
+            }
+            // Leaving a region is offered when there is a reason to.
+            if region.health != Health::Healthy {
+                for to in facts::regions(world).into_iter().filter(|r| r.id != region.id) {
+                    all.push(entry(
+                        format!("region failover: leave {} for {}", region.id, to.id),
+                        String::new(),
+                        Does::Plan(Target::RegionFailover {
+                            region: id(),
+                            to: to.id.clone(),
+                        }),
+                    ));
+                }
             }
             let failover = Target::Failover { to: id() };
             all.push(entry(

@@ -358,7 +358,17 @@ async fn a_lost_machine(world: &LocalWorld) {
     let back = world.operate(&rejoin).await.unwrap();
     assert_eq!(back.state, OperationState::Done, "{:?}", back.outcome);
     replicas_stream(world).await;
-    let home = ["failover", "--to", "us-east-1", "--confirm", "us-east-1"];
+    let home = [
+        "failover",
+        "--to",
+        "us-east-1",
+        "--confirm",
+        "us-east-1",
+        "--override",
+        "block_period=walk-through",
+        "--override",
+        "residency=walk-through",
+    ];
     let home = world.operate(&home).await.unwrap();
     assert_eq!(home.state, OperationState::Done, "{:?}", home.outcome);
 }

@@ -30,6 +30,8 @@ pub enum OperationKind {
     Fence,
     /// Let a fenced member come back as a replica.
     Rejoin,
+    /// Do elsewhere everything that a region did.
+    RegionFailover,
     /// Return a release to an earlier revision.
     Rollback,
     /// Deploy a release beside the one that serves.
@@ -54,6 +56,7 @@ impl OperationKind {
             Self::EmergencyFailover => "emergency-failover",
             Self::Fence => "fence",
             Self::Rejoin => "rejoin",
+            Self::RegionFailover => "region-failover",
             Self::Rollback => "rollback",
             Self::GreenDeploy => "green-deploy",
             Self::GreenSwitch => "green-switch",
@@ -112,6 +115,13 @@ pub enum Target {
         /// Which.
         region: RegionId,
     },
+    /// Leave a region that is down: its traffic goes elsewhere, and the writer with it.
+    RegionFailover {
+        /// The region to leave.
+        region: RegionId,
+        /// The region that takes over; a DR-only one only when it is named here.
+        to: RegionId,
+    },
     /// Return a release to a revision.
     Rollback {
         /// Release name, for example `aisoc-us-east-1`.
@@ -155,6 +165,7 @@ impl Target {
             Self::EmergencyFailover { .. } => OperationKind::EmergencyFailover,
             Self::Fence { .. } => OperationKind::Fence,
             Self::Rejoin { .. } => OperationKind::Rejoin,
+            Self::RegionFailover { .. } => OperationKind::RegionFailover,
             Self::Rollback { .. } => OperationKind::Rollback,
             Self::GreenDeploy { .. } => OperationKind::GreenDeploy,
             Self::GreenSwitch { .. } => OperationKind::GreenSwitch,
@@ -171,6 +182,7 @@ impl Target {
             | Self::Restore { region }
             | Self::RenewDrain { region, .. }
             | Self::Fence { region }
+            | Self::RegionFailover { region, .. }
             | Self::Rejoin { region } => region.as_str(),
             Self::Failover { to } | Self::EmergencyFailover { to, .. } => to.as_str(),
             Self::Rollback { release, .. }

@@ -163,6 +163,8 @@ pub enum Command {
     Restore(Acting<RestoreTarget>),
     /// Lets the drain of a region last longer; without that every drain ends by itself.
     DrainRenew(Renewing),
+    /// Leaves a region that is down: its traffic and the writer go to another one (RB-003).
+    RegionFailover(Acting<RegionFailoverTarget>),
     /// Makes a region's database member the writer, without losing a write; with --emergency although the present
     /// writer is gone: it is fenced first, and what is lost is said before.
     Failover(Acting<FailoverTarget>),
@@ -298,6 +300,8 @@ pub enum PlanTarget {
     Restore(Planning<RestoreTarget>),
     /// Let a drain last longer.
     DrainRenew(Planning<RenewTarget>),
+    /// Leave a region that is down.
+    RegionFailover(Planning<RegionFailoverTarget>),
     /// Move the writer.
     Failover(Planning<FailoverTarget>),
     /// Stop a database member and keep it down.
@@ -437,6 +441,16 @@ pub struct RejoinTarget {
     region: RegionId,
 }
 
+/// Which region is left, and for which.
+#[derive(Debug, clap::Args)]
+pub struct RegionFailoverTarget {
+    /// The region to leave.
+    region: RegionId,
+    /// The region that takes over; a DR-only one only when it is named here.
+    #[arg(long)]
+    to: RegionId,
+}
+
 /// Which release to return to what.
 #[derive(Debug, clap::Args)]
 pub struct RollbackTarget {
@@ -511,6 +525,15 @@ impl From<FenceTarget> for Target {
 impl From<RejoinTarget> for Target {
     fn from(t: RejoinTarget) -> Self {
         Self::Rejoin { region: t.region }
+    }
+}
+
+impl From<RegionFailoverTarget> for Target {
+    fn from(t: RegionFailoverTarget) -> Self {
+        Self::RegionFailover {
+            region: t.region,
+            to: t.to,
+        }
     }
 }
 
@@ -617,6 +640,7 @@ impl From<PlanTarget> for PlanRequest {
             PlanTarget::Drain(p) => p.into(),
             PlanTarget::Restore(p) => p.into(),
             PlanTarget::DrainRenew(p) => p.into(),
+            PlanTarget::RegionFailover(p) => p.into(),
             PlanTarget::Failover(p) => p.into(),
             PlanTarget::Fence(p) => p.into(),
             PlanTarget::Rejoin(p) => p.into(),

@@ -109,6 +109,7 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         Command::Drain(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Restore(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::DrainRenew(renewing) => act::execute(&settings, args.output, renewing.into()).await,
+        Command::RegionFailover(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Failover(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Fence(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Rejoin(acting) => act::execute(&settings, args.output, acting.into()).await,

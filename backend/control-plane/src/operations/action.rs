@@ -16,6 +16,17 @@ pub struct Seat {
     pub member: String,
 }
 
+/// A row of the recovery objectives, as far as a step is held against it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objective {
+    /// Its key.
+    pub id: String,
+    /// Time to recover.
+    pub rto_seconds: u64,
+    /// Data that may be lost, as time.
+    pub rpo_seconds: u64,
+}
+
 /// What one step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -152,6 +163,20 @@ pub enum Action {
         to: Seat,
         /// After how long the wait ends and says what is missing.
         deadline_ms: u64,
+    },
+    /// A quorum of vantage points says that a region is down.
+    ConfirmDown {
+        /// The region.
+        region: RegionId,
+    },
+    /// Say that a region has been left, and how long that took.
+    Announce {
+        /// The region that was left.
+        region: RegionId,
+        /// The region that has taken over.
+        to: RegionId,
+        /// What the time is held against.
+        objective: Option<Objective>,
     },
     /// Have a release returned to a revision.
     RollBack {
@@ -305,6 +330,7 @@ impl Action {
             Self::SetWeight { .. }
             | Self::Watch { .. }
             | Self::AwaitIdle { .. }
+            | Self::ConfirmDown { .. }
             | Self::DnsTail { .. }
             | Self::StillDrained { .. }
             | Self::Prove { .. }
@@ -320,6 +346,7 @@ impl Action {
             | Self::Loss { .. }
             | Self::Followers { .. }
             | Self::Return { .. }
+            | Self::Announce { .. }
             | Self::ApiHealth { .. }
             | Self::Recovered { .. } => OnFailure::GoOn,
             Self::FirstWrite { .. }
@@ -347,7 +374,9 @@ impl Action {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         match self {
-            Self::SetWeight { .. }
+            Self::ConfirmDown { .. }
+            | Self::Announce { .. }
+            | Self::SetWeight { .. }
             | Self::Share { .. }
             | Self::Prove { .. }
             | Self::StillDrained { .. }
@@ -425,6 +454,8 @@ impl Action {
             Self::Loss { .. } => "loss".to_owned(),
             Self::Followers { .. } => "followers".to_owned(),
             Self::Return { .. } => "return".to_owned(),
+            Self::ConfirmDown { .. } => "confirm-down".to_owned(),
+            Self::Announce { .. } => "announce".to_owned(),
             Self::RollBack { .. } => "roll-back".to_owned(),
             Self::Rollout { .. } => "rollout".to_owned(),
             Self::Recovered { .. } => "recovered".to_owned(),

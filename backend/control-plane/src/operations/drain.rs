@@ -169,11 +169,11 @@ fn reading<'a>(case: &'a Case<'_>) -> Option<&'a TrafficReading> {
     case.facts.traffic.as_ref()?.as_ref().ok()
 }
 
-fn percent(case: &Case<'_>, region: &RegionId) -> Option<u8> {
+pub(crate) fn percent(case: &Case<'_>, region: &RegionId) -> Option<u8> {
     reading(case)?.percent(region)
 }
 
-fn weight(drivers: &Drivers, region: &RegionId, before: u8, percent: u8) -> (Action, PlannedStep) {
+pub(crate) fn weight(drivers: &Drivers, region: &RegionId, before: u8, percent: u8) -> (Action, PlannedStep) {
     let action = Action::SetWeight {
         region: region.clone(),
         percent,
@@ -205,7 +205,7 @@ fn watch(case: &Case<'_>, drivers: &Drivers, regions: &[RegionId], percent: u8) 
     (action, planned)
 }
 
-fn facts(case: &Case<'_>, region: &RegionId) -> Vec<DraftFact> {
+pub(crate) fn facts(case: &Case<'_>, region: &RegionId) -> Vec<DraftFact> {
     let Some(reading) = reading(case) else {
         return Vec::new();
     };
@@ -238,7 +238,7 @@ fn facts(case: &Case<'_>, region: &RegionId) -> Vec<DraftFact> {
     facts
 }
 
-fn affected(case: &Case<'_>, region: &RegionId) -> Vec<String> {
+pub(crate) fn affected(case: &Case<'_>, region: &RegionId) -> Vec<String> {
     let mut affected = Vec::new();
     if let Some(reading) = reading(case) {
         let regions = case.topology.regions.iter().map(|r| reading.load(&r.id));

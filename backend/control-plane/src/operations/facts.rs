@@ -117,6 +117,16 @@ pub async fn gather(
             facts.traffic = Some(drivers.traffic.read().await.map_err(|e| e.to_string()));
             facts.releases = Some(releases(drivers).await);
         }
+        Target::RegionFailover { to, .. } => {
+            let (traffic, database, tenants) = tokio::join!(
+                drivers.traffic.read(),
+                drivers.database.evidence(to),
+                drivers.tenants.list()
+            );
+            facts.traffic = Some(traffic.map_err(|e| e.to_string()));
+            facts.database = Some(database);
+            facts.tenants = Some(tenants);
+        }
         Target::Rollback { .. } => {
             facts.releases = Some(releases(drivers).await);
         }

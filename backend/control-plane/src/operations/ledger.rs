@@ -195,16 +195,7 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
             ..
         } => {
             if touched(operation) {
-                let drain = Drain {
-                    operation: operation.id.clone(),
-                    by: operation.started_by.clone(),
-                    reason: operation.plan.request.reason.clone(),
-                    since: operation.started_at,
-                    expires_at: expiry(operation, *expires_seconds),
-                    renewed: None,
-                    overdue: None,
-                };
-                drains.insert(region.clone(), drain);
+                drains.insert(region.clone(), drain(operation, *expires_seconds));
             } else if drains.get(region).is_some_and(|d| d.operation == operation.id) {
                 drains.remove(region);
             }
@@ -225,6 +216,13 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
                 });
             }
         }
+        Target::RegionFailover { region, .. } => {
+            if touched(operation) {
+                drains.insert(region.clone(), drain(operation, 0));
+            } else if drains.get(region).is_some_and(|d| d.operation == operation.id) {
+                drains.remove(region);
+            }
+        }
         Target::Restore { .. }
         | Target::RenewDrain { .. }
         | Target::Failover { .. }
@@ -236,6 +234,18 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
         | Target::GreenSwitch { .. }
         | Target::GreenCancel { .. }
         | Target::BlueDelete { .. } => {}
+    }
+}
+
+fn drain(operation: &Operation, expires_seconds: u32) -> Drain {
+    Drain {
+        operation: operation.id.clone(),
+        by: operation.started_by.clone(),
+        reason: operation.plan.request.reason.clone(),
+        since: operation.started_at,
+        expires_at: expiry(operation, expires_seconds),
+        renewed: None,
+        overdue: None,
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod log;
 mod outcome;
 pub mod planner;
 pub mod record;
+pub mod region_failover;
 pub mod rollback;
 mod shelf;
 mod term;

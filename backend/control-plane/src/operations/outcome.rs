@@ -82,6 +82,9 @@ fn state_of_things(operation: &Operation, actions: &[Action]) -> String {
         Target::GreenSwitch { release } => format!("{release} serves with green, blue is kept idle"),
         Target::GreenCancel { release } => format!("{release} serves as before, green is gone"),
         Target::BlueDelete { release } => format!("blue of {release} is gone"),
+        Target::RegionFailover { region, to } => {
+            format!("{to} has taken over from {region}, which is out of rotation")
+        }
         Target::Rollback { release, .. } => {
             let revision = actions.iter().find_map(|action| match action {
                 Action::RollBack { revision, .. } => Some(*revision),

@@ -2,7 +2,8 @@
 
 use crate::operations::action::Action;
 use crate::operations::gates::{self, Case};
-use crate::operations::{blue_green, drain, emergency, failover, fence, rollback};
+use crate::operations::{blue_green, drain, emergency, failover, fence, region_failover, rollback};
+use aisoc_model::RegionId;
 use aisoc_model::plan::{Decision, Fact, LONGEST_DRAIN_SECONDS, Plan, PlannedStep, Target};
 use jiff::{SignedDuration, Timestamp};
 
@@ -97,6 +98,7 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
         Target::EmergencyFailover { to, proof } => emergency::draft(case, requester.drivers, to, *proof),
         Target::Fence { region } => fence::draft_fence(case, requester.drivers, region),
         Target::Rejoin { region } => fence::draft_rejoin(case, region),
+        Target::RegionFailover { region, to } => region_failover::draft(case, requester.drivers, region, to),
         Target::Rollback { release, revision } => {
             rollback::draft(case, requester.drivers, release, *revision)
         }
@@ -156,6 +158,9 @@ fn kind(case: &Case<'_>) -> &'static str {
 }
 
 fn check_names(case: &Case<'_>) -> Result<(), String> {
+    if let Target::RegionFailover { region, to } = &case.request.target {
+        return known_region(case, region).and_then(|()| known_region(case, to));
+    }
     let region = match &case.request.target {
         Target::Drain {
             region,
@@ -176,6 +181,7 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
         | Target::Restore { region }
         | Target::RenewDrain { region, .. }
         | Target::Fence { region }
+        | Target::RegionFailover { region, .. }
         | Target::Rejoin { region } => region,
         Target::Failover { to } | Target::EmergencyFailover { to, .. } => to,
         Target::Rollback { release, .. }
@@ -194,6 +200,10 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
             ));
         }
     };
+    known_region(case, region)
+}
+
+fn known_region(case: &Case<'_>, region: &RegionId) -> Result<(), String> {
     if case.topology.region(region).is_some() {
         return Ok(());
     }

@@ -216,7 +216,7 @@ fn drill(facts: &Facts<'_>, now: Timestamp) -> Found {
     let here = |operation: &&&Operation| {
         operation.state == OperationState::Done
             && match &operation.plan.request.target {
-                Target::Failover { to } => *to == facts.region.id,
+                Target::Failover { to } | Target::RegionFailover { to, .. } => *to == facts.region.id,
                 Target::Restore { region } => *region == facts.region.id,
                 _ => false,
             }

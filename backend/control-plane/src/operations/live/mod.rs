@@ -12,6 +12,7 @@ use crate::drivers::traffic::TrafficReading;
 use crate::operations::WorldView;
 use crate::operations::action::Action;
 use crate::operations::hands::{Acted, Hands, Sight, Task};
+use crate::operations::region_failover;
 use crate::operations::rollback::Indicators;
 use aisoc_model::Clock;
 use aisoc_model::slo::Slo;
@@ -95,6 +96,10 @@ impl Live {
                 to,
                 deadline_ms,
             } => self.see_return(task, from, to, *deadline_ms).await,
+            Action::ConfirmDown { region } => {
+                region_failover::down_sight(&self.view.world(), region, self.now())
+            }
+            Action::Announce { .. } => Sight::NotDone("not said yet".to_owned()),
             Action::RollBack {
                 release, revision, ..
             } => self.see_begun(task, release, *revision).await,
@@ -126,6 +131,16 @@ impl Live {
             Action::Elect { from, to, proof } => self.elect(task, from, to, *proof).await,
             Action::Loss { from, to } => self.measure_loss(task, from, to).await,
             Action::Return { from, to, .. } => self.let_return(from, to).await,
+            Action::Announce {
+                region,
+                to,
+                objective,
+            } => {
+                let report =
+                    region_failover::announcement(region, to, objective.as_ref(), task.decided, self.now());
+                tracing::warn!(operation = %task.operation, "{}", report.detail);
+                Acted::Done(report)
+            }
             Action::RollBack {
                 release, revision, ..
             } => self.roll_back(task, release, *revision).await,
@@ -147,6 +162,7 @@ impl Live {
                 release, revision, ..
             } => self.go_on(task, release, *revision).await,
             Action::AwaitIdle { .. }
+            | Action::ConfirmDown { .. }
             | Action::DnsTail { .. }
             | Action::StillDrained { .. }
             | Action::OldWriterRefused { .. }

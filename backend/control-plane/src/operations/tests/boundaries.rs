@@ -398,6 +398,21 @@ async fn an_emergency_killed_anywhere_ends_the_same() {
 }
 
 #[tokio::test]
+async fn a_region_failover_killed_anywhere_ends_the_same() {
+    let target = Target::RegionFailover {
+        region: region(US),
+        to: region(EU),
+    };
+    let prepared = plan(target, &facts(at(0)));
+    enumerate(&prepared, Script::Good, OperationState::Done).await;
+    enumerate(&prepared, Script::AnswerLost("weight-0"), OperationState::Done).await;
+    // Refused before the writer moved: the traffic goes back to where it was.
+    enumerate(&prepared, Script::Refuse("prove"), OperationState::Failed).await;
+    let (_, effects, _) = through(&prepared, Script::Refuse("prove"), &[]).await;
+    assert_eq!(effects.len(), 2, "down and up again: {effects:?}");
+}
+
+#[tokio::test]
 async fn a_rollback_killed_anywhere_ends_the_same() {
     let target = Target::Rollback {
         release: format!("aisoc-{US}"),

@@ -12,6 +12,7 @@ mod gates_database;
 mod gates_region;
 mod gates_traffic;
 mod journal;
+mod region_failover;
 mod releases;
 mod service;
 mod sights;

@@ -231,7 +231,7 @@ async fn a_console_that_dies_while_confirming_leaves_nothing_half_begun() {
 }
 
 /// A probe to which both servers have acknowledged, one after the other.
-fn both_acknowledge(world: &FakeWorld) {
+pub(super) fn both_acknowledge(world: &FakeWorld) {
     let span = |at: Timestamp| Span {
         first: at,
         last: at,

@@ -1,0 +1,311 @@
+//! Failover of a region (runbook RB-003): everything that a region did is done elsewhere, as one plan. Composed of
+//! what the single operations do: weights, failover of the writer, health of the api.
+
+use crate::drivers::Drivers;
+use crate::drivers::database::{Evidence, Member};
+use crate::operations::action::{Action, Objective};
+use crate::operations::gates::{self, Case};
+use crate::operations::hands::{Report, Sight};
+use crate::operations::planner::{Draft, DraftFact, step};
+use crate::operations::{drain, failover};
+use aisoc_model::RegionId;
+use aisoc_model::clock::millis_between;
+use aisoc_model::plan::{Gate, PlannedStep};
+use aisoc_model::region::{Health, RegionRole};
+use aisoc_model::world::World;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+/// How the writer gets out of the region.
+enum Writer {
+    /// It is elsewhere and stays there.
+    Elsewhere(RegionId),
+    /// It still answers: it is moved without loss.
+    Moves(Draft),
+    /// No server accepts writes.
+    Gone,
+}
+
+/// The plan of a failover of `region`, whose work `to` takes over.
+pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) -> Draft {
+    let raised = raised(case, to);
+    let writer = writer(case, drivers, region, to);
+    let objective = objective(case, to);
+    let mut steps = confirm(case, region);
+    steps.push(shift(case, drivers, region));
+    steps.extend(raised.map(|before| raise(drivers, to, before)));
+    let (mut facts, mut gates) = (
+        drain::facts(case, region),
+        gates(case, region, to, raised.is_some()),
+    );
+    let mut affected = drain::affected(case, region);
+    affected.extend(homed(case, region));
+    let mut outage = None;
+    let how = match writer {
+        Writer::Elsewhere(at) => format!("the writer stays in {at}"),
+        Writer::Moves(database) => {
+            compose(
+                database,
+                &mut steps,
+                &mut facts,
+                &mut gates,
+                &mut affected,
+                &mut outage,
+            );
+            format!("the writer still answers and is moved to {to} without loss")
+        }
+        Writer::Gone => {
+            gates.push(gates::refuse(
+                "writer",
+                "no server accepts writes: make another the writer first, with fence and proof, `aisoc-console failover --emergency`; then plan again",
+                unwritable(case),
+            ));
+            "no server accepts writes".to_owned()
+        }
+    };
+    if !steps
+        .iter()
+        .any(|(action, _)| matches!(action, Action::ApiHealth { .. }))
+    {
+        steps.push(api(case, region));
+    }
+    steps.push(announce(region, to, objective.as_ref()));
+    Draft {
+        summary: format!("Leave {region} for {to}: no traffic goes to {region} any more; {how}."),
+        facts,
+        gates,
+        steps,
+        predicted_write_outage_ms: outage,
+        affected,
+        objective: objective.map(|o| o.id),
+    }
+}
+
+fn writer(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) -> Writer {
+    let writers = case
+        .facts
+        .database
+        .as_ref()
+        .map(Evidence::writers)
+        .unwrap_or_default();
+    match writers.as_slice() {
+        [one] if *one != region => Writer::Elsewhere((*one).clone()),
+        // Two of them are refused by the planned failover's own gate.
+        [_, ..] => Writer::Moves(failover::draft(case, drivers, to)),
+        [] => Writer::Gone,
+    }
+}
+
+/// What every member's server says, for the gate.
+fn unwritable(case: &Case<'_>) -> Vec<String> {
+    let Some(evidence) = &case.facts.database else {
+        return Vec::new();
+    };
+    let line = |(region, member): (&RegionId, &Member)| match &member.server.what {
+        Ok(_) => format!("{region}: follows"),
+        Err(why) => format!("{region}: {why}"),
+    };
+    evidence.members.iter().map(line).collect()
+}
+
+/// Takes over what the database's own plan consists of; a gate that both have is the region's.
+fn compose(
+    database: Draft,
+    steps: &mut Vec<(Action, PlannedStep)>,
+    facts: &mut Vec<DraftFact>,
+    gates: &mut Vec<Gate>,
+    affected: &mut Vec<String>,
+    outage: &mut Option<u64>,
+) {
+    let known: BTreeSet<String> = gates.iter().map(|g| g.name.clone()).collect();
+    steps.extend(database.steps);
+    facts.extend(database.facts);
+    gates.extend(database.gates.into_iter().filter(|g| !known.contains(&g.name)));
+    affected.extend(database.affected);
+    *outage = database.predicted_write_outage_ms;
+}
+
+fn gates(case: &Case<'_>, region: &RegionId, to: &RegionId, raised: bool) -> Vec<Gate> {
+    let mut gates = vec![
+        gates::region::target_role(case, region, to),
+        gates::region::down_quorum(case, region),
+        gates::region::survivors(case, region),
+        gates::region::block_period(case),
+    ];
+    gates.push(match &case.facts.traffic {
+        Some(Ok(reading)) => gates::region::survivor_peak(case, reading, region, raised.then_some(to)),
+        _ => gates::refuse("survivor_peak", "the load balancer cannot be read", vec![]),
+    });
+    let writers = case
+        .facts
+        .database
+        .as_ref()
+        .map(Evidence::writers)
+        .unwrap_or_default();
+    match writers.as_slice() {
+        [one] if *one != region => {}
+        writers => {
+            let from = writers.first().copied().unwrap_or(region);
+            gates.push(gates::region::residency(case, Some(from), to));
+        }
+    }
+    gates
+}
+
+/// What `to` has of its full weight, when it is less than that: a cold region is given its traffic.
+fn raised(case: &Case<'_>, to: &RegionId) -> Option<u8> {
+    let cold = case
+        .topology
+        .region(to)
+        .is_some_and(|r| r.role == RegionRole::DrOnly);
+    let percent = drain::percent(case, to)?;
+    (cold && percent < 100).then_some(percent)
+}
+
+/// An evacuation on purpose has no outage to confirm: its gate was overridden by name.
+fn confirm(case: &Case<'_>, region: &RegionId) -> Vec<(Action, PlannedStep)> {
+    let down = case
+        .facts
+        .world
+        .regions
+        .get(region)
+        .is_some_and(|r| r.verdict.health == Health::Down);
+    if !down {
+        return Vec::new();
+    }
+    let action = Action::ConfirmDown {
+        region: region.clone(),
+    };
+    let title = format!("a quorum of vantage points still says that {region} is down");
+    let request = format!("the verdict that `aisoc-console health-check --region {region}` shows");
+    vec![step(action, title, request, None)]
+}
+
+fn shift(case: &Case<'_>, drivers: &Drivers, region: &RegionId) -> (Action, PlannedStep) {
+    let before = drain::percent(case, region).unwrap_or(100);
+    drain::weight(drivers, region, before, 0)
+}
+
+fn raise(drivers: &Drivers, to: &RegionId, before: u8) -> (Action, PlannedStep) {
+    let (action, mut planned) = drain::weight(drivers, to, before, 100);
+    "raise-100".clone_into(&mut planned.id);
+    planned.title = format!("{to} gets its full weight: it was cold");
+    (action, planned)
+}
+
+fn api(case: &Case<'_>, region: &RegionId) -> (Action, PlannedStep) {
+    let serve = |r: &&aisoc_model::region::Region| {
+        &r.id != region && matches!(r.verdict.health, Health::Healthy | Health::Degraded)
+    };
+    let regions = case.facts.world.regions.values().filter(serve);
+    step(
+        Action::ApiHealth {
+            regions: regions.map(|r| r.id.clone()).collect(),
+        },
+        "the api answers 200 in every region that is left".to_owned(),
+        "GET /api/health of every api instance".to_owned(),
+        None,
+    )
+}
+
+fn announce(region: &RegionId, to: &RegionId, objective: Option<&Objective>) -> (Action, PlannedStep) {
+    let title = objective.map_or_else(
+        || format!("say that {to} has taken over"),
+        |o| {
+            format!(
+                "say that {to} has taken over, beside the objective of {} s",
+                o.rto_seconds
+            )
+        },
+    );
+    step(
+        Action::Announce {
+            region: region.clone(),
+            to: to.clone(),
+            objective: objective.cloned(),
+        },
+        title,
+        "the operation's record, every console, the log".to_owned(),
+        None,
+    )
+}
+
+fn objective(case: &Case<'_>, to: &RegionId) -> Option<Objective> {
+    let cold = case
+        .topology
+        .region(to)
+        .is_some_and(|r| r.role == RegionRole::DrOnly);
+    let id = if cold { "region_cold" } else { "region_warm" };
+    let row = case.slo.recovery.iter().find(|r| r.id == id)?;
+    Some(Objective {
+        id: row.id.clone(),
+        rto_seconds: row.rto_seconds,
+        rpo_seconds: row.rpo_seconds,
+    })
+}
+
+/// The tenants whose incidents the region keeps.
+fn homed(case: &Case<'_>, region: &RegionId) -> Option<String> {
+    let Some(Ok(tenants)) = &case.facts.tenants else {
+        return None;
+    };
+    let homed: Vec<_> = tenants.iter().filter(|t| &t.home == region).collect();
+    let names = gates::region::names(&homed);
+    (!homed.is_empty()).then(|| format!("at home in {region}: {names}"))
+}
+
+/// What the vantage points say of an outage that is to be confirmed.
+#[must_use]
+pub fn down_sight(world: &World, region: &RegionId, now: Timestamp) -> Sight {
+    let Some(state) = world.regions.get(region) else {
+        return Sight::Unknown(format!("nothing is known of {region}"));
+    };
+    let verdict = &state.verdict;
+    match verdict.health {
+        Health::Down => {
+            let mut report = Report::new(verdict.why.clone());
+            report.times.insert("confirmed".to_owned(), now);
+            let figures = [
+                ("vantage_points_agree", verdict.agree),
+                ("vantage_points", verdict.of),
+            ];
+            let figures = figures.map(|(name, n)| (name.to_owned(), f64::from(n)));
+            report.figures.extend(figures);
+            Sight::Done(report)
+        }
+        Health::Unknown => Sight::Unknown(verdict.why.clone()),
+        Health::Healthy | Health::Degraded => Sight::NotDone(verdict.why.clone()),
+    }
+}
+
+/// What is said at the end: how long it took beside what the recovery objective allows.
+#[must_use]
+pub fn announcement(
+    region: &RegionId,
+    to: &RegionId,
+    objective: Option<&Objective>,
+    decided: Timestamp,
+    now: Timestamp,
+) -> Report {
+    let seconds = millis_between(decided, now) as f64 / 1_000.0;
+    let mut report = Report::new(format!("{to} has taken over from {region} after {seconds:.1} s"));
+    report.figures.insert("recovery_seconds".to_owned(), seconds);
+    report.times.insert("recovered".to_owned(), now);
+    if let Some(objective) = objective {
+        let met = seconds <= objective.rto_seconds as f64;
+        let word = if met { "within" } else { "LATER than" };
+        let allowed = format!(
+            ", {word} the {} s of objective {}",
+            objective.rto_seconds, objective.id
+        );
+        report.detail.push_str(&allowed);
+        let figures = [
+            ("objective_rto_seconds", objective.rto_seconds as f64),
+            ("objective_rpo_seconds", objective.rpo_seconds as f64),
+        ];
+        report
+            .figures
+            .extend(figures.map(|(name, value)| (name.to_owned(), value)));
+    }
+    report
+}
