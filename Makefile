@@ -7,7 +7,7 @@ BIN := target/debug
 # A test that hangs is a failure with a name, not a lost CI run.
 TEST_MINUTES ?= 40
 
-.PHONY: help packages build up down reset test lint bench docs docs-check
+.PHONY: help packages build up down reset test lint bench bench-failover docs docs-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,3 +50,6 @@ test: packages lint ## every check and every test
 bench: packages ## prints the figures that the README quotes
 	$(CARGO) build --workspace --bins
 	@$(BIN)/figures
+
+bench-failover: packages ## prints how long nobody writes after the writer's machine was lost: Patroni alone, and fenced
+	$(CARGO) test -p aisoc-control-plane --test emergency -- --ignored --nocapture

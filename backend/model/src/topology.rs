@@ -78,6 +78,9 @@ pub struct ControlPlane {
 pub struct DatabaseCluster {
     /// Patroni scope.
     pub scope: String,
+    /// How the members are tied together.
+    #[serde(default, skip_serializing_if = "DatabaseLayout::is_stretched")]
+    pub layout: DatabaseLayout,
     /// The etcd that Patroni keeps its leader key in, `http://host:port` each; without it an unplanned failover
     /// has to wait for the key to expire.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -92,6 +95,25 @@ pub struct DatabaseCluster {
     pub patroni_user: String,
     /// Its password.
     pub patroni_password: String,
+}
+
+/// How the members of the PostgreSQL cluster are tied together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseLayout {
+    /// One Patroni cluster over all regions, with one store of its keys.
+    #[default]
+    Stretched,
+    /// A Patroni cluster with a store of its own in each region; all but one follow as standby clusters.
+    StandbyClusters,
+}
+
+impl DatabaseLayout {
+    /// Whether it is the one that needs no word in a topology file.
+    #[must_use]
+    pub fn is_stretched(&self) -> bool {
+        *self == Self::Stretched
+    }
 }
 
 /// How several control planes agree which of them may act.
@@ -130,6 +152,9 @@ pub struct RegionConfig {
     pub patroni_member: String,
     /// PostgreSQL, `host:port`.
     pub postgres: String,
+    /// The region's own etcd, where every region has one (`layout = "standby_clusters"`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub etcd: Vec<String>,
     /// Redis, `host:port`.
     pub redis: String,
     /// gRPC of the region's bus, `http://host:port`.

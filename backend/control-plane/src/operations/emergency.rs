@@ -151,7 +151,8 @@ fn steps(
             None,
         ));
     }
-    if proof == FenceKind::InstanceStopped {
+    // A cluster of its own comes back as a standby when its own store says so, not by itself.
+    if proof == FenceKind::InstanceStopped && case.topology.database.layout.is_stretched() {
         steps.push(step(
             Action::Return {
                 from,

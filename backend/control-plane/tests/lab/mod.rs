@@ -6,6 +6,7 @@ pub mod application;
 pub mod etcd;
 pub mod fence;
 pub mod haproxy;
+pub mod measure;
 pub mod patroni;
 pub mod world;
 

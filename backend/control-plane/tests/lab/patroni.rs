@@ -1,8 +1,8 @@
 //! Three PostgreSQL nodes under Patroni, with etcd: one for each region.
 
-use super::world::{AP, REGIONS, US};
+use super::world::{AP, EU, REGIONS, US};
 use super::{Process, Unprivileged, eventually, free_ports, signal};
-use aisoc_model::topology::Topology;
+use aisoc_model::topology::{DatabaseLayout, Topology};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Executor, Row};
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ pub struct Cluster {
     dir: PathBuf,
     etcd_url: String,
     etcd: Process,
+    /// The stores of regions that have one of their own.
+    own: BTreeMap<String, (String, Process)>,
 }
 
 /// One node.
@@ -100,10 +102,11 @@ impl Cluster {
             dir,
             etcd_url,
             etcd,
+            own: BTreeMap::new(),
         };
         for (i, (id, ..)) in REGIONS.iter().enumerate() {
             let (rest, postgres) = (ports[2 + i * 2], ports[3 + i * 2]);
-            let node = node(&user, &cluster.dir, id, rest, postgres, ports[0]);
+            let node = node(&user, &cluster.dir, id, [rest, postgres, ports[0]], None);
             cluster.nodes.insert((*id).to_owned(), node);
             if *id == US {
                 let writer = &cluster.nodes[US];
@@ -112,6 +115,47 @@ impl Cluster {
             }
         }
         cluster.settled(US).await;
+        cluster
+    }
+
+    /// Starts two clusters with a store of their own each: us-east-1 writes, eu-west-1 is its standby cluster.
+    pub async fn start_standby(dir: &Path) -> Self {
+        let user = Unprivileged::find();
+        let dir = dir.to_owned();
+        open(&dir);
+        user.own(&dir);
+        let ports = free_ports(8);
+        let etcd_at = |id: &str, client: u16, peer: u16| {
+            let home = dir.join(format!("{id}-etcd"));
+            std::fs::create_dir(&home).unwrap();
+            user.own(&home);
+            etcd(&user, &home, client, peer)
+        };
+        let (first, second) = (etcd_at(US, ports[0], ports[1]), etcd_at(EU, ports[2], ports[3]));
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let mut cluster = Self {
+            nodes: BTreeMap::new(),
+            etcd_url: url(ports[0]),
+            own: BTreeMap::from([(EU.to_owned(), (url(ports[2]), second))]),
+            etcd: first,
+            dir,
+        };
+        let writer = node(&user, &cluster.dir, US, [ports[4], ports[5], ports[0]], None);
+        eventually("the first node writes", START, async || writes(&writer).await).await;
+        prepare(&writer).await;
+        let standby = node(
+            &user,
+            &cluster.dir,
+            EU,
+            [ports[6], ports[7], ports[2]],
+            Some(ports[5]),
+        );
+        cluster.nodes = BTreeMap::from([(US.to_owned(), writer), (EU.to_owned(), standby)]);
+        let writer = &cluster.nodes[US];
+        eventually("the standby cluster streams", START, async || {
+            streaming(writer).await.contains(&EU.to_owned())
+        })
+        .await;
         cluster
     }
 
@@ -144,6 +188,16 @@ impl Cluster {
     /// Writes the cluster's addresses into a topology.
     pub fn fill(&self, topology: &mut Topology) {
         topology.database.etcd = vec![self.etcd_url.clone()];
+        topology
+            .regions
+            .retain(|r| self.nodes.contains_key(r.id.as_str()));
+        if !self.own.is_empty() {
+            topology.database.layout = DatabaseLayout::StandbyClusters;
+            for region in &mut topology.regions {
+                let own = self.own.get(region.id.as_str()).map(|(url, _)| url);
+                region.etcd = vec![own.unwrap_or(&self.etcd_url).clone()];
+            }
+        }
         for region in &mut topology.regions {
             let node = &self.nodes[region.id.as_str()];
             region.patroni_url = format!("http://127.0.0.1:{}", node.rest);
@@ -234,7 +288,18 @@ fn etcd(user: &Unprivileged, dir: &Path, client: u16, peer: u16) -> Process {
     Process::start(command, &dir.join("etcd.log"))
 }
 
-fn node(user: &Unprivileged, dir: &Path, id: &str, rest: u16, postgres: u16, etcd: u16) -> Node {
+fn node(
+    user: &Unprivileged,
+    dir: &Path,
+    id: &str,
+    [rest, postgres, etcd]: [u16; 3],
+    follows: Option<u16>,
+) -> Node {
+    let follows = follows.map_or_else(String::new, |port| {
+        format!(
+            "    standby_cluster: {{host: 127.0.0.1, port: {port}, create_replica_methods: [basebackup]}}\n"
+        )
+    });
     let home = dir.join(id);
     std::fs::create_dir(&home).unwrap();
     user.own(&home);
@@ -247,7 +312,7 @@ fn node(user: &Unprivileged, dir: &Path, id: &str, rest: u16, postgres: u16, etc
          \x20 authentication: {{username: patroni, password: patroni}}\n\
          etcd3:\n  host: 127.0.0.1:{etcd}\n\
          bootstrap:\n  dcs:\n    ttl: 30\n    loop_wait: 10\n    retry_timeout: 10\n    maximum_lag_on_failover: 1048576\n\
-         \x20   postgresql:\n      use_pg_rewind: true\n      use_slots: true\n\
+         {follows}\x20   postgresql:\n      use_pg_rewind: true\n      use_slots: true\n\
          \x20     parameters: {{max_connections: 50, wal_level: replica, hot_standby: 'on'}}\n\
          \x20 initdb: [{{encoding: UTF8}}, {{locale: C}}, no-sync]\n\
          \x20 pg_hba:\n  - host replication replicator 127.0.0.1/32 md5\n  - host all all 127.0.0.1/32 md5\n\

@@ -7,7 +7,8 @@ use aisoc_model::plan::{Plan, PlanRequest, Target};
 use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, DatabaseCluster, Environment, EnvironmentKind, RegionConfig, Topology,
+    ApiConfig, ControlPlane, DatabaseCluster, DatabaseLayout, Environment, EnvironmentKind, RegionConfig,
+    Topology,
 };
 use aisoc_model::vantage::{Says, Sight, Vantage, Verdict, verdict};
 use aisoc_model::world::{Head, World};
@@ -56,6 +57,7 @@ pub fn topology(data_dir: &Path) -> Topology {
         }),
         database: DatabaseCluster {
             scope: "aisoc".into(),
+            layout: DatabaseLayout::Stretched,
             etcd: vec![],
             database: "aisoc".into(),
             user: "aisoc_control".into(),
@@ -84,6 +86,7 @@ pub fn topology(data_dir: &Path) -> Topology {
                 patroni_url: "http://127.0.0.1:1".into(),
                 patroni_member: (*id).into(),
                 postgres: nowhere(),
+                etcd: vec![],
                 redis: nowhere(),
                 bus_url: "http://127.0.0.1:1".into(),
                 release: format!("aisoc-{id}"),

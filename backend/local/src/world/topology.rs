@@ -7,8 +7,8 @@ use crate::parts;
 use crate::state::write_atomic;
 use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, CoordinationConfig, DatabaseCluster, Environment, EnvironmentKind, RegionConfig,
-    Supervisor, Topology,
+    ApiConfig, ControlPlane, CoordinationConfig, DatabaseCluster, DatabaseLayout, Environment,
+    EnvironmentKind, RegionConfig, Supervisor, Topology,
 };
 use aisoc_model::vantage::{Peer, Peers};
 use std::fmt::Write;
@@ -51,6 +51,7 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
         }),
         database: DatabaseCluster {
             scope: parts::patroni::SCOPE.to_owned(),
+            layout: DatabaseLayout::Stretched,
             etcd: vec![http(ports.global("etcd"))],
             database: "aisoc".to_owned(),
             user: "aisoc_control".to_owned(),
@@ -95,6 +96,7 @@ fn region(ports: &Ports, plan: &RegionPlan, rated_per_instance: u32) -> Option<R
         patroni_url: http(ports.of(plan, "patroni")),
         patroni_member: plan.name.to_owned(),
         postgres: local(ports.of(plan, "postgres")),
+        etcd: Vec::new(),
         redis: local(ports.of(plan, "redis")),
         bus_url: http(ports.of(plan, "bus")),
         release: plan.release(),

@@ -8,6 +8,7 @@ use crate::clients::etcd::EtcdClient;
 use crate::drivers::DriverError;
 use aisoc_model::text::sanitize;
 use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 
 /// The leader key.
@@ -61,6 +62,19 @@ impl Dcs {
             member: sanitize(&String::from_utf8_lossy(&kv.value), 120),
             lease: kv.lease,
         }))
+    }
+
+    /// Whether the cluster of this store follows another one, by its dynamic configuration.
+    ///
+    /// # Errors
+    /// When etcd gives no answer, or the configuration is not there or not readable.
+    pub async fn follows(&self) -> Result<bool, String> {
+        let found = self.etcd.get(&self.key("config")).await;
+        let found = found.map_err(|e| e.to_string())?;
+        let found = found.ok_or_else(|| format!("{} has no key {}", self.shown, self.key("config")))?;
+        let config: Value = serde_json::from_slice(&found.value)
+            .map_err(|e| format!("{} of {}: {e}", self.key("config"), self.shown))?;
+        Ok(config.get("standby_cluster").is_some_and(|s| !s.is_null()))
     }
 
     /// The candidate of a failover that Patroni was asked for and has not begun.

@@ -1,13 +1,13 @@
-//! What an unplanned failover needs of a Patroni cluster: how every member stands, and the leader key taken from a
-//! leader that is fenced.
+//! What an unplanned failover needs of Patroni: how every member stands, and the leader key taken from a leader that
+//! is fenced, or a standby cluster made one of its own.
 
-use super::dcs::Dcs;
+use super::dcs::{Dcs, LeaderKey};
 use super::standing::{Agent, Knock, Knocks, MemberStanding, Standing};
 use super::{Seen, sql};
 use crate::clients::patroni::{MemberStatus, PatroniClient, PatroniError};
 use crate::clients::postgres::MemberDatabase;
 use crate::drivers::DriverError;
-use aisoc_model::topology::Topology;
+use aisoc_model::topology::{DatabaseLayout, Topology};
 use aisoc_model::{Clock, RegionId};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -42,11 +42,19 @@ pub trait EmergencyDriver: Send + Sync {
     fn request(&self, from: &str, to: &RegionId) -> String;
 }
 
-/// A Patroni cluster whose leader key is in etcd.
+/// Patroni with its keys in etcd.
 pub struct PatroniEmergency {
     seats: BTreeMap<RegionId, Seat>,
-    dcs: Dcs,
+    stores: Stores,
     clock: Arc<dyn Clock>,
+}
+
+/// Where the keys are.
+enum Stores {
+    /// One cluster over all regions.
+    One(Dcs),
+    /// A cluster in each region; all but one follow.
+    Each(BTreeMap<RegionId, Dcs>),
 }
 
 struct Seat {
@@ -64,9 +72,9 @@ impl PatroniEmergency {
     /// When an address in it cannot be used.
     pub fn new(topology: &Topology, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Self>> {
         let database = &topology.database;
-        if database.etcd.is_empty() {
+        let Some(stores) = Stores::of(topology)? else {
             return Ok(None);
-        }
+        };
         let mut seats = BTreeMap::new();
         for region in &topology.regions {
             let url = region.patroni_url.trim_end_matches('/').to_owned();
@@ -86,8 +94,7 @@ impl PatroniEmergency {
             };
             seats.insert(region.id.clone(), seat);
         }
-        let dcs = Dcs::new(&database.etcd, &database.scope, PATIENCE)?;
-        Ok(Some(Self { seats, dcs, clock }))
+        Ok(Some(Self { seats, stores, clock }))
     }
 
     fn seen<T>(&self, what: Result<T, String>) -> Seen<T> {
@@ -119,7 +126,7 @@ impl PatroniEmergency {
                 .iter()
                 .map(|(region, seat)| async move { (region.clone(), self.member(seat).await) }),
         );
-        let leader = async { self.seen(self.dcs.leader().await) };
+        let leader = async { self.seen(self.stores.leader().await) };
         let (members, leader) = tokio::join!(members, leader);
         Standing {
             members: members.into_iter().collect(),
@@ -130,7 +137,11 @@ impl PatroniEmergency {
     async fn take(&self, from: &str, to: &RegionId) -> Result<(), DriverError> {
         let seat = self.seats.get(to);
         let seat = seat.ok_or_else(|| DriverError::Refused(format!("{to} has no database member")))?;
-        let leader = self.dcs.leader().await.map_err(DriverError::Refused)?;
+        let dcs = match &self.stores {
+            Stores::One(dcs) => dcs,
+            Stores::Each(_) => return seat.stand_alone().await,
+        };
+        let leader = dcs.leader().await.map_err(DriverError::Refused)?;
         match &leader {
             Some(leader) if leader.member == seat.member => return Ok(()),
             Some(leader) if leader.member != from => {
@@ -142,45 +153,11 @@ impl PatroniEmergency {
             }
             _ => {}
         }
-        self.name_candidate(seat).await?;
+        name_candidate(dcs, seat).await?;
         match &leader {
-            Some(leader) => self.dcs.revoke(leader).await,
+            Some(leader) => dcs.revoke(leader).await,
             None => Ok(()),
         }
-    }
-
-    /// Has Patroni note who is to take over, so that no other member does once the key is free.
-    async fn name_candidate(&self, seat: &Seat) -> Result<(), DriverError> {
-        let (send, mut answered) = oneshot::channel();
-        let (rest, member) = (seat.rest.clone(), seat.member.clone());
-        // Patroni answers when the failover is over: nobody waits for that here.
-        tokio::spawn(async move {
-            let answer = rest.failover(&member).await;
-            tracing::info!(?answer, candidate = member, "failover answered");
-            let _ = send.send(answer);
-        });
-        let begun = Instant::now();
-        while begun.elapsed() < NAMING {
-            match answered.try_recv() {
-                Ok(Err(e @ PatroniError::Refused { .. })) => return Err(DriverError::Refused(e.to_string())),
-                Ok(_) => return Ok(()),
-                Err(_) => {}
-            }
-            if self
-                .dcs
-                .candidate()
-                .await
-                .is_ok_and(|c| c.as_deref() == Some(&*seat.member))
-            {
-                return Ok(());
-            }
-            tokio::time::sleep(NAMING_POLL).await;
-        }
-        Err(DriverError::Refused(format!(
-            "Patroni of {} has not noted it as the candidate within {} ms: its leader's lease was left alone",
-            seat.member,
-            NAMING.as_millis()
-        )))
     }
 }
 
@@ -212,11 +189,126 @@ impl EmergencyDriver for PatroniEmergency {
             .seats
             .get(to)
             .map_or(("<no member>", "<no member>"), |s| (&s.url, &s.member));
-        format!(
-            "POST {url}/failover {{\"candidate\":\"{member}\"}}, then {}",
-            self.dcs.request(from)
-        )
+        match &self.stores {
+            Stores::One(dcs) => format!(
+                "POST {url}/failover {{\"candidate\":\"{member}\"}}, then {}",
+                dcs.request(from)
+            ),
+            Stores::Each(_) => format!("PATCH {url}/config {{\"standby_cluster\":null}}"),
+        }
     }
+}
+
+impl Stores {
+    fn of(topology: &Topology) -> anyhow::Result<Option<Self>> {
+        let database = &topology.database;
+        let dcs = |etcd: &[String]| Dcs::new(etcd, &database.scope, PATIENCE);
+        match database.layout {
+            DatabaseLayout::Stretched if database.etcd.is_empty() => Ok(None),
+            DatabaseLayout::Stretched => Ok(Some(Self::One(dcs(&database.etcd)?))),
+            DatabaseLayout::StandbyClusters => {
+                let mut stores = BTreeMap::new();
+                for region in topology.regions.iter().filter(|r| !r.etcd.is_empty()) {
+                    stores.insert(region.id.clone(), dcs(&region.etcd)?);
+                }
+                Ok((!stores.is_empty()).then_some(Self::Each(stores)))
+            }
+        }
+    }
+
+    async fn leader(&self) -> Result<Option<LeaderKey>, String> {
+        match self {
+            Self::One(dcs) => dcs.leader().await,
+            Self::Each(stores) => {
+                let asked = stores.values().map(|dcs| async move {
+                    let (follows, leader) = tokio::join!(dcs.follows(), dcs.leader());
+                    Ok((follows?, leader?))
+                });
+                primary_leader(join_all(asked).await)
+            }
+        }
+    }
+}
+
+/// The leader of the one cluster that follows nobody. A store that does not answer is taken for the one of the
+/// cluster that is gone; that all of them are silent says nothing.
+fn primary_leader(
+    clusters: Vec<Result<(bool, Option<LeaderKey>), String>>,
+) -> Result<Option<LeaderKey>, String> {
+    let (mut primaries, mut silent, mut answers) = (Vec::new(), Vec::new(), 0);
+    for cluster in clusters {
+        match cluster {
+            Ok((follows, leader)) => {
+                answers += 1;
+                if !follows {
+                    primaries.push(leader);
+                }
+            }
+            Err(why) => silent.push(why),
+        }
+    }
+    match primaries.len() {
+        0 if answers == 0 => Err(silent.join("; ")),
+        0 | 1 => Ok(primaries.pop().flatten()),
+        n => Err(format!(
+            "{n} clusters follow nobody: each would be the primary one"
+        )),
+    }
+}
+
+impl Seat {
+    /// Has the standby cluster of this member follow nobody any more; its leader promotes its server then.
+    async fn stand_alone(&self) -> Result<(), DriverError> {
+        let patch = serde_json::json!({ "standby_cluster": null });
+        match self.rest.patch_config(&patch).await {
+            Ok(stored)
+                if stored
+                    .get("standby_cluster")
+                    .is_none_or(serde_json::Value::is_null) =>
+            {
+                Ok(())
+            }
+            Ok(_) => Err(DriverError::Unknown(format!(
+                "{} goes on as a standby cluster",
+                self.url
+            ))),
+            Err(e @ PatroniError::Refused { .. }) => Err(DriverError::Refused(e.to_string())),
+            Err(e) => Err(DriverError::Unknown(e.to_string())),
+        }
+    }
+}
+
+/// Has Patroni note who is to take over, so that no other member does once the key is free.
+async fn name_candidate(dcs: &Dcs, seat: &Seat) -> Result<(), DriverError> {
+    let (send, mut answered) = oneshot::channel();
+    let (rest, member) = (seat.rest.clone(), seat.member.clone());
+    // Patroni answers when the failover is over: nobody waits for that here.
+    tokio::spawn(async move {
+        let answer = rest.failover(&member).await;
+        tracing::info!(?answer, candidate = member, "failover answered");
+        let _ = send.send(answer);
+    });
+    let begun = Instant::now();
+    while begun.elapsed() < NAMING {
+        match answered.try_recv() {
+            Ok(Err(e @ PatroniError::Refused { .. })) => return Err(DriverError::Refused(e.to_string())),
+            Ok(_) => return Ok(()),
+            Err(_) => {}
+        }
+        if dcs
+            .candidate()
+            .await
+            .is_ok_and(|c| c.as_deref() == Some(&*seat.member))
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(NAMING_POLL).await;
+    }
+    Err(DriverError::Refused(format!(
+        "Patroni of {} has not noted it as the candidate within {} ms: its leader's lease was left alone",
+        seat.member,
+        NAMING.as_millis()
+    )))
 }
 
 fn agent(status: MemberStatus) -> Agent {
@@ -267,6 +359,20 @@ mod tests {
         );
         assert!(!knocks.refuse());
         assert!(knock_at(&[closed_at.clone(), closed_at]).await.refuse());
+    }
+
+    #[test]
+    fn the_primary_cluster_is_the_one_that_follows_nobody() {
+        let key = |member: &str| LeaderKey {
+            member: member.into(),
+            lease: Some(1),
+        };
+        let (primary, standby) = (|| Ok((false, Some(key("us")))), || Ok((true, Some(key("eu")))));
+        let gone = || Err("no answer".to_owned());
+        assert_eq!(primary_leader(vec![primary(), standby()]), Ok(Some(key("us"))));
+        assert_eq!(primary_leader(vec![gone(), standby()]), Ok(None));
+        assert!(primary_leader(vec![gone(), gone()]).is_err());
+        assert!(primary_leader(vec![primary(), primary()]).is_err());
     }
 
     #[test]

@@ -18,12 +18,15 @@ const VIEW: &str = "SELECT s.recovering, \
     c.system_identifier::text, r.pid IS NOT NULL, r.status, r.received_tli \
     FROM (SELECT pg_is_in_recovery() AS recovering) s CROSS JOIN pg_control_system() c \
     LEFT JOIN pg_stat_wal_receiver r ON true";
-/// The timeline of a replica is the newest of what it receives, must reach and has checkpointed; that of a writer is
-/// in the name of the file it writes.
+/// The timeline of a replica is the newest of what it receives, must reach, has checkpointed and has in its files: once
+/// its writer is gone, and before its next restart point, only the files tell. That of a writer is in the name of the
+/// file it writes.
 const HELD: &str = "SELECT s.recovering, \
     (CASE WHEN s.recovering THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) \
         ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn)::bigint, \
-    CASE WHEN s.recovering THEN greatest(c.timeline_id, m.min_recovery_end_timeline, r.received_tli)::bigint \
+    CASE WHEN s.recovering THEN greatest(c.timeline_id, m.min_recovery_end_timeline, r.received_tli, \
+        (SELECT max(('x' || substr(name, 1, 8))::bit(32)::bigint) FROM pg_ls_waldir() \
+            WHERE name ~ '^[0-9A-F]{24}$'))::bigint \
         ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END, \
     i.system_identifier::text \
     FROM (SELECT pg_is_in_recovery() AS recovering) s CROSS JOIN pg_control_checkpoint() c \

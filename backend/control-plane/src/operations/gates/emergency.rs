@@ -37,6 +37,7 @@ pub fn emergency(case: &Case<'_>, to: &RegionId, wanted: Option<FenceKind>) -> V
         candidate_history(standing, &case.facts.world, &from, to),
         most_advanced(standing, &from, to),
         rpo(case, emergency, &from, to, wanted),
+        demotion_token(case, emergency, &from, to),
         dr_only(case, to),
         region::residency(case, Some(&from), to),
         common::rollouts(case),
@@ -121,7 +122,11 @@ fn dcs(standing: &Standing, from: &RegionId, to: &RegionId) -> Gate {
             "Patroni elects nobody without its store: give etcd its quorum back first",
             vec![why.clone()],
         ),
-        Ok(None) => pass(name, "the leader key is free: it has expired", vec![]),
+        Ok(None) => pass(
+            name,
+            "nobody is seen to hold the leader key: it has expired, or its store is gone",
+            vec![],
+        ),
         Ok(Some(leader)) => match standing.region_of(&leader.member) {
             Some(region) if region == from => pass(
                 name,
@@ -255,6 +260,14 @@ fn most_advanced(standing: &Standing, from: &RegionId, to: &RegionId) -> Gate {
     lines.extend(silent.iter().map(|region| format!("{region} cannot be asked")));
     let best = ranking.first().map(|(region, held)| (*region, *held));
     match best {
+        // Who has received more changes from moment to moment, and what is stopped in good order hands on the rest.
+        Some(_) if standing.members.get(from).is_some_and(MemberStanding::writes) && silent.is_empty() => {
+            pass(
+                name,
+                format!("{from} still writes: it hands on what it has when it is stopped"),
+                lines,
+            )
+        }
         Some((region, held)) if (held.timeline, held.lsn) > (own.timeline, own.lsn) => needs_override(
             name,
             format!(
@@ -378,6 +391,63 @@ fn rpo(
             "how much would be lost is not known: a second person has to agree",
             lines,
         ),
+    }
+}
+
+/// Clusters that only follow each other have no leader key in common: what lets another one be promoted is the token
+/// that the demoted one left, or two people.
+fn demotion_token(case: &Case<'_>, emergency: &Emergency, from: &RegionId, to: &RegionId) -> Gate {
+    let name = "demotion_token";
+    if case.topology.database.layout.is_stretched() {
+        return pass(
+            name,
+            "one cluster: its leader key decides, no token is needed",
+            vec![],
+        );
+    }
+    let token = match emergency.instances.get(from) {
+        Some(Ok(status)) => status.token.as_ref(),
+        _ => None,
+    };
+    let held = emergency.standing.members.get(to).and_then(MemberStanding::held);
+    let (Some(token), Some(held)) = (token, held) else {
+        return needs_approval(
+            name,
+            format!(
+                "{from} left no demotion token: what {to} is missing is not known, and a second person has to agree"
+            ),
+            vec![],
+        );
+    };
+    let evidence = vec![
+        format!(
+            "{from}: system {}, timeline {}, log ends at {}",
+            token.system_identifier,
+            token.timeline,
+            lsn(token.final_lsn)
+        ),
+        format!(
+            "{to}: system {}, timeline {}, log ends at {}",
+            held.system_identifier,
+            held.timeline,
+            lsn(held.lsn)
+        ),
+    ];
+    let same = token.system_identifier == held.system_identifier && token.timeline == held.timeline;
+    if same && held.lsn >= token.final_lsn {
+        pass(
+            name,
+            format!("{to} has everything that {from} had when it was stopped"),
+            evidence,
+        )
+    } else {
+        needs_approval(
+            name,
+            format!(
+                "{to} has not everything that {from} had when it was stopped: a second person has to agree"
+            ),
+            evidence,
+        )
     }
 }
 

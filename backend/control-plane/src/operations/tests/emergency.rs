@@ -6,11 +6,15 @@ use crate::drivers::database::dcs::LeaderKey;
 use crate::drivers::database::standing::{Held, Knock, Knocks};
 use crate::operations::emergency::{KnownEnd, loss_report, may_return, silenced_sight};
 use crate::operations::facts::{Emergency, Facts};
+use crate::operations::gates::Case;
+use crate::operations::gates::emergency::emergency;
 use crate::operations::gates::fence::lsn;
 use crate::operations::hands::Sight;
 use aisoc_model::fence::{DemotionToken, FenceKind};
 use aisoc_model::plan::{Decision, Target};
 use aisoc_model::region::PostgresRole;
+use aisoc_model::slo::Slo;
+use aisoc_model::topology::DatabaseLayout;
 use aisoc_model::world::World;
 use rstest::rstest;
 use std::sync::Arc;
@@ -204,12 +208,12 @@ fn beside_two_writers_only_the_fence_is_left() {
             postgres.value.as_mut().unwrap().role = PostgresRole::Writer;
         }
     });
-    let emergency = facts.emergency.as_mut().unwrap().as_mut().unwrap();
+    let cluster = facts.emergency.as_mut().unwrap().as_mut().unwrap();
     for id in [US, EU] {
-        let member = emergency.standing.members.get_mut(&region(id)).unwrap();
+        let member = cluster.standing.members.get_mut(&region(id)).unwrap();
         member.server.what = Ok(held(1_000, false));
     }
-    emergency.standing.leader.what = Ok(Some(LeaderKey {
+    cluster.standing.leader.what = Ok(Some(LeaderKey {
         member: EU.into(),
         lease: Some(1),
     }));
@@ -279,6 +283,44 @@ fn what_is_lost_is_measured_by_the_best_that_is_known() {
         let why = may_return(token.as_ref(), fork, &us).unwrap_err();
         assert!(why.contains("rejoin us-east-1"), "{why}");
     }
+}
+
+#[test]
+fn a_standby_cluster_is_promoted_with_the_token_of_the_demoted_one_or_by_two_people() {
+    let mut topology = fixture::topology();
+    topology.database.layout = DatabaseLayout::StandbyClusters;
+    let decided = |final_lsn: Option<u64>| {
+        let facts = spoiled(|e| {
+            e.standing.leader.what = Ok(None);
+            let status = e.instances.get_mut(&region(US)).unwrap().as_mut().unwrap();
+            status.token = final_lsn.map(|final_lsn| DemotionToken {
+                system_identifier: "77".into(),
+                timeline: 3,
+                final_lsn,
+            });
+        });
+        let request = request(to(EU, None));
+        let slo = Slo::builtin().unwrap();
+        let case = Case {
+            request: &request,
+            facts: &facts,
+            topology: &topology,
+            slo: &slo,
+        };
+        let gates = emergency(&case, &region(EU), None);
+        gates
+            .into_iter()
+            .find(|g| g.name == "demotion_token")
+            .unwrap()
+            .decision
+    };
+    assert_eq!(decided(Some(1_000)), Decision::Pass);
+    assert_eq!(
+        decided(Some(1_001)),
+        Decision::NeedsApproval,
+        "one byte is missing"
+    );
+    assert_eq!(decided(None), Decision::NeedsApproval);
 }
 
 #[test]
