@@ -180,6 +180,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Opens the console for the key of an ssh session, and nothing else (see deploy/bastion).
+    Captive {
+        /// Where the bastion's keys, tokens and settings are.
+        #[arg(long, default_value = "/etc/aisoc/bastion")]
+        directory: PathBuf,
+    },
     /// Prints the completions of a shell.
     Completions {
         /// Which shell.
@@ -702,6 +708,28 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    /// The words of the line of a file that begins so.
+    fn line(file: &str, begin: &str) -> Vec<String> {
+        let found = file.lines().find_map(|line| line.trim().strip_prefix(begin));
+        found.unwrap().split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_deploy_starts_is_understood() {
+        let wall = line(
+            include_str!("../../../deploy/wall/aisoc-wall.service"),
+            "ExecStart=",
+        );
+        let args = Args::try_parse_from(wall).unwrap();
+        assert!(args.wall && args.config.is_some() && args.command.is_none());
+        let bastion = line(
+            include_str!("../../../deploy/bastion/aisoc-bastion.conf"),
+            "ForceCommand exec ",
+        );
+        let args = Args::try_parse_from(bastion).unwrap();
+        assert!(matches!(args.command, Some(Command::Captive { .. })));
     }
 
     #[test]

@@ -15,9 +15,13 @@ pub fn find(args: &Args) -> Result<Config, CliError> {
     let mut config = Config::find(args.config.as_deref(), variable)?;
     config.theme = args.theme.unwrap_or(config.theme);
     config.mouse |= args.mouse;
-    config.plain |=
-        args.plain || variable("ACCESSIBLE").is_some_and(|value| !matches!(value.as_str(), "" | "0"));
+    config.plain |= args.plain || accessible();
     Ok(config)
+}
+
+/// Whether the environment asks for sentences.
+pub fn accessible() -> bool {
+    variable("ACCESSIBLE").is_some_and(|value| !matches!(value.as_str(), "" | "0"))
 }
 
 /// `config check`: the file that is used, or another one.

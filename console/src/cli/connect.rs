@@ -86,7 +86,11 @@ impl Settings {
     }
 }
 
-fn read_token(path: &Path) -> Result<String, CliError> {
+/// The token in a file.
+///
+/// # Errors
+/// When there is none.
+pub fn read_token(path: &Path) -> Result<String, CliError> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         CliError::Usage(format!(
             "cannot read the token file {}: {e}; give another with --token-file",

@@ -27,6 +27,9 @@ pub enum CliError {
     /// The settings are not understood.
     #[error(transparent)]
     Config(#[from] aisoc_console::config::ConfigError),
+    /// A key of the bastion that belongs to nobody here.
+    #[error("{0}")]
+    NoRole(String),
     /// Standard output is gone.
     #[error("{0}")]
     Output(String),
@@ -68,7 +71,7 @@ impl CliError {
             | Self::Rpc(RpcError::Address { .. } | RpcError::NotFound(_) | RpcError::Invalid(_)) => 2,
             Self::Output(_) => 1,
             Self::Rpc(RpcError::Unreachable { .. } | RpcError::Document { .. }) => 3,
-            Self::Rpc(RpcError::Unauthenticated(_) | RpcError::Forbidden(_)) => 4,
+            Self::NoRole(_) | Self::Rpc(RpcError::Unauthenticated(_) | RpcError::Forbidden(_)) => 4,
             Self::Rpc(RpcError::Refused(_)) => 5,
             Self::Rpc(RpcError::Unknown(_)) => 6,
             Self::Console(error) => error.exit_code(),

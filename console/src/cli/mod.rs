@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod args;
+pub mod captive;
 pub mod config;
 pub mod connect;
 pub mod documents;
@@ -32,6 +33,9 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         draw(&world, page, size, args.output)?;
         return Ok(Exit::Ok);
     }
+    if let Command::Captive { directory } = &command {
+        return captive::run(directory).await;
+    }
     if let Some(exit) = documents::print(&command, args)? {
         return Ok(exit);
     }
@@ -45,6 +49,7 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         // Done above, because they need no control plane.
         Command::Snapshot { .. }
         | Command::Config { .. }
+        | Command::Captive { .. }
         | Command::Completions { .. }
         | Command::Man
         | Command::Keys => Ok(Exit::Ok),

@@ -12,7 +12,7 @@ use crate::message::{Identity, SourceEvent};
 use crate::runtime::{Options, variable};
 use crate::source::live::Live;
 use crate::source::{Outbox, Source};
-use crate::terminal::signals::{Asked, Signals};
+use crate::terminal::signals::{Asked, Signals, stop_myself};
 use crate::theme::Theme;
 use aisoc_model::text::sanitize;
 use aisoc_model::world::World;
@@ -52,8 +52,10 @@ pub async fn run(options: Options) -> Result<(), ConsoleError> {
     loop {
         tokio::select! {
             biased;
-            asked = signals.next() => if let Asked::End(number) = asked {
-                std::process::exit(128 + number);
+            asked = signals.next() => match asked {
+                Asked::End(number) => std::process::exit(128 + number),
+                Asked::Suspend if !options.captive => stop_myself(),
+                Asked::Suspend | Asked::Continue | Asked::Resize => {}
             },
             Some(line) = typed.recv() => match line.trim() {
                 "q" | "quit" => return Ok(()),

@@ -105,6 +105,19 @@ impl ControlPlane {
         self.seen.changing.store(true, Ordering::SeqCst);
     }
 
+    /// Ends [`ControlPlane::change_every_second`].
+    pub fn stay_as_is(&self) {
+        self.seen.changing.store(false, Ordering::SeqCst);
+    }
+
+    /// Something happens in the world.
+    pub fn happens(&self, what: impl FnOnce(&mut World)) {
+        let mut world = self.world.lock().unwrap();
+        what(&mut world);
+        world.head.seq += 1;
+        world.head.at = Timestamp::now();
+    }
+
     pub fn executed(&self) -> Vec<String> {
         self.seen.executed.lock().unwrap().clone()
     }
@@ -187,7 +200,7 @@ fn authorised<T>(request: &Request<T>) -> Result<(), Status> {
         .metadata()
         .get("authorization")
         .and_then(|value| value.to_str().ok());
-    if token == Some("Bearer good") {
+    if matches!(token, Some("Bearer good" | "Bearer look")) {
         Ok(())
     } else {
         Err(Status::unauthenticated("unknown token"))
@@ -203,9 +216,18 @@ impl Regions for Service {
         request: Request<proto::WhoAmIRequest>,
     ) -> Result<Response<proto::Identity>, Status> {
         authorised(&request)?;
+        let looks = request
+            .metadata()
+            .get("authorization")
+            .is_some_and(|token| token == "Bearer look");
+        let (name, role) = if looks {
+            ("wall", "viewer")
+        } else {
+            ("sre", "operator")
+        };
         Ok(Response::new(proto::Identity {
-            name: "sre".to_owned(),
-            role: "operator".to_owned(),
+            name: name.to_owned(),
+            role: role.to_owned(),
             control_plane: "control-1".to_owned(),
             version: "0".to_owned(),
         }))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 /// Time within which anything that is waited for has to happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the program is started.
 pub struct Setting {
@@ -17,6 +17,13 @@ pub struct Setting {
     pub variables: Vec<(&'static str, &'static str)>,
     /// Whether anyone reads the terminal.
     pub read: bool,
+    /// Bytes that are read in a second, at most.
+    pub rate: Option<usize>,
+    pub arguments: Vec<String>,
+    /// Settings, written to a file.
+    pub config: String,
+    /// The program is started by a parent that ignores a hang-up.
+    pub hang_up_ignored: bool,
 }
 
 impl Setting {
@@ -27,6 +34,10 @@ impl Setting {
             size: (120, 40),
             variables: vec![],
             read: true,
+            rate: None,
+            arguments: vec![],
+            config: String::new(),
+            hang_up_ignored: false,
         }
     }
 }
@@ -46,28 +57,34 @@ pub struct Program {
     output: Receiver<Vec<u8>>,
     terminal: vt100::Parser,
     raw: Vec<u8>,
-    _token: NamedTempFile,
+    /// Exist as long as the program does.
+    files: Vec<NamedTempFile>,
 }
 
 impl Program {
     pub fn start(setting: &Setting) -> Self {
-        let (columns, rows) = setting.size;
-        let size = PtySize {
-            rows,
-            cols: columns,
-            pixel_width: 0,
-            pixel_height: 0,
+        let (token, config) = (token_file(&setting.token), token_file(&setting.config));
+        let console = env!("CARGO_BIN_EXE_aisoc-console");
+        let mut command = if setting.hang_up_ignored {
+            let mut shell = CommandBuilder::new("sh");
+            shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh", console]);
+            shell
+        } else {
+            CommandBuilder::new(console)
         };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let token = token_file(&setting.token);
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aisoc-console"));
         command.args(["--endpoint", &setting.endpoint, "--token-file"]);
         command.arg(token.path());
+        command.arg("--config");
+        command.arg(config.path());
+        command.args(&setting.arguments);
         for name in [
             "NO_COLOR",
             "LC_ALL",
             "LC_CTYPE",
             "COLORTERM",
+            "COLORFGBG",
+            "ACCESSIBLE",
+            "AISOC_THEME",
             "AISOC_ENDPOINT",
             "AISOC_STATE_DIR",
         ] {
@@ -78,14 +95,32 @@ impl Program {
         for (name, value) in &setting.variables {
             command.env(name, value);
         }
+        let mut program = Self::spawn(command, setting.size, setting.read.then_some(setting.rate));
+        program.files = vec![token, config];
+        program
+    }
+
+    /// Any program in a terminal; `read` says whether anyone reads it, and how fast.
+    pub fn spawn(command: CommandBuilder, (columns, rows): (u16, u16), read: Option<Option<usize>>) -> Self {
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let (sender, output) = channel();
-        if setting.read {
+        if let Some(rate) = read {
             let mut reader = pair.master.try_clone_reader().unwrap();
             std::thread::spawn(move || {
-                let mut chunk = vec![0; 65_536];
+                // A tenth of a second's worth at a time.
+                let mut chunk = vec![0; rate.map_or(65_536, |rate| (rate / 10).max(1))];
                 while let Ok(count @ 1..) = reader.read(&mut chunk) {
+                    if rate.is_some() {
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
                     if sender.send(chunk[..count].to_vec()).is_err() {
                         return;
                     }
@@ -100,7 +135,7 @@ impl Program {
             output,
             terminal: vt100::Parser::new(rows, columns, 0),
             raw: Vec::new(),
-            _token: token,
+            files: Vec::new(),
         }
     }
 
@@ -208,6 +243,45 @@ impl Program {
             text.matches("\u{1b}[?2026l").count(),
         );
         assert!(off >= on, "{on} frames begun, {off} ended");
+    }
+
+    pub fn text(&self) -> String {
+        self.terminal.screen().contents()
+    }
+
+    /// Waits until the program has written something.
+    pub fn wait_raw(&mut self, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !String::from_utf8_lossy(&self.raw).contains(wanted) {
+            assert!(
+                Instant::now() < deadline,
+                "waited for {wanted:?}; the screen shows:\n{}",
+                self.text()
+            );
+            self.drain();
+        }
+    }
+
+    /// What a thread of this name has done: calls of `write`, and times that it woke up.
+    pub fn thread(&self, name: &str) -> (u64, u64) {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let named = tasks.flatten().map(|task| task.path()).find(|task| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+        });
+        let task = named.expect("a thread of this name");
+        let number = |file: &str, field: &str| {
+            let text = std::fs::read_to_string(task.join(file)).unwrap();
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(field))
+                .unwrap()
+                .to_owned();
+            line.trim().parse::<u64>().unwrap()
+        };
+        (
+            number("io", "syscw:"),
+            number("status", "voluntary_ctxt_switches:"),
+        )
     }
 
     pub fn raw(&self) -> &[u8] {
