@@ -31,6 +31,7 @@ pub async fn run(directory: &Path) -> Result<Exit, CliError> {
     let options = Options {
         endpoints: config.endpoints.clone(),
         token,
+        health: Vec::new(),
         config,
         captive: true,
     };
