@@ -22,6 +22,12 @@ _aisoc__console() {
             aisoc__console,alerts)
                 cmd="aisoc__console__subcmd__alerts"
                 ;;
+            aisoc__console,approve)
+                cmd="aisoc__console__subcmd__approve"
+                ;;
+            aisoc__console,captive)
+                cmd="aisoc__console__subcmd__captive"
+                ;;
             aisoc__console,completions)
                 cmd="aisoc__console__subcmd__completions"
                 ;;
@@ -31,8 +37,20 @@ _aisoc__console() {
             aisoc__console,drain)
                 cmd="aisoc__console__subcmd__drain"
                 ;;
+            aisoc__console,drain-renew)
+                cmd="aisoc__console__subcmd__drain__subcmd__renew"
+                ;;
+            aisoc__console,execute)
+                cmd="aisoc__console__subcmd__execute"
+                ;;
             aisoc__console,failover)
                 cmd="aisoc__console__subcmd__failover"
+                ;;
+            aisoc__console,fence)
+                cmd="aisoc__console__subcmd__fence"
+                ;;
+            aisoc__console,health-check)
+                cmd="aisoc__console__subcmd__health__subcmd__check"
                 ;;
             aisoc__console,help)
                 cmd="aisoc__console__subcmd__help"
@@ -54,6 +72,12 @@ _aisoc__console() {
                 ;;
             aisoc__console,regions)
                 cmd="aisoc__console__subcmd__regions"
+                ;;
+            aisoc__console,rejoin)
+                cmd="aisoc__console__subcmd__rejoin"
+                ;;
+            aisoc__console,releases)
+                cmd="aisoc__console__subcmd__releases"
                 ;;
             aisoc__console,restore)
                 cmd="aisoc__console__subcmd__restore"
@@ -91,6 +115,12 @@ _aisoc__console() {
             aisoc__console__subcmd__help,alerts)
                 cmd="aisoc__console__subcmd__help__subcmd__alerts"
                 ;;
+            aisoc__console__subcmd__help,approve)
+                cmd="aisoc__console__subcmd__help__subcmd__approve"
+                ;;
+            aisoc__console__subcmd__help,captive)
+                cmd="aisoc__console__subcmd__help__subcmd__captive"
+                ;;
             aisoc__console__subcmd__help,completions)
                 cmd="aisoc__console__subcmd__help__subcmd__completions"
                 ;;
@@ -100,8 +130,20 @@ _aisoc__console() {
             aisoc__console__subcmd__help,drain)
                 cmd="aisoc__console__subcmd__help__subcmd__drain"
                 ;;
+            aisoc__console__subcmd__help,drain-renew)
+                cmd="aisoc__console__subcmd__help__subcmd__drain__subcmd__renew"
+                ;;
+            aisoc__console__subcmd__help,execute)
+                cmd="aisoc__console__subcmd__help__subcmd__execute"
+                ;;
             aisoc__console__subcmd__help,failover)
                 cmd="aisoc__console__subcmd__help__subcmd__failover"
+                ;;
+            aisoc__console__subcmd__help,fence)
+                cmd="aisoc__console__subcmd__help__subcmd__fence"
+                ;;
+            aisoc__console__subcmd__help,health-check)
+                cmd="aisoc__console__subcmd__help__subcmd__health__subcmd__check"
                 ;;
             aisoc__console__subcmd__help,help)
                 cmd="aisoc__console__subcmd__help__subcmd__help"
@@ -123,6 +165,12 @@ _aisoc__console() {
                 ;;
             aisoc__console__subcmd__help,regions)
                 cmd="aisoc__console__subcmd__help__subcmd__regions"
+                ;;
+            aisoc__console__subcmd__help,rejoin)
+                cmd="aisoc__console__subcmd__help__subcmd__rejoin"
+                ;;
+            aisoc__console__subcmd__help,releases)
+                cmd="aisoc__console__subcmd__help__subcmd__releases"
                 ;;
             aisoc__console__subcmd__help,restore)
                 cmd="aisoc__console__subcmd__help__subcmd__restore"
@@ -148,6 +196,12 @@ _aisoc__console() {
             aisoc__console__subcmd__help__subcmd__operations,abort)
                 cmd="aisoc__console__subcmd__help__subcmd__operations__subcmd__abort"
                 ;;
+            aisoc__console__subcmd__help__subcmd__operations,acknowledge)
+                cmd="aisoc__console__subcmd__help__subcmd__operations__subcmd__acknowledge"
+                ;;
+            aisoc__console__subcmd__help__subcmd__operations,export)
+                cmd="aisoc__console__subcmd__help__subcmd__operations__subcmd__export"
+                ;;
             aisoc__console__subcmd__help__subcmd__operations,list)
                 cmd="aisoc__console__subcmd__help__subcmd__operations__subcmd__list"
                 ;;
@@ -160,8 +214,17 @@ _aisoc__console() {
             aisoc__console__subcmd__help__subcmd__plan,drain)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__drain"
                 ;;
+            aisoc__console__subcmd__help__subcmd__plan,drain-renew)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__drain__subcmd__renew"
+                ;;
             aisoc__console__subcmd__help__subcmd__plan,failover)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__failover"
+                ;;
+            aisoc__console__subcmd__help__subcmd__plan,fence)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__fence"
+                ;;
+            aisoc__console__subcmd__help__subcmd__plan,rejoin)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__rejoin"
                 ;;
             aisoc__console__subcmd__help__subcmd__plan,restore)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__restore"
@@ -169,8 +232,23 @@ _aisoc__console() {
             aisoc__console__subcmd__help__subcmd__plan,rollback)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__rollback"
                 ;;
+            aisoc__console__subcmd__help__subcmd__releases,diff)
+                cmd="aisoc__console__subcmd__help__subcmd__releases__subcmd__diff"
+                ;;
+            aisoc__console__subcmd__help__subcmd__releases,history)
+                cmd="aisoc__console__subcmd__help__subcmd__releases__subcmd__history"
+                ;;
+            aisoc__console__subcmd__help__subcmd__releases,list)
+                cmd="aisoc__console__subcmd__help__subcmd__releases__subcmd__list"
+                ;;
             aisoc__console__subcmd__operations,abort)
                 cmd="aisoc__console__subcmd__operations__subcmd__abort"
+                ;;
+            aisoc__console__subcmd__operations,acknowledge)
+                cmd="aisoc__console__subcmd__operations__subcmd__acknowledge"
+                ;;
+            aisoc__console__subcmd__operations,export)
+                cmd="aisoc__console__subcmd__operations__subcmd__export"
                 ;;
             aisoc__console__subcmd__operations,help)
                 cmd="aisoc__console__subcmd__operations__subcmd__help"
@@ -187,6 +265,12 @@ _aisoc__console() {
             aisoc__console__subcmd__operations__subcmd__help,abort)
                 cmd="aisoc__console__subcmd__operations__subcmd__help__subcmd__abort"
                 ;;
+            aisoc__console__subcmd__operations__subcmd__help,acknowledge)
+                cmd="aisoc__console__subcmd__operations__subcmd__help__subcmd__acknowledge"
+                ;;
+            aisoc__console__subcmd__operations__subcmd__help,export)
+                cmd="aisoc__console__subcmd__operations__subcmd__help__subcmd__export"
+                ;;
             aisoc__console__subcmd__operations__subcmd__help,help)
                 cmd="aisoc__console__subcmd__operations__subcmd__help__subcmd__help"
                 ;;
@@ -202,11 +286,20 @@ _aisoc__console() {
             aisoc__console__subcmd__plan,drain)
                 cmd="aisoc__console__subcmd__plan__subcmd__drain"
                 ;;
+            aisoc__console__subcmd__plan,drain-renew)
+                cmd="aisoc__console__subcmd__plan__subcmd__drain__subcmd__renew"
+                ;;
             aisoc__console__subcmd__plan,failover)
                 cmd="aisoc__console__subcmd__plan__subcmd__failover"
                 ;;
+            aisoc__console__subcmd__plan,fence)
+                cmd="aisoc__console__subcmd__plan__subcmd__fence"
+                ;;
             aisoc__console__subcmd__plan,help)
                 cmd="aisoc__console__subcmd__plan__subcmd__help"
+                ;;
+            aisoc__console__subcmd__plan,rejoin)
+                cmd="aisoc__console__subcmd__plan__subcmd__rejoin"
                 ;;
             aisoc__console__subcmd__plan,restore)
                 cmd="aisoc__console__subcmd__plan__subcmd__restore"
@@ -217,17 +310,50 @@ _aisoc__console() {
             aisoc__console__subcmd__plan__subcmd__help,drain)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__drain"
                 ;;
+            aisoc__console__subcmd__plan__subcmd__help,drain-renew)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__drain__subcmd__renew"
+                ;;
             aisoc__console__subcmd__plan__subcmd__help,failover)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__failover"
                 ;;
+            aisoc__console__subcmd__plan__subcmd__help,fence)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__fence"
+                ;;
             aisoc__console__subcmd__plan__subcmd__help,help)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__help"
+                ;;
+            aisoc__console__subcmd__plan__subcmd__help,rejoin)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__rejoin"
                 ;;
             aisoc__console__subcmd__plan__subcmd__help,restore)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__restore"
                 ;;
             aisoc__console__subcmd__plan__subcmd__help,rollback)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__rollback"
+                ;;
+            aisoc__console__subcmd__releases,diff)
+                cmd="aisoc__console__subcmd__releases__subcmd__diff"
+                ;;
+            aisoc__console__subcmd__releases,help)
+                cmd="aisoc__console__subcmd__releases__subcmd__help"
+                ;;
+            aisoc__console__subcmd__releases,history)
+                cmd="aisoc__console__subcmd__releases__subcmd__history"
+                ;;
+            aisoc__console__subcmd__releases,list)
+                cmd="aisoc__console__subcmd__releases__subcmd__list"
+                ;;
+            aisoc__console__subcmd__releases__subcmd__help,diff)
+                cmd="aisoc__console__subcmd__releases__subcmd__help__subcmd__diff"
+                ;;
+            aisoc__console__subcmd__releases__subcmd__help,help)
+                cmd="aisoc__console__subcmd__releases__subcmd__help__subcmd__help"
+                ;;
+            aisoc__console__subcmd__releases__subcmd__help,history)
+                cmd="aisoc__console__subcmd__releases__subcmd__help__subcmd__history"
+                ;;
+            aisoc__console__subcmd__releases__subcmd__help,list)
+                cmd="aisoc__console__subcmd__releases__subcmd__help__subcmd__list"
                 ;;
             *)
                 ;;
@@ -236,7 +362,7 @@ _aisoc__console() {
 
     case "${cmd}" in
         aisoc__console)
-            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help"
+            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,6 +448,90 @@ _aisoc__console() {
                 return 0
             fi
             case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__approve)
+            opts="-o -h --hash --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --hash)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__captive)
+            opts="-o -h --directory --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --endpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -510,7 +720,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__drain)
-            opts="-o -h --deadline --expires --confirm --reason --override --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --deadline --expires --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -533,6 +743,106 @@ _aisoc__console() {
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__drain__subcmd__renew)
+            opts="-o -h --for --reason --override --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__execute)
+            opts="-o -h --hash --confirm --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --hash)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -568,13 +878,17 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__failover)
-            opts="-o -h --to --confirm --reason --override --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --emergency --proof --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proof)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -587,6 +901,106 @@ _aisoc__console() {
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__fence)
+            opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__health__subcmd__check)
+            opts="-o -h --region --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -622,7 +1036,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help)
-            opts="status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help"
+            opts="status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -650,6 +1064,34 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__alerts)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__approve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__captive)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -719,7 +1161,63 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__drain__subcmd__renew)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__execute)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__help__subcmd__failover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__fence)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__health__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -790,7 +1288,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__operations)
-            opts="list show retry abort"
+            opts="list show export retry acknowledge abort"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -804,6 +1302,34 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__operations__subcmd__abort)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__operations__subcmd__acknowledge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__operations__subcmd__export)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -860,7 +1386,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__plan)
-            opts="drain restore failover rollback"
+            opts="drain restore drain-renew failover fence rejoin rollback"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -887,7 +1413,49 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__drain__subcmd__renew)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__failover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__fence)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__rejoin)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -932,6 +1500,76 @@ _aisoc__console() {
         aisoc__subcmd__console__subcmd__help__subcmd__regions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__rejoin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__releases)
+            opts="list history diff"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__releases__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__releases__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__releases__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1142,7 +1780,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help list show retry abort help"
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help list show export retry acknowledge abort help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1217,8 +1855,92 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__operations__subcmd__acknowledge)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__operations__subcmd__export)
+            opts="-o -h --format --file --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "markdown json" -- "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__help)
-            opts="list show retry abort help"
+            opts="list show export retry acknowledge abort help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1232,6 +1954,34 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__help__subcmd__abort)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__operations__subcmd__help__subcmd__acknowledge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__operations__subcmd__help__subcmd__export)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1302,12 +2052,20 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__list)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --before --limit --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --endpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1416,7 +2174,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help drain restore failover rollback help"
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help drain restore drain-renew failover fence rejoin rollback help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1454,7 +2212,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__drain)
-            opts="-o -h --deadline --expires --reason --override --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --deadline --expires --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1473,6 +2231,64 @@ _aisoc__console() {
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__drain__subcmd__renew)
+            opts="-o -h --for --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1508,7 +2324,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__failover)
-            opts="-o -h --to --reason --override --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --emergency --proof --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1518,11 +2334,69 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --proof)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__fence)
+            opts="-o -h --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1558,7 +2432,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__help)
-            opts="drain restore failover rollback help"
+            opts="drain restore drain-renew failover fence rejoin rollback help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1572,6 +2446,20 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__drain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__drain__subcmd__renew)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1599,7 +2487,35 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__fence)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__rejoin)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1641,8 +2557,8 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        aisoc__subcmd__console__subcmd__plan__subcmd__restore)
-            opts="-o -h --reason --override --endpoint --token-file --state-dir --config --output --help"
+        aisoc__subcmd__console__subcmd__plan__subcmd__rejoin)
+            opts="-o -h --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1653,6 +2569,60 @@ _aisoc__console() {
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__restore)
+            opts="-o -h --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1688,7 +2658,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__rollback)
-            opts="-o -h --release --revision --reason --override --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --revision --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1707,6 +2677,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1779,8 +2753,8 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        aisoc__subcmd__console__subcmd__restore)
-            opts="-o -h --confirm --reason --override --wait --endpoint --token-file --state-dir --config --output --help"
+        aisoc__subcmd__console__subcmd__rejoin)
+            opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1795,6 +2769,286 @@ _aisoc__console() {
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help list history diff help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__diff)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__help)
+            opts="list history diff help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__help__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__history)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__releases__subcmd__list)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__restore)
+            opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1830,7 +3084,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__rollback)
-            opts="-o -h --release --revision --confirm --reason --override --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --revision --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1853,6 +3107,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

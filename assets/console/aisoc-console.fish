@@ -40,7 +40,8 @@ complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -l print-defau
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -s V -l version -d 'Print version'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "status" -d 'The whole picture in a few lines; exit code 1 when something is not healthy'
-complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "regions" -d 'Regions: role, health, weight, traffic, writer'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "regions" -d 'Regions: role, health, weight, traffic, writer; how ready each is to take over, and what it lacks'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "health-check" -d 'Whether a region serves, as every vantage point sees it; exit code 0 only when it is healthy'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "lag" -d 'Replication links and how far each is behind'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "slis" -d 'Indicators against their objectives'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "alerts" -d 'Alerts of the platform'
@@ -48,12 +49,19 @@ complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "ack" -d
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "watch" -d 'Prints a line whenever something that matters changes'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "snapshot" -d 'Draws one page as the screen would'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "operations" -d 'Operations that run or ran'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "releases" -d 'Releases: revisions in force, their history and differences'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "plan" -d 'Decides what an operation would do; changes nothing'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "approve" -d 'Approves another operator\'s plan that needs a second person; without `--hash` shows what it is'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "execute" -d 'Carries out a plan that was made before, for example one that a second person has approved'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "drain" -d 'Takes a region out of the load balancer\'s rotation, in steps'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "restore" -d 'Puts a region back, in steps'
-complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "failover" -d 'Makes a region\'s database member the writer, without losing a write'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "drain-renew" -d 'Lets the drain of a region last longer; without that every drain ends by itself'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "failover" -d 'Makes a region\'s database member the writer, without losing a write; with --emergency although the present writer is gone: it is fenced first, and what is lost is said before'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "fence" -d 'Stops a region\'s database member and keeps it down: the way out when two members accept writes'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "rejoin" -d 'Lets a fenced database member come back as a replica'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "rollback" -d 'Returns a release to its last good revision, or to a named one'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "config" -d 'The console\'s settings'
+complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "captive" -d 'Opens the console for the key of an ssh session, and nothing else (see deploy/bastion)'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "completions" -d 'Prints the completions of a shell'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "man" -d 'Prints the man page'
 complete -c aisoc-console -n "__fish_aisoc_console_needs_command" -f -a "keys" -d 'Prints the keys as a Markdown document'
@@ -76,6 +84,16 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l region -d 'The region' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -133,20 +151,24 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l token-file -d 'File that holds the bearer token' -r -F
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "list" -d 'All that the control plane remembers, the newest last'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "show" -d 'One, with its steps, times and figures'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "retry" -d 'Has a held operation try its failed step again'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "abort" -d 'Undoes an operation, before its point of no return'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show retry abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -f -a "list" -d 'The latest ones, the newest last; older ones by `--before`. All are kept in the journal'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -f -a "show" -d 'One, with its steps, times and figures'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -f -a "export" -d 'Its record, to keep: all times, write outage, loss, objective, evidence, gates, steps'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -f -a "retry" -d 'Has a held operation try its failed step again'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -f -a "acknowledge" -d 'Says that somebody has understood how an operation ended: the block after a failover ends'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -f -a "abort" -d 'Undoes an operation, before its point of no return'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l before -d 'Only operations older than this one: its id, or at least 8 characters of its beginning' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l limit -d 'How many, at most 100' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -165,6 +187,18 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l format -d 'For people or for programs' -r -f -a "markdown\t'For people: a ticket, a post-mortem'
+json\t'For programs'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l file -d 'Where to; standard output when absent' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -174,6 +208,15 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -183,29 +226,79 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "list" -d 'All that the control plane remembers, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "list" -d 'The latest ones, the newest last; older ones by `--before`. All are kept in the journal'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "show" -d 'One, with its steps, times and figures'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "export" -d 'Its record, to keep: all times, write outage, loss, objective, evidence, gates, steps'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Has a held operation try its failed step again'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "acknowledge" -d 'Says that somebody has understood how an operation ended: the block after a failover ends'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "abort" -d 'Undoes an operation, before its point of no return'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l token-file -d 'File that holds the bearer token' -r -F
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "drain" -d 'Take a region out of rotation'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "restore" -d 'Put it back'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "failover" -d 'Move the writer'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "rollback" -d 'Return a release to an earlier revision'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore failover rollback help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -f -a "list" -d 'Every release: revision in force, rollout, where a rollback would lead, blue/green'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -f -a "history" -d 'The revisions of one, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -f -a "diff" -d 'The settings in which two revisions differ; by default what runs and where a rollback would lead'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from help" -f -a "list" -d 'Every release: revision in force, rollout, where a rollback would lead, blue/green'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from help" -f -a "history" -d 'The revisions of one, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from help" -f -a "diff" -d 'The settings in which two revisions differ; by default what runs and where a rollback would lead'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "drain" -d 'Take a region out of rotation'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "restore" -d 'Put it back'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "drain-renew" -d 'Let a drain last longer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "failover" -d 'Move the writer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "fence" -d 'Stop a database member and keep it down'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "rejoin" -d 'Let a fenced database member come back'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "rollback" -d 'Return a release to an earlier revision'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew failover fence rejoin rollback help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l deadline -d 'Seconds to wait for open requests before saying what is left' -r
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l expires -d 'Seconds after which the drain ends by itself; 0 = never' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l expires -d 'How long the drain lasts before it ends by itself: seconds, or as in `90m`, `4h`' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -217,6 +310,7 @@ svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -226,9 +320,24 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l for -d 'How long it lasts from now on: seconds, or as in `30m`, `2h`' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l to -d 'The new writer\'s region' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l proof -d 'How the old writer is fenced: instance-stopped, server-refuses, network-isolated, or sworn (a second person has to approve); the best that can be proven when absent' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -237,11 +346,37 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l emergency -d 'The present writer is gone or not to be trusted: fence it, then have the other one elected'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l release -d 'The release\'s name' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l revision -d 'The revision; the last good one when absent' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -253,14 +388,40 @@ svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "drain" -d 'Take a region out of rotation'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put it back'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "drain-renew" -d 'Let a drain last longer'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "failover" -d 'Move the writer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "fence" -d 'Stop a database member and keep it down'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "rejoin" -d 'Let a fenced database member come back'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "rollback" -d 'Return a release to an earlier revision'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l hash -d 'The plan\'s hash, as it was shown: what is approved is what was looked at' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l hash -d 'The plan\'s hash, as it was shown' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l confirm -d 'The region\'s or the release\'s name: this is the confirmation' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l wait -d 'Stay until the operation has ended, and say how'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l deadline -d 'Seconds to wait for open requests before saying what is left' -r
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l expires -d 'Seconds after which the drain ends by itself; 0 = never' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l expires -d 'How long the drain lasts before it ends by itself: seconds, or as in `90m`, `4h`' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -274,6 +435,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -s h 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -284,10 +446,24 @@ ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l wait -d 'Stay until the operation has ended, and say how'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l for -d 'How long it lasts from now on: seconds, or as in `30m`, `2h`' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l to -d 'The new writer\'s region' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l proof -d 'How the old writer is fenced: instance-stopped, server-refuses, network-isolated, or sworn (a second person has to approve); the best that can be proven when absent' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -296,13 +472,43 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -s
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l emergency -d 'The present writer is gone or not to be trusted: fence it, then have the other one elected'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l wait -d 'Stay until the operation has ended, and say how'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l wait -d 'Stay until the operation has ended, and say how'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l reason -d 'Why, for the record' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l wait -d 'Stay until the operation has ended, and say how'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l release -d 'The release\'s name' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l revision -d 'The revision; the last good one when absent' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -335,6 +541,16 @@ svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Reads a file of settings and names everything that is wrong with it'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l directory -d 'Where the bastion\'s keys, tokens and settings are' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l token-file -d 'File that holds the bearer token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
+json\t'For a script: the documents of the vocabulary'
+ansi\t'`snapshot` only: with colours'
+svg\t'`snapshot` only: a picture for a document'"
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l endpoint -d 'Control plane, http://host:port; repeat it for more, tried in order' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
@@ -362,31 +578,47 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "status" -d 'The whole picture in a few lines; exit code 1 when something is not healthy'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "regions" -d 'Regions: role, health, weight, traffic, writer'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "lag" -d 'Replication links and how far each is behind'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "slis" -d 'Indicators against their objectives'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "alerts" -d 'Alerts of the platform'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "ack" -d 'Acknowledges an alert by its key (see `alerts`)'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "watch" -d 'Prints a line whenever something that matters changes'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "snapshot" -d 'Draws one page as the screen would'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "operations" -d 'Operations that run or ran'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "plan" -d 'Decides what an operation would do; changes nothing'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "drain" -d 'Takes a region out of the load balancer\'s rotation, in steps'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "restore" -d 'Puts a region back, in steps'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "failover" -d 'Makes a region\'s database member the writer, without losing a write'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "rollback" -d 'Returns a release to its last good revision, or to a named one'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "config" -d 'The console\'s settings'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "completions" -d 'Prints the completions of a shell'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "man" -d 'Prints the man page'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "keys" -d 'Prints the keys as a Markdown document'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions lag slis alerts ack watch snapshot operations plan drain restore failover rollback config completions man keys help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "list" -d 'All that the control plane remembers, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "status" -d 'The whole picture in a few lines; exit code 1 when something is not healthy'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "regions" -d 'Regions: role, health, weight, traffic, writer; how ready each is to take over, and what it lacks'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "health-check" -d 'Whether a region serves, as every vantage point sees it; exit code 0 only when it is healthy'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "lag" -d 'Replication links and how far each is behind'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "slis" -d 'Indicators against their objectives'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "alerts" -d 'Alerts of the platform'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "ack" -d 'Acknowledges an alert by its key (see `alerts`)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "watch" -d 'Prints a line whenever something that matters changes'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "snapshot" -d 'Draws one page as the screen would'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "operations" -d 'Operations that run or ran'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "releases" -d 'Releases: revisions in force, their history and differences'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "plan" -d 'Decides what an operation would do; changes nothing'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "approve" -d 'Approves another operator\'s plan that needs a second person; without `--hash` shows what it is'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "execute" -d 'Carries out a plan that was made before, for example one that a second person has approved'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "drain" -d 'Takes a region out of the load balancer\'s rotation, in steps'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "restore" -d 'Puts a region back, in steps'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "drain-renew" -d 'Lets the drain of a region last longer; without that every drain ends by itself'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "failover" -d 'Makes a region\'s database member the writer, without losing a write; with --emergency although the present writer is gone: it is fenced first, and what is lost is said before'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "fence" -d 'Stops a region\'s database member and keeps it down: the way out when two members accept writes'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "rejoin" -d 'Lets a fenced database member come back as a replica'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "rollback" -d 'Returns a release to its last good revision, or to a named one'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "config" -d 'The console\'s settings'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "captive" -d 'Opens the console for the key of an ssh session, and nothing else (see deploy/bastion)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "completions" -d 'Prints the completions of a shell'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "man" -d 'Prints the man page'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "keys" -d 'Prints the keys as a Markdown document'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and not __fish_seen_subcommand_from status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "list" -d 'The latest ones, the newest last; older ones by `--before`. All are kept in the journal'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "show" -d 'One, with its steps, times and figures'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "export" -d 'Its record, to keep: all times, write outage, loss, objective, evidence, gates, steps'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "retry" -d 'Has a held operation try its failed step again'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "acknowledge" -d 'Says that somebody has understood how an operation ended: the block after a failover ends'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "abort" -d 'Undoes an operation, before its point of no return'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from releases" -f -a "list" -d 'Every release: revision in force, rollout, where a rollback would lead, blue/green'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from releases" -f -a "history" -d 'The revisions of one, the newest last'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from releases" -f -a "diff" -d 'The settings in which two revisions differ; by default what runs and where a rollback would lead'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "drain" -d 'Take a region out of rotation'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "restore" -d 'Put it back'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "drain-renew" -d 'Let a drain last longer'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "failover" -d 'Move the writer'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "fence" -d 'Stop a database member and keep it down'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "rejoin" -d 'Let a fenced database member come back'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from plan" -f -a "rollback" -d 'Return a release to an earlier revision'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Reads a file of settings and names everything that is wrong with it'
