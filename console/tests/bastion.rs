@@ -22,7 +22,7 @@ use support::control_plane::ControlPlane;
 use support::program::Program;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A bastion of its own: keys, tokens, settings, and an sshd in front of them.
 struct Bastion {
@@ -135,7 +135,7 @@ impl Bastion {
         for name in ["LC_ALL", "LC_CTYPE", "NO_COLOR", "ACCESSIBLE"] {
             command.env_remove(name);
         }
-        Program::spawn(command, (120, 40), Some(None))
+        Program::spawn(command, (120, 40), Some(usize::MAX))
     }
 
     /// One call of ssh without a terminal.

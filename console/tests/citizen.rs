@@ -39,7 +39,7 @@ fn quit(program: &mut Program) {
 /// An alert that pages begins to fire.
 fn page(world: &mut World, rule: &str) {
     let (_, mut alert) = fixture::incident().alerts.into_iter().next().unwrap();
-    alert.rule = rule.to_owned();
+    rule.clone_into(&mut alert.rule);
     alert.severity = Severity::P1;
     alert.state = AlertState::Firing;
     alert.acknowledged = None;
@@ -95,7 +95,7 @@ fn on_a_slow_line_it_still_leaves_and_restores() {
     let plane = ControlPlane::start(fixture::incident());
     let mut setting = on(&plane);
     setting.size = (200, 50);
-    setting.rate = Some(4_000);
+    setting.rate = 4_000;
     let mut program = Program::start(&setting);
     plane.wait_watched();
     program.wait_raw("AiSOC Regions");

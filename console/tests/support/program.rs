@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 /// Time within which anything that is waited for has to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How the program is started.
 pub struct Setting {
@@ -18,7 +18,7 @@ pub struct Setting {
     /// Whether anyone reads the terminal.
     pub read: bool,
     /// Bytes that are read in a second, at most.
-    pub rate: Option<usize>,
+    pub rate: usize,
     pub arguments: Vec<String>,
     /// Settings, written to a file.
     pub config: String,
@@ -34,7 +34,7 @@ impl Setting {
             size: (120, 40),
             variables: vec![],
             read: true,
-            rate: None,
+            rate: usize::MAX,
             arguments: vec![],
             config: String::new(),
             hang_up_ignored: false,
@@ -101,7 +101,7 @@ impl Program {
     }
 
     /// Any program in a terminal; `read` says whether anyone reads it, and how fast.
-    pub fn spawn(command: CommandBuilder, (columns, rows): (u16, u16), read: Option<Option<usize>>) -> Self {
+    pub fn spawn(command: CommandBuilder, (columns, rows): (u16, u16), read: Option<usize>) -> Self {
         let size = PtySize {
             rows,
             cols: columns,
@@ -116,9 +116,9 @@ impl Program {
             let mut reader = pair.master.try_clone_reader().unwrap();
             std::thread::spawn(move || {
                 // A tenth of a second's worth at a time.
-                let mut chunk = vec![0; rate.map_or(65_536, |rate| (rate / 10).max(1))];
+                let mut chunk = vec![0; (rate / 10).clamp(1, 65_536)];
                 while let Ok(count @ 1..) = reader.read(&mut chunk) {
-                    if rate.is_some() {
+                    if rate < usize::MAX {
                         std::thread::sleep(Duration::from_millis(100));
                     }
                     if sender.send(chunk[..count].to_vec()).is_err() {
