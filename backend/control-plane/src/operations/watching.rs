@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// Requests below which an error share says nothing.
 pub(crate) const LEAST_REQUESTS: u64 = 20;
+/// Requests below which a 99th percentile is the mood of one or two.
+const LEAST_FOR_P99: u64 = 500;
 /// Failed requests below which a change of weights is never blamed.
 pub(crate) const LEAST_FAILURES: u64 = 3;
 
@@ -177,13 +179,15 @@ fn bad_indicators(world: &World, slo: &Slo, region: &RegionId) -> Vec<String> {
     indicators
         .filter_map(|reading| {
             let value = *reading.value.fresh(world.head.at)?;
+            let failures = value * reading.samples as f64;
             match reading.sli {
                 _ if reading.samples < LEAST_REQUESTS => None,
+                SliId::HttpErrorRate if failures < LEAST_FAILURES as f64 => None,
                 SliId::HttpErrorRate if !reading.objective.met_by(value) => Some(format!(
                     "the error rate of {region} misses its objective of {:.1} %",
                     reading.objective.bound * 100.0
                 )),
-                SliId::HttpRequestDurationP99 if value > slow => {
+                SliId::HttpRequestDurationP99 if value > slow && reading.samples >= LEAST_FOR_P99 => {
                     Some(format!("the p99 of {region} is above {slow} s"))
                 }
                 _ => None,

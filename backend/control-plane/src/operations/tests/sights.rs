@@ -175,6 +175,8 @@ fn indicator(world: &mut World, id: &str, sli: SliId, value: f64, samples: u64) 
 #[rstest]
 #[case(|w: &mut World| indicator(w, EU, SliId::HttpErrorRate, 0.02, 500), Some("error rate"))]
 #[case(|w: &mut World| indicator(w, EU, SliId::HttpErrorRate, 0.02, 5), None)] // five requests say nothing
+#[case(|w: &mut World| indicator(w, EU, SliId::HttpErrorRate, 0.02, 100), None)] // nor do two failures
+#[case(|w: &mut World| indicator(w, EU, SliId::HttpRequestDurationP99, 2.5, 150), None)] // nor one slow request
 #[case(|w: &mut World| indicator(w, US, SliId::HttpErrorRate, 0.02, 500), None)] // not watched
 #[case(|w: &mut World| indicator(w, EU, SliId::HttpRequestDurationP99, 2.5, 500), Some("p99"))]
 #[case(|w: &mut World| indicator(w, EU, SliId::HttpRequestDurationP99, 0.9, 500), None)] // slower, not too slow to serve
