@@ -38,6 +38,7 @@ async fn the_living_world() {
     a_cut_replica_is_refused(&world).await;
     bad_release_and_rollback(&world).await;
     blue_green(&world).await;
+    a_dead_region_is_left(&world).await;
     the_supervisor_may_die(world).await;
 }
 
@@ -495,6 +496,64 @@ async fn blue_green(world: &LocalWorld) {
 }
 
 /// kill -9 of the supervisor leaves processes; `down` ends exactly those.
+/// RB-003: a quorum says that the region is down, its traffic goes elsewhere, and nobody misses it.
+async fn a_dead_region_is_left(world: &LocalWorld) {
+    healthy(world, "healthy before the region is killed").await;
+    world
+        .local(&["fault", "kill-region", "us-east-1"])
+        .await
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
+    until("a quorum says that it is down", MINUTE, async || {
+        let check = world.console(&["health-check", "--region", "us-east-1"]).await?;
+        let down = check.code == 1 && check.stdout.starts_with("us-east-1 DOWN: 4 of 4");
+        anyhow::ensure!(down, "{}", check.stdout);
+        Ok(Some(()))
+    })
+    .await
+    .unwrap();
+    let region = [
+        "us-east-1",
+        "--to",
+        "eu-west-1",
+        "--override",
+        "block_period=walk-through",
+    ];
+    // As long as no server accepts writes there is nothing to fail over to.
+    until("the plan passes its gates", 2 * MINUTE, async || {
+        let plan = [&["plan", "region-failover"], &region[..], &["--reason", "x"]].concat();
+        let plan = world.console(&plan).await?;
+        anyhow::ensure!(plan.code == 0, "{}", plan.stdout);
+        Ok(Some(()))
+    })
+    .await
+    .unwrap();
+    let leave = [&["region-failover"], &region[..], &["--confirm", "us-east-1"]].concat();
+    let operation = world.operate(&leave).await.unwrap();
+    println!(
+        "region failover: {:?}, recovery {:?} s",
+        operation.outcome,
+        operation.figures.get("recovery_seconds")
+    );
+    assert_eq!(operation.plan.objective.as_deref(), Some("region_warm"));
+    let seen = world.seen().await.unwrap();
+    assert_eq!(writers(&seen), ["eu-west-1"]);
+    let us = &seen.regions[&"us-east-1".parse().unwrap()];
+    assert_eq!(us.traffic.value.as_ref().unwrap().weight_percent, 0);
+    assert!(us.drain.is_some());
+    world
+        .local(&["fault", "--heal"])
+        .await
+        .unwrap()
+        .expect_code(0)
+        .unwrap();
+    replicas_stream(world).await;
+    healthy(world, "healthy after the region came back").await;
+    let back = ["restore", "us-east-1", "--confirm", "us-east-1"];
+    world.operate(&back).await.unwrap();
+}
+
 async fn the_supervisor_may_die(world: LocalWorld) {
     let inventory = world.inventory().await.unwrap();
     let pid = i32::try_from(world.supervisor_pid().unwrap()).unwrap();
