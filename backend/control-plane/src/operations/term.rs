@@ -112,12 +112,16 @@ impl Operations {
 
     /// Reads what there is, writes to the own journal what it lacks, and goes on with what has not ended.
     async fn take_office(&self, coordinated: &Coordinated, epoch: u64) -> Result<(), String> {
+        // What was published may be older than what is proven: a thawed holder must not take anything over.
+        let proven = || coordinated.right.prove(epoch).map_err(|e| e.to_string());
+        proven()?;
         let inner = &self.0;
         let mirror = &coordinated.mirror;
         let mirrored = mirror.read().await.map_err(|e| e.to_string())?;
         let entries = inner.log.journal().entries().await.map_err(|e| e.to_string())?;
         let me = &inner.topology.control_plane.name;
         let taken = adopt::take_over(me, &entries, &mirrored);
+        proven()?;
         inner.copy_to_journal(&taken).await?;
         // Only now: until everything is read, what is known is better than nothing.
         inner.leave_office();
