@@ -10,6 +10,7 @@
 #[allow(dead_code)]
 #[path = "../src/fixture/mod.rs"]
 mod fixture;
+#[allow(dead_code)]
 mod support;
 
 use std::process::{Command, Stdio};
