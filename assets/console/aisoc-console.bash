@@ -49,6 +49,9 @@ _aisoc__console() {
             aisoc__console,fence)
                 cmd="aisoc__console__subcmd__fence"
                 ;;
+            aisoc__console,green)
+                cmd="aisoc__console__subcmd__green"
+                ;;
             aisoc__console,health-check)
                 cmd="aisoc__console__subcmd__health__subcmd__check"
                 ;;
@@ -69,6 +72,9 @@ _aisoc__console() {
                 ;;
             aisoc__console,plan)
                 cmd="aisoc__console__subcmd__plan"
+                ;;
+            aisoc__console,region-failover)
+                cmd="aisoc__console__subcmd__region__subcmd__failover"
                 ;;
             aisoc__console,regions)
                 cmd="aisoc__console__subcmd__regions"
@@ -109,6 +115,36 @@ _aisoc__console() {
             aisoc__console__subcmd__config__subcmd__help,help)
                 cmd="aisoc__console__subcmd__config__subcmd__help__subcmd__help"
                 ;;
+            aisoc__console__subcmd__green,cancel)
+                cmd="aisoc__console__subcmd__green__subcmd__cancel"
+                ;;
+            aisoc__console__subcmd__green,delete-blue)
+                cmd="aisoc__console__subcmd__green__subcmd__delete__subcmd__blue"
+                ;;
+            aisoc__console__subcmd__green,deploy)
+                cmd="aisoc__console__subcmd__green__subcmd__deploy"
+                ;;
+            aisoc__console__subcmd__green,help)
+                cmd="aisoc__console__subcmd__green__subcmd__help"
+                ;;
+            aisoc__console__subcmd__green,switch)
+                cmd="aisoc__console__subcmd__green__subcmd__switch"
+                ;;
+            aisoc__console__subcmd__green__subcmd__help,cancel)
+                cmd="aisoc__console__subcmd__green__subcmd__help__subcmd__cancel"
+                ;;
+            aisoc__console__subcmd__green__subcmd__help,delete-blue)
+                cmd="aisoc__console__subcmd__green__subcmd__help__subcmd__delete__subcmd__blue"
+                ;;
+            aisoc__console__subcmd__green__subcmd__help,deploy)
+                cmd="aisoc__console__subcmd__green__subcmd__help__subcmd__deploy"
+                ;;
+            aisoc__console__subcmd__green__subcmd__help,help)
+                cmd="aisoc__console__subcmd__green__subcmd__help__subcmd__help"
+                ;;
+            aisoc__console__subcmd__green__subcmd__help,switch)
+                cmd="aisoc__console__subcmd__green__subcmd__help__subcmd__switch"
+                ;;
             aisoc__console__subcmd__help,ack)
                 cmd="aisoc__console__subcmd__help__subcmd__ack"
                 ;;
@@ -142,6 +178,9 @@ _aisoc__console() {
             aisoc__console__subcmd__help,fence)
                 cmd="aisoc__console__subcmd__help__subcmd__fence"
                 ;;
+            aisoc__console__subcmd__help,green)
+                cmd="aisoc__console__subcmd__help__subcmd__green"
+                ;;
             aisoc__console__subcmd__help,health-check)
                 cmd="aisoc__console__subcmd__help__subcmd__health__subcmd__check"
                 ;;
@@ -162,6 +201,9 @@ _aisoc__console() {
                 ;;
             aisoc__console__subcmd__help,plan)
                 cmd="aisoc__console__subcmd__help__subcmd__plan"
+                ;;
+            aisoc__console__subcmd__help,region-failover)
+                cmd="aisoc__console__subcmd__help__subcmd__region__subcmd__failover"
                 ;;
             aisoc__console__subcmd__help,regions)
                 cmd="aisoc__console__subcmd__help__subcmd__regions"
@@ -193,6 +235,18 @@ _aisoc__console() {
             aisoc__console__subcmd__help__subcmd__config,check)
                 cmd="aisoc__console__subcmd__help__subcmd__config__subcmd__check"
                 ;;
+            aisoc__console__subcmd__help__subcmd__green,cancel)
+                cmd="aisoc__console__subcmd__help__subcmd__green__subcmd__cancel"
+                ;;
+            aisoc__console__subcmd__help__subcmd__green,delete-blue)
+                cmd="aisoc__console__subcmd__help__subcmd__green__subcmd__delete__subcmd__blue"
+                ;;
+            aisoc__console__subcmd__help__subcmd__green,deploy)
+                cmd="aisoc__console__subcmd__help__subcmd__green__subcmd__deploy"
+                ;;
+            aisoc__console__subcmd__help__subcmd__green,switch)
+                cmd="aisoc__console__subcmd__help__subcmd__green__subcmd__switch"
+                ;;
             aisoc__console__subcmd__help__subcmd__operations,abort)
                 cmd="aisoc__console__subcmd__help__subcmd__operations__subcmd__abort"
                 ;;
@@ -211,6 +265,9 @@ _aisoc__console() {
             aisoc__console__subcmd__help__subcmd__operations,show)
                 cmd="aisoc__console__subcmd__help__subcmd__operations__subcmd__show"
                 ;;
+            aisoc__console__subcmd__help__subcmd__plan,blue-delete)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__blue__subcmd__delete"
+                ;;
             aisoc__console__subcmd__help__subcmd__plan,drain)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__drain"
                 ;;
@@ -222,6 +279,18 @@ _aisoc__console() {
                 ;;
             aisoc__console__subcmd__help__subcmd__plan,fence)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__fence"
+                ;;
+            aisoc__console__subcmd__help__subcmd__plan,green-cancel)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__green__subcmd__cancel"
+                ;;
+            aisoc__console__subcmd__help__subcmd__plan,green-deploy)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__green__subcmd__deploy"
+                ;;
+            aisoc__console__subcmd__help__subcmd__plan,green-switch)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__green__subcmd__switch"
+                ;;
+            aisoc__console__subcmd__help__subcmd__plan,region-failover)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__region__subcmd__failover"
                 ;;
             aisoc__console__subcmd__help__subcmd__plan,rejoin)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__rejoin"
@@ -283,6 +352,9 @@ _aisoc__console() {
             aisoc__console__subcmd__operations__subcmd__help,show)
                 cmd="aisoc__console__subcmd__operations__subcmd__help__subcmd__show"
                 ;;
+            aisoc__console__subcmd__plan,blue-delete)
+                cmd="aisoc__console__subcmd__plan__subcmd__blue__subcmd__delete"
+                ;;
             aisoc__console__subcmd__plan,drain)
                 cmd="aisoc__console__subcmd__plan__subcmd__drain"
                 ;;
@@ -295,8 +367,20 @@ _aisoc__console() {
             aisoc__console__subcmd__plan,fence)
                 cmd="aisoc__console__subcmd__plan__subcmd__fence"
                 ;;
+            aisoc__console__subcmd__plan,green-cancel)
+                cmd="aisoc__console__subcmd__plan__subcmd__green__subcmd__cancel"
+                ;;
+            aisoc__console__subcmd__plan,green-deploy)
+                cmd="aisoc__console__subcmd__plan__subcmd__green__subcmd__deploy"
+                ;;
+            aisoc__console__subcmd__plan,green-switch)
+                cmd="aisoc__console__subcmd__plan__subcmd__green__subcmd__switch"
+                ;;
             aisoc__console__subcmd__plan,help)
                 cmd="aisoc__console__subcmd__plan__subcmd__help"
+                ;;
+            aisoc__console__subcmd__plan,region-failover)
+                cmd="aisoc__console__subcmd__plan__subcmd__region__subcmd__failover"
                 ;;
             aisoc__console__subcmd__plan,rejoin)
                 cmd="aisoc__console__subcmd__plan__subcmd__rejoin"
@@ -306,6 +390,9 @@ _aisoc__console() {
                 ;;
             aisoc__console__subcmd__plan,rollback)
                 cmd="aisoc__console__subcmd__plan__subcmd__rollback"
+                ;;
+            aisoc__console__subcmd__plan__subcmd__help,blue-delete)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__blue__subcmd__delete"
                 ;;
             aisoc__console__subcmd__plan__subcmd__help,drain)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__drain"
@@ -319,8 +406,20 @@ _aisoc__console() {
             aisoc__console__subcmd__plan__subcmd__help,fence)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__fence"
                 ;;
+            aisoc__console__subcmd__plan__subcmd__help,green-cancel)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__green__subcmd__cancel"
+                ;;
+            aisoc__console__subcmd__plan__subcmd__help,green-deploy)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__green__subcmd__deploy"
+                ;;
+            aisoc__console__subcmd__plan__subcmd__help,green-switch)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__green__subcmd__switch"
+                ;;
             aisoc__console__subcmd__plan__subcmd__help,help)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__help"
+                ;;
+            aisoc__console__subcmd__plan__subcmd__help,region-failover)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__region__subcmd__failover"
                 ;;
             aisoc__console__subcmd__plan__subcmd__help,rejoin)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__rejoin"
@@ -362,7 +461,7 @@ _aisoc__console() {
 
     case "${cmd}" in
         aisoc__console)
-            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help"
+            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts ack watch snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -993,6 +1092,364 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__green)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help deploy switch cancel delete-blue help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__cancel)
+            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__delete__subcmd__blue)
+            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__deploy)
+            opts="-o -h --release --set --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__help)
+            opts="deploy switch cancel delete-blue help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__help__subcmd__cancel)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__help__subcmd__delete__subcmd__blue)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__help__subcmd__deploy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__help__subcmd__switch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__green__subcmd__switch)
+            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__health__subcmd__check)
             opts="-o -h --region --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1036,7 +1493,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help)
-            opts="status regions health-check lag slis alerts ack watch snapshot operations releases plan approve execute drain restore drain-renew failover fence rejoin rollback config captive completions man keys help"
+            opts="status regions health-check lag slis alerts ack watch snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1217,6 +1674,76 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__green)
+            opts="deploy switch cancel delete-blue"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__green__subcmd__cancel)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__green__subcmd__delete__subcmd__blue)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__green__subcmd__deploy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__green__subcmd__switch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__help__subcmd__health__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1386,8 +1913,22 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__plan)
-            opts="drain restore drain-renew failover fence rejoin rollback"
+            opts="drain restore drain-renew region-failover failover fence rejoin rollback green-deploy green-switch green-cancel blue-delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__blue__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1455,6 +1996,62 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__green__subcmd__cancel)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__green__subcmd__deploy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__green__subcmd__switch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__region__subcmd__failover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__rejoin)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1486,6 +2083,20 @@ _aisoc__console() {
         aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__rollback)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__region__subcmd__failover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2174,12 +2785,66 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help drain restore drain-renew failover fence rejoin rollback help"
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help drain restore drain-renew region-failover failover fence rejoin rollback green-deploy green-switch green-cancel blue-delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__blue__subcmd__delete)
+            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --endpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2431,9 +3096,189 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        aisoc__subcmd__console__subcmd__plan__subcmd__help)
-            opts="drain restore drain-renew failover fence rejoin rollback help"
+        aisoc__subcmd__console__subcmd__plan__subcmd__green__subcmd__cancel)
+            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__green__subcmd__deploy)
+            opts="-o -h --release --set --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__green__subcmd__switch)
+            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help)
+            opts="drain restore drain-renew region-failover failover fence rejoin rollback green-deploy green-switch green-cancel blue-delete help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__blue__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2501,7 +3346,63 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__green__subcmd__cancel)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__green__subcmd__deploy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__green__subcmd__switch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__region__subcmd__failover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2550,6 +3451,60 @@ _aisoc__console() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__region__subcmd__failover)
+            opts="-o -h --to --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2669,6 +3624,64 @@ _aisoc__console() {
                     return 0
                     ;;
                 --revision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__region__subcmd__failover)
+            opts="-o -h --to --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
