@@ -26,6 +26,14 @@ const NAMING: Duration = Duration::from_millis(600);
 /// Time between two looks for that.
 const NAMING_POLL: Duration = Duration::from_millis(8);
 
+/// When the candidate is woken after the leader's lease was ended: early for a quick agent, again for a slow one.
+const WAKE: [Duration; 4] = [
+    Duration::from_millis(30),
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+];
+
 /// Moves the writer away from a member that is gone or not to be trusted.
 pub trait EmergencyDriver: Send + Sync {
     /// How every member stands, asked now.
@@ -155,7 +163,11 @@ impl PatroniEmergency {
         }
         name_candidate(dcs, seat).await?;
         match &leader {
-            Some(leader) => dcs.revoke(leader).await,
+            Some(leader) => {
+                let revoked = dcs.revoke(leader).await;
+                seat.wake();
+                revoked
+            }
             None => Ok(()),
         }
     }
@@ -257,6 +269,21 @@ fn primary_leader(
 }
 
 impl Seat {
+    /// Wakes the candidate's Patroni a few times, by removing a key that is not there: an agent that is woken just
+    /// when the leader key goes misses that, and would look again only after its `loop_wait`.
+    fn wake(&self) {
+        let rest = self.rest.clone();
+        tokio::spawn(async move {
+            for pause in WAKE {
+                tokio::time::sleep(pause).await;
+                let nothing = serde_json::json!({ "aisoc_wake_up": null });
+                if let Err(e) = rest.patch_config(&nothing).await {
+                    tracing::debug!(error = %e, "the candidate could not be woken");
+                }
+            }
+        });
+    }
+
     /// Has the standby cluster of this member follow nobody any more; its leader promotes its server then.
     async fn stand_alone(&self) -> Result<(), DriverError> {
         let patch = serde_json::json!({ "standby_cluster": null });
