@@ -87,11 +87,15 @@ pub fn matches(model: &Model, typed: &str) -> Vec<Entry> {
     }
     let mut matcher = Matcher::new(Config::DEFAULT);
     let pattern = Pattern::parse(typed.trim(), CaseMatching::Ignore, Normalization::Smart);
-    pattern
+    let mut found: Vec<Entry> = pattern
         .match_list(all, &mut matcher)
         .into_iter()
         .map(|(entry, _)| entry)
-        .collect()
+        .collect();
+    // What begins with the word that was typed is what was meant: `fail eu` is not an emergency.
+    let first = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
+    found.sort_by_key(|entry| !entry.name.to_lowercase().starts_with(&first));
+    found
 }
 
 /// What can be done with a release, and with the other half of a blue/green one.
