@@ -257,7 +257,15 @@ mod tests {
         let programs: Vec<&str> = all().iter().map(|p| p.program).collect();
         assert_eq!(
             programs,
-            ["postgres", "patroni", "etcd", "haproxy", "redis-server", "tmux"]
+            [
+                "postgres",
+                "patroni",
+                "etcd",
+                "haproxy",
+                "redis-server",
+                "tmux",
+                "sshd"
+            ]
         );
     }
 
