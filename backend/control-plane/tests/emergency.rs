@@ -421,6 +421,14 @@ async fn a_writer_that_is_gone_is_fenced_before_another_one_writes() {
 async fn a_standby_cluster_is_promoted_with_a_token_or_by_two_people() {
     let dir = tempfile::tempdir().unwrap();
     let lab = Lab::over(Cluster::start_standby(dir.path()).await, dir.path()).await;
+    // A standby cluster can be promoted once its own store has its configuration, which is after it streams.
+    let config = format!("http://127.0.0.1:{}/config", lab.cluster.nodes[EU].rest);
+    eventually("the standby cluster has its configuration", BACK, async || {
+        reqwest::get(&config)
+            .await
+            .is_ok_and(|answer| answer.status() == 200)
+    })
+    .await;
     lab.world.look(&lab.cluster).await;
     let works = plan(&lab.operations, emergency(EU, None), &[]).await;
     assert_eq!(
