@@ -344,6 +344,8 @@ async fn a_lost_machine(world: &LocalWorld) {
             // The DR-only replica may have received a record more than the one that may take over.
             "--override",
             "most_advanced=walk-through",
+            "--override",
+            "block_period=walk-through",
         ])
         .await
         .unwrap();
@@ -495,7 +497,6 @@ async fn blue_green(world: &LocalWorld) {
     assert!(record.stdout.contains("## Steps"), "{}", record.stdout);
 }
 
-/// kill -9 of the supervisor leaves processes; `down` ends exactly those.
 /// RB-003: a quorum says that the region is down, its traffic goes elsewhere, and nobody misses it.
 async fn a_dead_region_is_left(world: &LocalWorld) {
     healthy(world, "healthy before the region is killed").await;
@@ -554,6 +555,7 @@ async fn a_dead_region_is_left(world: &LocalWorld) {
     world.operate(&back).await.unwrap();
 }
 
+/// kill -9 of the supervisor leaves processes; `down` ends exactly those.
 async fn the_supervisor_may_die(world: LocalWorld) {
     let inventory = world.inventory().await.unwrap();
     let pid = i32::try_from(world.supervisor_pid().unwrap()).unwrap();

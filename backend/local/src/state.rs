@@ -15,7 +15,7 @@ const LONGEST: usize = 72;
 const MARKER: &str = ".aisoc-local";
 
 /// What `reset` deletes; anything else in the directory is left alone.
-const CONTENT: [&str; 12] = [
+const CONTENT: [&str; 13] = [
     "world.toml",
     "topology",
     "console.toml",
@@ -24,6 +24,7 @@ const CONTENT: [&str; 12] = [
     "processes.json",
     "releases.json",
     "lb.json",
+    "fences.json",
     "leader",
     "tokens",
     "logs",

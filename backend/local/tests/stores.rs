@@ -32,7 +32,7 @@ fn state_of(running: &Running, name: &str) -> ProcessState {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stores_live_break_heal_and_end() {
-    let running = Running::start(STORES, std::env::current_exe().unwrap()).await;
+    let mut running = Running::start(STORES, std::env::current_exe().unwrap()).await;
     let supervisor = &running.supervisor;
     let inventory = supervisor.inventory();
     assert!(inventory.ready, "{inventory:#?}");
@@ -64,6 +64,8 @@ async fn the_stores_live_break_heal_and_end() {
             .contains("etcd")
     );
 
+    a_fenced_node_outlives_its_supervisor(&mut running).await;
+    let supervisor = &running.supervisor;
     let begun = Instant::now();
     supervisor.stop_all().await;
     println!("everything stopped after {:.1} s", begun.elapsed().as_secs_f64());
@@ -219,6 +221,36 @@ async fn a_frozen_process_thaws(running: &Running) {
         running.supervisor.heal(Some(fault.id)).await.is_err(),
         "it is healed already"
     );
+}
+
+async fn a_fenced_node_outlives_its_supervisor(running: &mut Running) {
+    let (region, name) = ("ap-southeast-1".parse().unwrap(), "ap-southeast-1/patroni");
+    let pgdata = running.supervisor.world.pgdata("ap-southeast-1");
+    let fenced = running.supervisor.fence(&region, "op-1").await.unwrap();
+    assert!(fenced.proves(), "{fenced:?}");
+    // A fault on top of it heals, the fence does not.
+    let spec = FaultSpec::KillNode {
+        region: region.clone(),
+    };
+    running.supervisor.inflict(spec).await.unwrap();
+    running.supervisor.heal(None).await.unwrap();
+    running.restart(std::env::current_exe().unwrap()).await;
+    let supervisor = &running.supervisor;
+    assert!(
+        supervisor.inventory().ready,
+        "what is kept down is not waited for"
+    );
+    let kept = process(&supervisor.inventory(), name);
+    assert_eq!(kept.state, ProcessState::Stopped);
+    assert_eq!(kept.detail.as_deref(), Some("fenced by operation op-1"));
+    let status = supervisor.fence_status(&region).unwrap();
+    assert!(status.proves(), "{status:?}");
+    assert!(node::postmaster(&pgdata).is_none());
+    supervisor.unfence(&region).await.unwrap();
+    until("the node streams again", 60, async || {
+        streams(running, "ap-southeast-1").await
+    })
+    .await;
 }
 
 /// Ends what runs in a state directory, also when the test fails.

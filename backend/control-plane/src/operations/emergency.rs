@@ -12,6 +12,7 @@ use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::fence::{DemotionToken, FenceKind};
 use aisoc_model::plan::PlannedStep;
+use aisoc_model::region::{ApiHealth, ApiProbe};
 use gates::fence::lsn;
 use jiff::Timestamp;
 
@@ -134,7 +135,7 @@ fn steps(
             Action::ApiHealth {
                 regions: serving(case),
             },
-            "the api answers 200 in every region that did before".to_owned(),
+            "the api answers 200 in every region that did before, or that waits for a writer".to_owned(),
             "GET /api/health of every api instance".to_owned(),
             None,
         ),
@@ -167,17 +168,21 @@ fn steps(
     Some(steps)
 }
 
-/// The regions whose api serves now.
+/// The regions whose api serves now; when a lost writer has taken all of them out, those that say so.
 fn serving(case: &Case<'_>) -> Vec<RegionId> {
-    let good =
-        |p: &aisoc_model::region::ApiProbe| p.health.fresh(case.facts.now).is_some_and(|h| h.status == 200);
-    let serving = case
-        .facts
-        .world
-        .regions
-        .values()
-        .filter(|r| r.api.iter().any(good));
-    serving.map(|r| r.id.clone()).collect()
+    let regions = |wanted: fn(&ApiHealth) -> bool| -> Vec<RegionId> {
+        let answers = |p: &ApiProbe| p.health.fresh(case.facts.now).is_some_and(wanted);
+        let all = case.facts.world.regions.values();
+        all.filter(|r| r.api.iter().any(answers))
+            .map(|r| r.id.clone())
+            .collect()
+    };
+    let serving = regions(|health| health.status == 200);
+    if serving.is_empty() {
+        regions(|health| health.reason.is_some() && health.status != 0)
+    } else {
+        serving
+    }
 }
 
 pub(crate) fn fence_step(drivers: &Drivers, seat: &Seat, proof: FenceKind) -> (Action, PlannedStep) {

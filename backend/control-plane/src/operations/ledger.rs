@@ -8,7 +8,7 @@ use crate::operations::record::Record;
 use aisoc_model::RegionId;
 use aisoc_model::journal::Entry;
 use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
-use aisoc_model::plan::{PlannedStep, Target};
+use aisoc_model::plan::{OperationKind, PlannedStep, Target};
 use aisoc_model::region::{Drain, Renewal};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +120,7 @@ impl Ledger {
     pub(super) fn failovers(&self) -> Vec<PastFailover> {
         let past = |o: &Operation| {
             let target = &o.plan.request.target;
-            (moved_writer(o)).then(|| PastFailover {
+            moved_writer(o).then(|| PastFailover {
                 id: o.id.clone(),
                 what: format!(
                     "{} {} ({})",
@@ -177,13 +177,26 @@ impl Ledger {
     }
 }
 
-/// Whether a step behind which there is no way back was begun.
+/// Whether a failover began the step behind which there is no way back.
 fn moved_writer(operation: &Operation) -> bool {
+    let moves = match operation.plan.request.target.kind() {
+        OperationKind::Failover | OperationKind::EmergencyFailover | OperationKind::RegionFailover => true,
+        OperationKind::Drain
+        | OperationKind::Restore
+        | OperationKind::RenewDrain
+        | OperationKind::Fence
+        | OperationKind::Rejoin
+        | OperationKind::Rollback
+        | OperationKind::GreenDeploy
+        | OperationKind::GreenSwitch
+        | OperationKind::GreenCancel
+        | OperationKind::BlueDelete => false,
+    };
     let planned = &operation.plan.steps;
     let begun = |(step, progress): (&PlannedStep, &StepProgress)| {
         step.point_of_no_return && progress.started_at.is_some()
     };
-    planned.iter().zip(&operation.steps).any(begun)
+    moves && planned.iter().zip(&operation.steps).any(begun)
 }
 
 /// What an operation means for the drained regions.

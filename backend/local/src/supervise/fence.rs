@@ -2,8 +2,8 @@
 //! left.
 //!
 //! A fence is no fault: it belongs to an operation and stays until the operation, or another one, lets the instance
-//! go. Like faults it lives as long as the supervisor; the next one starts everything, and Patroni keeps a member
-//! that comes back from writing beside the leader.
+//! go. So it is kept in a file and outlives the supervisor: the next one leaves down what the last one was asked to
+//! keep down, and neither `heal` nor a restart of the world lets it go.
 
 use super::lifecycle::Supervisor;
 use super::node;
@@ -11,12 +11,15 @@ use super::proc::{self, Identity};
 use super::{Command, Handle};
 use crate::error::Failure;
 use crate::parts;
+use crate::state::{read_json, write_json};
 use crate::world::regions::{REGIONS, RegionPlan};
 use aisoc_model::RegionId;
 use aisoc_model::fence::{DemotionToken, FenceStatus, FencedBy};
+use anyhow::Context;
 use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,21 +31,49 @@ const GONE: Duration = Duration::from_secs(3);
 /// Time between two looks.
 const POLL: Duration = Duration::from_millis(5);
 
+type ByProcess = BTreeMap<String, Fence>;
+
 /// Fences by process name of the Patroni they keep down.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Fences {
-    inner: Mutex<BTreeMap<String, Fence>>,
+    path: PathBuf,
+    inner: Mutex<ByProcess>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Fence {
     by: FencedBy,
     token: Option<DemotionToken>,
 }
 
 impl Fences {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Fence>> {
+    /// The fences that an earlier supervisor left.
+    ///
+    /// # Errors
+    /// When their file is there and cannot be read: which database must not run is not known then.
+    pub fn open(path: PathBuf) -> anyhow::Result<Self> {
+        let fences: Option<ByProcess> = read_json(&path)
+            .context("which databases operations keep down is not known, so none is started")?;
+        Ok(Self {
+            path,
+            inner: Mutex::new(fences.unwrap_or_default()),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ByProcess> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Durable before it is in force.
+    fn change<T>(&self, change: impl FnOnce(&mut ByProcess) -> T) -> anyhow::Result<T> {
+        let mut fences = self.lock();
+        let mut changed = fences.clone();
+        let answer = change(&mut changed);
+        if changed != *fences {
+            write_json(&self.path, &changed)?;
+            *fences = changed;
+        }
+        Ok(answer)
     }
 
     /// Whether a process is kept down by a fence.
@@ -50,6 +81,19 @@ impl Fences {
     pub fn holds(&self, process: &str) -> bool {
         self.lock().contains_key(process)
     }
+
+    /// The processes that are kept down, and why.
+    #[must_use]
+    pub fn held(&self) -> BTreeMap<String, String> {
+        let fences = self.lock();
+        let held = fences.iter();
+        held.map(|(name, fence)| (name.clone(), why(&fence.by.operation)))
+            .collect()
+    }
+}
+
+fn why(operation: &str) -> String {
+    format!("fenced by operation {operation}")
 }
 
 impl Supervisor {
@@ -74,20 +118,24 @@ impl Supervisor {
     /// Stops the database instance of a region and keeps it down; answers how it stands then.
     ///
     /// # Errors
-    /// When there is no such region.
+    /// When there is no such region, or the fence cannot be written down; then nothing was stopped.
     pub async fn fence(&self, region: &RegionId, operation: &str) -> anyhow::Result<FenceStatus> {
         let plan = plan(region)?;
         let (name, handle) = self.patroni(plan)?;
-        let why = format!("fenced by operation {operation}");
-        // Kept down first: what is killed before is started again.
-        handle.order(|done| Command::Hold(why, done)).await;
-        self.fences.lock().entry(name.clone()).or_insert_with(|| Fence {
+        let operation = aisoc_model::text::sanitize(operation, 80);
+        let fence = Fence {
             by: FencedBy {
-                operation: aisoc_model::text::sanitize(operation, 80),
+                operation: operation.clone(),
                 since: jiff::Timestamp::now(),
             },
             token: None,
-        });
+        };
+        // Written down first: a supervisor that dies on the way leaves it to the next one.
+        self.fences.change(|fences| {
+            fences.entry(name.clone()).or_insert(fence);
+        })?;
+        // Kept down before it is killed: else it is started again.
+        handle.order(|done| Command::Hold(why(&operation), done)).await;
         // Patroni goes at once: alive it would take part in what follows.
         if let Some(patroni) = handle.status().identity {
             for process in proc::family(patroni) {
@@ -105,27 +153,39 @@ impl Supervisor {
         }
         if in_order {
             let token = control_data(&self.world.binaries.postgres_dir, &pgdata).await;
-            if let Some(fence) = self.fences.lock().get_mut(&name) {
-                fence.token = token;
-            }
+            self.fences.change(|fences| {
+                if let Some(fence) = fences.get_mut(&name) {
+                    fence.token = token;
+                }
+            })?;
         }
-        tracing::warn!(%region, operation, in_order, "fenced");
+        tracing::warn!(%region, operation = %operation, in_order, "fenced");
         self.fence_status(region)
     }
 
     /// Lets the database instance of a region run again.
     ///
     /// # Errors
-    /// When there is no such region.
+    /// When there is no such region, or that cannot be written down; then it stays down.
     pub async fn unfence(&self, region: &RegionId) -> anyhow::Result<FenceStatus> {
         let plan = plan(region)?;
         let (name, handle) = self.patroni(plan)?;
-        let was = self.fences.lock().remove(&name);
+        let was = self.fences.change(|fences| fences.remove(&name))?;
         // A fault may still want it down.
         if was.is_some() && !self.faults.holds(&name) {
             handle.tell(Command::Release).await;
         }
         self.fence_status(region)
+    }
+
+    /// Keeps down what an earlier supervisor was asked to keep down.
+    pub(super) async fn hold_fenced(&self) {
+        for (name, why) in self.fences.held() {
+            tracing::warn!(process = name, why, "stays down until it is let go by `rejoin`");
+            if let Some(handle) = self.handle(&name) {
+                handle.order(|done| Command::Hold(why, done)).await;
+            }
+        }
     }
 
     fn patroni(&self, plan: &RegionPlan) -> anyhow::Result<(String, Handle)> {
@@ -227,6 +287,34 @@ mod tests {
         Database cluster state:               shut down\n\
         Latest checkpoint location:           1/5000028\n\
         Latest checkpoint's TimeLineID:       3\n";
+
+    #[test]
+    fn a_fence_outlives_its_supervisor_and_an_unreadable_one_starts_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fences.json");
+        let fence = Fence {
+            by: FencedBy {
+                operation: "op".into(),
+                since: jiff::Timestamp::UNIX_EPOCH,
+            },
+            token: token(TEXT),
+        };
+        let fences = Fences::open(path.clone()).unwrap();
+        fences
+            .change(|all| all.insert("us-east-1/patroni".into(), fence.clone()))
+            .unwrap();
+        let next = Fences::open(path.clone()).unwrap();
+        assert_eq!(next.held()["us-east-1/patroni"], "fenced by operation op");
+        assert_eq!(*next.lock(), *fences.lock());
+        next.change(|all| all.remove("us-east-1/patroni")).unwrap();
+        assert!(!Fences::open(path.clone()).unwrap().holds("us-east-1/patroni"));
+        std::fs::write(&path, "{").unwrap();
+        assert!(Fences::open(path).is_err());
+        // What cannot be written down is not in force either.
+        let nowhere = Fences::open(dir.path().join("none/fences.json")).unwrap();
+        assert!(nowhere.change(|all| all.insert("x".into(), fence)).is_err());
+        assert!(!nowhere.holds("x"));
+    }
 
     #[test]
     fn only_a_server_that_was_shut_down_leaves_a_token() {

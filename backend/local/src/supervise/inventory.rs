@@ -27,8 +27,11 @@ impl Supervisor {
         for (name, handle) in &handles {
             let status = handle.status();
             let process = process(name, handle, &status);
-            // The half of a blue/green release that does not serve is not what the world is for.
-            ready &= status.state == ProcessState::Ready || handle.spec().kind == super::parallel::KIND;
+            // The half of a blue/green release that does not serve is not what the world is for, and what an
+            // operation keeps down is not waited for.
+            ready &= status.state == ProcessState::Ready
+                || handle.spec().kind == super::parallel::KIND
+                || self.fences.holds(name);
             let database = handle.spec().stage == Stage::Database;
             processes.push(process);
             if database {

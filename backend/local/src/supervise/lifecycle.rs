@@ -75,6 +75,7 @@ impl Supervisor {
         super::ending::watch_memory_kills();
         crate::rates::reset(&world)?;
         let releases = Releases::open(world.state.at("releases.json"), Arc::new(SystemClock))?;
+        let fences = Fences::open(world.state.at("fences.json"))?;
         let table = Table::create(world.state.at("processes.json"), &world.id)?;
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -87,7 +88,7 @@ impl Supervisor {
             ports: Mutex::new(world.ports.clone()),
             world: Arc::new(world),
             faults: Faults::default(),
-            fences: Fences::default(),
+            fences,
             http,
             releases: Mutex::new(releases),
             handles: Mutex::default(),

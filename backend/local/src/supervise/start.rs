@@ -50,6 +50,7 @@ pub(super) fn write_configuration(
 /// Starts everything in order and waits until it is ready.
 pub(super) async fn all(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
     let begun = Instant::now();
+    supervisor.hold_fenced().await;
     say(supervisor, "etcd, Redis, HAProxy");
     for (_, handle) in supervisor.handles() {
         let spec = handle.spec();
@@ -95,7 +96,7 @@ fn say(supervisor: &Supervisor, what: &str) {
 }
 
 async fn ready(supervisor: &Supervisor, name: &str) -> Result<(), Failed> {
-    let Some(handle) = supervisor.handle(name) else {
+    let Some(handle) = supervisor.handle(name).filter(|_| !supervisor.fences.holds(name)) else {
         return Ok(());
     };
     if handle.wait(PART, |s| s.state == ProcessState::Ready).await {
@@ -123,7 +124,9 @@ async fn writer(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
         .iter()
         .any(|r| world.pgdata(r.name).join("PG_VERSION").exists());
     say(supervisor, "the PostgreSQL writer");
-    if let Some(handle) = first.and_then(|r| supervisor.handle(&parts::name(r, "patroni"))) {
+    let first_name = first.map(|r| parts::name(r, "patroni"));
+    let first_name = first_name.filter(|name| !supervisor.fences.holds(name));
+    if let Some(handle) = first_name.and_then(|name| supervisor.handle(&name)) {
         start_process(&handle).await;
         let within = if new { WRITER } else { FORMER_WRITER };
         if handle
@@ -150,8 +153,14 @@ async fn writer(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let log = first.map(|r| world.state.log(&parts::name(r, "patroni")));
+    let fenced: Vec<String> = supervisor.fences.held().into_keys().collect();
+    let kept_down = if fenced.is_empty() {
+        String::new()
+    } else {
+        format!("; kept down by operations: {}", fenced.join(", "))
+    };
     Err(Failed {
-        why: "no PostgreSQL node became the writer".to_owned(),
+        why: format!("no PostgreSQL node became the writer{kept_down}"),
         log,
     })
 }
@@ -180,15 +189,15 @@ async fn schema(supervisor: &Supervisor) -> Result<(), Failed> {
     }
 }
 
-/// Waits until every replica streams, known by its member name: a base backup streams too.
+/// Waits until every replica that may run streams, known by its member name: a base backup streams too.
 async fn replicas_stream(supervisor: &Supervisor) -> Result<(), Failed> {
     let deadline = Instant::now() + PART;
     loop {
         let streaming = database::streaming(&supervisor.world).await.unwrap_or_default();
-        let members = REGIONS
-            .iter()
-            .filter(|r| streaming.iter().any(|s| s == r.name))
-            .count();
+        let there = |r: &&RegionPlan| {
+            streaming.iter().any(|s| s == r.name) || supervisor.fences.holds(&parts::name(r, "patroni"))
+        };
+        let members = REGIONS.iter().filter(there).count();
         if members + 1 >= REGIONS.len() {
             return Ok(());
         }

@@ -56,21 +56,33 @@ impl Running {
     pub async fn start(parts: &str, exe: PathBuf) -> Self {
         let (dir, state) = state_dir(parts);
         let world = World::prepare(state.clone(), exe).unwrap();
-        let supervisor = Supervisor::new(world).unwrap();
-        let begun = Instant::now();
-        supervisor.start();
         let running = Self {
-            supervisor,
+            supervisor: Supervisor::new(world).unwrap(),
             state,
             _dir: dir,
         };
-        until("the world runs", 90, async || match running.supervisor.phase() {
+        running.run().await;
+        running
+    }
+
+    /// Stops the world and has another supervisor start it again.
+    #[allow(dead_code)] // not every test that shares this does
+    pub async fn restart(&mut self, exe: PathBuf) {
+        self.supervisor.stop_all().await;
+        let world = World::prepare(self.state.clone(), exe).unwrap();
+        self.supervisor = Supervisor::new(world).unwrap();
+        self.run().await;
+    }
+
+    async fn run(&self) {
+        let begun = Instant::now();
+        self.supervisor.start();
+        until("the world runs", 90, async || match self.supervisor.phase() {
             Phase::Failed(failed) => panic!("{failed:?}"),
             phase => phase == Phase::Running,
         })
         .await;
         println!("ready after {:.1} s", begun.elapsed().as_secs_f64());
-        running
     }
 }
 

@@ -1,5 +1,5 @@
-//! Gates of an unplanned failover. The block period after a failover is not among them: it keeps a writer that works
-//! from being moved to and fro, and here none works.
+//! Gates of an unplanned failover. The block period after a failover is among them: a writer that is lost soon after it
+//! was moved may have been lost because it was moved, and whoever moves it again says that this was thought of.
 
 use super::fence::{self, lines, lsn};
 use super::{Case, common, needs_approval, needs_override, pass, refuse, region};
@@ -39,6 +39,7 @@ pub fn emergency(case: &Case<'_>, to: &RegionId, wanted: Option<FenceKind>) -> V
         rpo(case, emergency, &from, to, wanted),
         demotion_token(case, emergency, &from, to),
         dr_only(case, to),
+        region::block_period(case),
         region::residency(case, Some(&from), to),
         common::rollouts(case),
     ]

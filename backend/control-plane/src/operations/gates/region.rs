@@ -9,8 +9,10 @@ use crate::world::verdict::CONTROL_PLANE;
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::Gate;
-use aisoc_model::region::{Health, RegionRole};
+use aisoc_model::region::{Health, Region, RegionRole};
+use aisoc_model::text::sanitize;
 use aisoc_model::vantage::{Says, Verdict};
+use jiff::Timestamp;
 
 /// Tenants that are named in a gate; the rest is counted.
 const NAMED: usize = 20;
@@ -47,38 +49,86 @@ fn lines(region: &RegionId, verdict: &Verdict, case: &Case<'_>) -> Vec<String> {
     text.lines().skip(1).map(|line| line.trim().to_owned()).collect()
 }
 
-/// An observer that sees every region fail at once is more likely cut off than right.
+/// How a region looks to this control plane's own probes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// It serves, or a part of it does.
+    Serves,
+    /// Its api answers and says itself why it cannot serve.
+    Answers(String),
+    /// Nothing that can be told from a cut network: no answer, or one that is not the api's own.
+    Silent(&'static str),
+}
+
+/// Whether an observer that sees this is to be believed.
+///
+/// One that sees every region fail at once is more likely cut off than right. It is not when the regions *answer*
+/// that they cannot serve: a lost writer takes every api out of service, and an answer is a sign that the network
+/// between works. More than half of the regions have to answer: a control plane in a region that is cut off still
+/// hears its own api complain.
+///
+/// # Errors
+/// Why not.
+pub fn trusted(seen: &[Seen]) -> Result<String, String> {
+    let of = seen.len();
+    let count = |wanted: fn(&Seen) -> bool| seen.iter().filter(|s| wanted(s)).count();
+    let serving = count(|s| matches!(s, Seen::Serves));
+    let answering = count(|s| matches!(s, Seen::Answers(_)));
+    if of == 0 {
+        return Err("this control plane sees no region at all".to_owned());
+    }
+    if serving > 0 {
+        return Ok(format!("this control plane sees {serving} of {of} regions serve"));
+    }
+    if answering * 2 > of {
+        return Ok(format!(
+            "no region serves, but {answering} of {of} answer this control plane that they cannot: its network works"
+        ));
+    }
+    Err(
+        "this control plane sees every region fail at once: more likely it is cut off itself; nothing is changed on its word"
+            .to_owned(),
+    )
+}
+
+fn own_sight(region: &Region, now: Timestamp) -> Seen {
+    let says = region.verdict.says(CONTROL_PLANE, now);
+    if let Some(Says::Serves | Says::Impaired) = says {
+        return Seen::Serves;
+    }
+    // Only the api itself gives a reason: what stands between does not know any.
+    let answer = region.api.iter().find_map(|probe| {
+        let health = probe.health.fresh(now).filter(|h| h.status != 0)?;
+        Some(format!("{} {}", health.status, health.reason.as_deref()?))
+    });
+    match (answer, says) {
+        (Some(answer), _) => Seen::Answers(answer),
+        (None, Some(_)) => Seen::Silent("FAILS"),
+        (None, None) => Seen::Silent("unknown"),
+    }
+}
+
+/// An observer that is cut off changes nothing.
 #[must_use]
 pub fn observer_trust(case: &Case<'_>) -> Gate {
     let name = "observer_trust";
-    let now = case.facts.now;
-    let own: Vec<(&RegionId, Option<Says>)> = case
-        .facts
-        .world
-        .regions
+    let regions = case.facts.world.regions.values();
+    let (ids, seen): (Vec<&RegionId>, Vec<Seen>) = regions
+        .map(|region| (&region.id, own_sight(region, case.facts.now)))
+        .unzip();
+    let evidence = ids
         .iter()
-        .map(|(id, region)| (id, region.verdict.says(CONTROL_PLANE, now)))
+        .zip(&seen)
+        .map(|(id, seen)| match seen {
+            Seen::Serves => format!("{id}: serves"),
+            Seen::Answers(what) => format!("{id}: answers {}", sanitize(what, 120)),
+            Seen::Silent(word) => format!("{id}: {word}"),
+        })
         .collect();
-    let evidence: Vec<String> = own
-        .iter()
-        .map(|(id, says)| format!("{id}: {}", says.map_or("unknown", Says::word)))
-        .collect();
-    let serving = own
-        .iter()
-        .filter(|(_, says)| matches!(says, Some(Says::Serves | Says::Impaired)))
-        .count();
-    if own.is_empty() {
-        return refuse(name, "this control plane sees no region at all", evidence);
+    match trusted(&seen) {
+        Ok(why) => pass(name, why, evidence),
+        Err(why) => refuse(name, why, evidence),
     }
-    if serving == 0 {
-        let why = "this control plane sees every region fail at once: more likely it is cut off itself; nothing is changed on its word";
-        return refuse(name, why, evidence);
-    }
-    pass(
-        name,
-        format!("this control plane sees {serving} of {} regions serve", own.len()),
-        evidence,
-    )
 }
 
 /// Some other region has to serve.

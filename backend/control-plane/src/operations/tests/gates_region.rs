@@ -1,10 +1,13 @@
 //! Gates about whole regions.
 
 use super::fixture::{
-    AP, EU, US, at, decisions, drain, facts, gate, overridden, plan, prepare, region, request, says, topology,
+    AP, EU, US, at, decisions, drain, emergency_facts, facts, gate, overridden, plan, prepare, region,
+    request, says, topology,
 };
+use crate::operations::action::Action;
 use crate::operations::facts::{Facts, PastFailover};
-use crate::operations::gates::{Case, region as gates};
+use crate::operations::gates::Case;
+use crate::operations::gates::region::{self as gates, Seen};
 use crate::operations::load::Peak;
 use aisoc_model::observed::Observed;
 use aisoc_model::plan::{Decision, Gate, PlanRequest, Target};
@@ -82,10 +85,92 @@ fn an_observer_that_sees_all_fail_changes_nothing() {
     );
     let world = Arc::make_mut(&mut facts.world);
     world.regions.get_mut(&region(AP)).unwrap().verdict = says(at(0), [Fails, Serves, Serves, Serves]);
+    for probe in world.regions.values_mut().flat_map(|r| &mut r.api) {
+        probe.health.value.as_mut().unwrap().status = 0;
+    }
     for target in [failover(EU), drain(US), Target::Restore { region: region(US) }] {
         let refused = gate(&plan(target, &facts), "observer_trust");
         assert_eq!(refused.decision, Decision::Refuse, "{}", refused.why);
     }
+}
+
+fn answers() -> Seen {
+    Seen::Answers("503 no database writer has answered for 31 s".into())
+}
+
+/// What a control plane sees of each region, and whether it believes itself.
+#[rstest]
+#[case::all_serve(&[Seen::Serves, Seen::Serves, Seen::Serves], true)]
+#[case::one_serves(&[Seen::Silent("FAILS"), Seen::Silent("FAILS"), Seen::Serves], true)]
+#[case::cut_off(&[Seen::Silent("FAILS"), Seen::Silent("FAILS"), Seen::Silent("FAILS")], false)]
+#[case::nothing_known(&[Seen::Silent("unknown"), Seen::Silent("unknown"), Seen::Silent("unknown")], false)]
+#[case::no_region(&[], false)]
+#[case::the_writer_is_lost(&[answers(), answers(), answers()], true)]
+#[case::with_its_whole_region(&[Seen::Silent("FAILS"), answers(), answers()], true)]
+#[case::hears_only_its_own_region(&[answers(), Seen::Silent("FAILS"), Seen::Silent("FAILS")], false)]
+#[case::half_is_not_enough(&[answers(), Seen::Silent("FAILS")], false)]
+fn an_answer_is_a_sign_that_the_network_works(#[case] seen: &[Seen], #[case] trusted: bool) {
+    let judged = gates::trusted(seen);
+    assert_eq!(judged.is_ok(), trusted, "{judged:?}");
+}
+
+#[test]
+fn a_lost_writer_that_takes_every_api_out_does_not_refuse_what_would_mend_it() {
+    let lost = |reason: Option<&str>| {
+        let mut facts = emergency_facts(at(0));
+        for region in Arc::make_mut(&mut facts.world).regions.values_mut() {
+            region.verdict = says(at(0), [Fails; 4]);
+            for probe in &mut region.api {
+                let health = probe.health.value.as_mut().unwrap();
+                health.status = 503;
+                health.reason = reason.map(str::to_owned);
+            }
+        }
+        let target = Target::EmergencyFailover {
+            to: region(EU),
+            proof: None,
+        };
+        plan(target, &facts)
+    };
+    let mends = lost(Some("no database writer has answered for 31 s"));
+    assert_eq!(decisions(&mends), vec![]);
+    let trust = gate(&mends, "observer_trust");
+    assert!(trust.why.contains("its network works"), "{}", trust.why);
+    assert!(
+        trust.evidence[0].contains("no database writer"),
+        "{:?}",
+        trust.evidence
+    );
+    // Its end is told by the apis that complained.
+    let waits = |a: &Action| matches!(a, Action::ApiHealth { regions } if regions.len() == 3);
+    assert!(mends.actions.iter().any(waits), "{:?}", mends.actions);
+    // A 503 without a reason is not the api's own word: a gateway between may have said it.
+    let between = gate(&lost(None), "observer_trust");
+    assert_eq!(between.decision, Decision::Refuse, "{}", between.why);
+}
+
+#[test]
+fn an_emergency_soon_after_a_failover_needs_its_gate_named_or_acknowledged() {
+    let mut facts = emergency_facts(at(0));
+    facts.own.failovers = vec![PastFailover {
+        id: "op-1".into(),
+        what: "failover us-east-1 (done)".into(),
+        ended_at: at(-60_000),
+        acknowledged: false,
+    }];
+    let target = || Target::EmergencyFailover {
+        to: region(EU),
+        proof: None,
+    };
+    let blocked = plan(target(), &facts);
+    assert_eq!(
+        decisions(&blocked),
+        vec![("block_period".to_owned(), Decision::NeedsOverride)]
+    );
+    let named = prepare(&overridden(request(target()), "block_period"), &facts).unwrap();
+    assert!(named.plan.may_execute());
+    facts.own.failovers[0].acknowledged = true;
+    assert!(plan(target(), &facts).plan.may_execute());
 }
 
 /// Seconds since the last failover ended, whether it was acknowledged; the period is an hour.
