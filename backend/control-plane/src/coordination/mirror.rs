@@ -132,7 +132,7 @@ impl EtcdMirror {
     }
 
     async fn all(&self) -> Result<All, MirrorError> {
-        let mut all = All::new();
+        let mut found: BTreeMap<String, Vec<(u64, Mirrored)>> = BTreeMap::new();
         for pair in self.etcd.list(&self.keys.operations()).await? {
             let unreadable = |why: String| MirrorError::Unreadable(format!("{}: {why}", pair.key));
             let (operation, number) = self
@@ -140,16 +140,12 @@ impl EtcdMirror {
                 .parse_event(&pair.key)
                 .ok_or_else(|| unreadable("not an event's key".to_owned()))?;
             let event = serde_json::from_str(&pair.value).map_err(|e| unreadable(e.to_string()))?;
-            let events = all.entry(operation.to_owned()).or_default();
-            if usize::try_from(number) != Ok(events.len()) {
-                return Err(unreadable(format!(
-                    "event {} of the operation is missing",
-                    events.len()
-                )));
-            }
-            events.push(event);
+            found
+                .entry(operation.to_owned())
+                .or_default()
+                .push((number, event));
         }
-        Ok(all)
+        whole(found)
     }
 
     async fn forget(&self, epoch: u64, operation: &str) -> Result<(), MirrorError> {
@@ -163,6 +159,29 @@ impl EtcdMirror {
         let leader = outcome.read.first().and_then(|pairs| pairs.first());
         Err(Self::behind(epoch, leader.map(|pair| pair.value.as_str())))
     }
+}
+
+/// The operations that are there from their beginning, which is what is sent last of an operation that was carried
+/// out without a mirror: an end without it is of one that is still being sent, and nobody's to go on with.
+fn whole(found: BTreeMap<String, Vec<(u64, Mirrored)>>) -> Result<All, MirrorError> {
+    let mut all = All::new();
+    for (operation, events) in found {
+        if events.first().is_none_or(|(number, _)| *number != 0) {
+            tracing::warn!(
+                operation,
+                "only its end is mirrored: it is left to who carried it out"
+            );
+            continue;
+        }
+        for (expected, (number, _)) in (0..).zip(&events) {
+            if *number != expected {
+                let why = format!("event {expected} of operation {operation} is missing");
+                return Err(MirrorError::Unreadable(why));
+            }
+        }
+        all.insert(operation, events.into_iter().map(|(_, event)| event).collect());
+    }
+    Ok(all)
 }
 
 impl Mirror for EtcdMirror {
@@ -182,5 +201,30 @@ impl Mirror for EtcdMirror {
 
     fn remove<'a>(&'a self, epoch: u64, operation: &'a str) -> BoxFuture<'a, Result<(), MirrorError>> {
         self.forget(epoch, operation).boxed()
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+    use crate::operations::event::Event;
+    use jiff::Timestamp;
+
+    fn found(numbers: &[u64]) -> BTreeMap<String, Vec<(u64, Mirrored)>> {
+        let event = Mirrored {
+            at: Timestamp::UNIX_EPOCH,
+            by: "a".into(),
+            epoch: 1,
+            event: Event::Acknowledged { by: "op".into() },
+        };
+        let events = numbers.iter().map(|n| (*n, event.clone())).collect();
+        BTreeMap::from([("op".to_owned(), events)])
+    }
+
+    #[test]
+    fn an_operation_counts_from_its_beginning_and_a_hole_is_not_read_over() {
+        assert_eq!(whole(found(&[0, 1, 2])).unwrap()["op"].len(), 3);
+        assert_eq!(whole(found(&[1, 2])), Ok(All::new()));
+        assert!(matches!(whole(found(&[0, 2])), Err(MirrorError::Unreadable(_))));
     }
 }

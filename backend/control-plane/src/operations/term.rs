@@ -126,6 +126,7 @@ impl Operations {
         // Only now: until everything is read, what is known is better than nothing.
         inner.leave_office();
 
+        let glass = inner.terms.present().glass.clone();
         let (mut ledger, mut open) = (Ledger::default(), Vec::new());
         for taken in taken {
             let operation = &taken.record.operation;
@@ -136,7 +137,10 @@ impl Operations {
             }
             let there = mirrored.get(&taken.id).map_or(0, Vec::len);
             let in_force = || ledger.drains().values().any(|d| d.operation == taken.id);
-            let wanted = there > 0 || !operation.state.ended() || in_force();
+            // What two people have begun here goes on here until it has ended: found in the mirror before that,
+            // another control plane would go on with it at the same time.
+            let sent = !glass.contains(&taken.id);
+            let wanted = sent && (there > 0 || !operation.state.ended() || in_force());
             if wanted && !taken.unmirrored.is_empty() {
                 inner.send_to_mirror(coordinated, epoch, &taken, there).await?;
             }
@@ -152,7 +156,6 @@ impl Operations {
             counts,
         ));
         {
-            let glass = inner.terms.present().glass.clone();
             let mut held = inner.ledger();
             held.keep_running(|id| glass.contains(id));
             held.replace_ended(ledger);
@@ -305,7 +308,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Mirrors what was written without a mirror.
+    /// Mirrors what was written without a mirror. Its beginning goes last: an operation counts from there on, and of
+    /// one that is there in part only, another control plane would do again what was done.
     async fn send_to_mirror(
         &self,
         coordinated: &Coordinated,
@@ -314,7 +318,8 @@ impl Inner {
         there: usize,
     ) -> Result<(), String> {
         let first = u64::try_from(there).unwrap_or(u64::MAX);
-        for (number, (at, event)) in (first..).zip(&taken.unmirrored) {
+        let numbered: Vec<_> = (first..).zip(&taken.unmirrored).collect();
+        for (number, (at, event)) in numbered.into_iter().rev() {
             let mirrored = Mirrored {
                 at: *at,
                 by: self.topology.control_plane.name.clone(),

@@ -480,13 +480,16 @@ pub fn request(target: Target) -> PlanRequest {
 }
 
 pub fn prepare(request: &PlanRequest, facts: &Facts) -> Result<Prepared, String> {
+    prepare_in(&topology(), request, facts)
+}
+
+pub fn prepare_in(topology: &Topology, request: &PlanRequest, facts: &Facts) -> Result<Prepared, String> {
     let drivers: Drivers = FakeWorld::new().drivers();
     let slo = Slo::builtin().unwrap().sped_up(10.0);
-    let topology = topology();
     let case = Case {
         request,
         facts,
-        topology: &topology,
+        topology,
         slo: &slo,
     };
     let requester = Requester {

@@ -12,6 +12,8 @@ mod gates_database;
 mod gates_region;
 mod gates_traffic;
 mod journal;
+mod kinds;
+mod refusals;
 mod region_failover;
 mod releases;
 mod service;

@@ -22,11 +22,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-async fn open(world: &Arc<FakeWorld>, dir: &Path, clock: Arc<dyn Clock>) -> Operations {
+pub(super) async fn open(world: &Arc<FakeWorld>, dir: &Path, clock: Arc<dyn Clock>) -> Operations {
     open_as(world, dir, clock, None).await
 }
 
-async fn open_as(
+pub(super) async fn open_as(
     world: &Arc<FakeWorld>,
     dir: &Path,
     clock: Arc<dyn Clock>,
@@ -72,7 +72,11 @@ impl Mirror for NoMirror {
     }
 }
 
-async fn until(operations: &Operations, id: &str, wanted: impl Fn(&Operation) -> bool) -> Operation {
+pub(super) async fn until(
+    operations: &Operations,
+    id: &str,
+    wanted: impl Fn(&Operation) -> bool,
+) -> Operation {
     let mut changed = operations.changed();
     let wait = async {
         loop {
@@ -87,7 +91,10 @@ async fn until(operations: &Operations, id: &str, wanted: impl Fn(&Operation) ->
     seen.unwrap_or_else(|_| panic!("{:#?}", operations.get(id)))
 }
 
-async fn begin(operations: &Operations, request: PlanRequest) -> Result<Operation, OperationError> {
+pub(super) async fn begin(
+    operations: &Operations,
+    request: PlanRequest,
+) -> Result<Operation, OperationError> {
     let plan = operations.plan(request, "op").await?;
     let name = plan.request.target.confirmation().to_owned();
     operations
@@ -95,7 +102,7 @@ async fn begin(operations: &Operations, request: PlanRequest) -> Result<Operatio
         .await
 }
 
-fn refused<T: std::fmt::Debug>(result: Result<T, OperationError>, part: &str) {
+pub(super) fn refused<T: std::fmt::Debug>(result: Result<T, OperationError>, part: &str) {
     match result {
         Err(OperationError::Refused(why)) => assert!(why.contains(part), "{why}"),
         other => panic!("{other:?}"),
@@ -402,6 +409,32 @@ async fn an_expired_drain_is_restored_by_itself() {
     assert_eq!(world.percent(US), Some(100));
     let last = operations.list().pop().unwrap();
     assert!(last.started_by.contains("drain expiry"), "{}", last.started_by);
+}
+
+#[tokio::test]
+async fn a_drain_that_expires_while_nobody_looks_is_restored_by_the_next_process() {
+    let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
+    let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    let target = Target::Drain {
+        region: region(US),
+        deadline_seconds: 60,
+        expires_seconds: 2,
+    };
+    let drained = begin(&operations, request(target)).await.unwrap();
+    until(&operations, &drained.id, |o| o.state.ended()).await;
+    operations.close();
+    drop(operations);
+    let next = open(&world, dir.path(), Arc::new(SystemClock)).await;
+    let mut changed = next.changed();
+    let restored = async {
+        while !next.drains().is_empty() {
+            changed.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), restored)
+        .await
+        .unwrap();
+    assert_eq!(world.percent(US), Some(100));
 }
 
 fn renewal(id: &str, expires_seconds: u32) -> PlanRequest {
