@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::page::Page;
 use crate::theme::Name;
 use aisoc_model::alert::AlertState;
-use aisoc_model::plan::{DRAIN_SECONDS, Target};
+use aisoc_model::plan::{DRAIN_DEADLINE_SECONDS, DRAIN_SECONDS, Target};
 use aisoc_model::region::Health;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
@@ -14,8 +14,6 @@ use tui_input::Input;
 
 /// Chosen entries that are remembered.
 pub const HISTORY: usize = 50;
-/// Seconds that a drain waits for requests and sessions to end (operations document §4).
-const DRAIN_DEADLINE_SECONDS: u32 = 60;
 
 /// The open palette.
 #[derive(Debug, Clone, Default)]

@@ -3,6 +3,7 @@
 mod health_check;
 mod identity;
 mod journal;
+mod runbook;
 mod serve;
 
 use aisoc_local::cli::LocalArgs;
@@ -30,6 +31,8 @@ enum Command {
     HealthCheck(health_check::HealthCheckArgs),
     /// The control plane's journal of operations.
     Journal(journal::JournalArgs),
+    /// Runbooks, written from thresholds, the regions as they are and their traces.
+    Runbook(runbook::RunbookArgs),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
             Command::IngestFile(args) => aisoc_local::ingest_file::run(args).await,
             Command::HealthCheck(args) => health_check::run(args).await,
             Command::Journal(args) => journal::run(args).await,
+            Command::Runbook(args) => runbook::run(args).await,
         }
     });
     // A blocked thread (a frozen disk, say) must not keep a stopped process alive.
@@ -71,4 +75,36 @@ fn runtime(threads: u16) -> std::io::Result<tokio::runtime::Runtime> {
         builder.worker_threads(usize::from(threads));
     }
     builder.enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aisoc_model::runbook::Block;
+    use aisoc_model::slo::Slo;
+    use aisoc_runbooks::{Library, Scene};
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn runbooks_use_commands_that_there_are() {
+        let (library, slo) = (Library::builtin().unwrap(), Slo::builtin().unwrap());
+        let mut seen = 0;
+        for id in library.ids() {
+            let runbook = library.render(id, &Scene::empty(&slo)).unwrap();
+            for block in runbook.sections.iter().flat_map(|section| &section.blocks) {
+                let Block::Step(step) = block else { continue };
+                for command in step.commands.iter().filter(|c| c.line.starts_with("aisoc ")) {
+                    seen += 1;
+                    let parsed = Args::try_parse_from(command.line.split(' '));
+                    assert!(parsed.is_ok(), "{id}: {}: {}", command.line, parsed.unwrap_err());
+                }
+            }
+        }
+        assert!(seen > 0, "no runbook uses the backend's own command");
+    }
 }

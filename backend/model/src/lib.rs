@@ -20,6 +20,8 @@ pub mod operation;
 pub mod plan;
 pub mod record;
 pub mod region;
+pub mod runbook;
+pub mod service_map;
 pub mod sla;
 pub mod sli;
 pub mod slo;

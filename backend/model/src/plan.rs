@@ -12,6 +12,9 @@ pub const DRAIN_SECONDS: u32 = 4 * 3_600;
 /// Seconds that a drain may last at most: longer is a region that has been given up, not drained.
 pub const LONGEST_DRAIN_SECONDS: u32 = 7 * 24 * 3_600;
 
+/// Seconds that a drain waits for requests and sessions to end when nobody says how long (operations document §4).
+pub const DRAIN_DEADLINE_SECONDS: u32 = 60;
+
 /// The operations there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +195,78 @@ impl Target {
             | Self::BlueDelete { release } => release,
         }
     }
+}
+
+impl Target {
+    /// The command that shows its plan and changes nothing, as it is typed in a shell.
+    #[must_use]
+    pub fn plan_command(&self) -> String {
+        let mut words = vec!["aisoc-console".to_owned(), "plan".to_owned()];
+        let mut say = |parts: &[&str]| words.extend(parts.iter().map(|part| shell_word(part)));
+        match self {
+            Self::Drain {
+                region,
+                deadline_seconds,
+                expires_seconds,
+            } => {
+                say(&["drain", region.as_str()]);
+                if *deadline_seconds != DRAIN_DEADLINE_SECONDS {
+                    say(&["--deadline", &deadline_seconds.to_string()]);
+                }
+                if ![0, DRAIN_SECONDS].contains(expires_seconds) {
+                    say(&["--expires", &expires_seconds.to_string()]);
+                }
+            }
+            Self::RenewDrain {
+                region,
+                expires_seconds,
+            } => say(&[
+                "drain-renew",
+                region.as_str(),
+                "--for",
+                &expires_seconds.to_string(),
+            ]),
+            Self::Restore { region } => say(&["restore", region.as_str()]),
+            Self::Failover { to } => say(&["failover", "--to", to.as_str()]),
+            Self::EmergencyFailover { to, proof } => {
+                say(&["failover", "--to", to.as_str(), "--emergency"]);
+                if let Some(proof) = proof {
+                    say(&["--proof", proof.word()]);
+                }
+            }
+            Self::Fence { region } => say(&["fence", region.as_str()]),
+            Self::Rejoin { region } => say(&["rejoin", region.as_str()]),
+            Self::RegionFailover { region, to } => {
+                say(&["region-failover", region.as_str(), "--to", to.as_str()]);
+            }
+            Self::Rollback { release, revision } => {
+                say(&["rollback", "--release", release]);
+                if let Some(revision) = revision {
+                    say(&["--revision", &revision.to_string()]);
+                }
+            }
+            Self::GreenDeploy { release, settings } => {
+                say(&["green-deploy", "--release", release]);
+                for (key, value) in settings {
+                    say(&["--set", &format!("{key}={value}")]);
+                }
+            }
+            Self::GreenSwitch { release } => say(&["green-switch", "--release", release]),
+            Self::GreenCancel { release } => say(&["green-cancel", "--release", release]),
+            Self::BlueDelete { release } => say(&["blue-delete", "--release", release]),
+        }
+        words.join(" ")
+    }
+}
+
+/// A word as a shell reads it back; control characters, which no name has, are lost.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let text = crate::text::sanitize(text, 300);
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// A request for a plan.
@@ -396,6 +471,26 @@ mod tests {
         let mut changed = sealed.clone();
         changed.request.reason.push('!');
         assert_ne!(changed.computed_hash(), sealed.hash);
+    }
+
+    #[test]
+    fn a_target_has_a_command() {
+        let drain = |deadline_seconds, expires_seconds| Target::Drain {
+            region: "us-east-1".parse().unwrap(),
+            deadline_seconds,
+            expires_seconds,
+        };
+        let command = |target: Target| target.plan_command();
+        assert_eq!(command(drain(60, 0)), "aisoc-console plan drain us-east-1");
+        assert_eq!(
+            command(drain(30, 90)),
+            "aisoc-console plan drain us-east-1 --deadline 30 --expires 90"
+        );
+        let release = "it's; $(reboot)".to_owned();
+        assert_eq!(
+            command(Target::GreenSwitch { release }),
+            r"aisoc-console plan green-switch --release 'it'\''s; $(reboot)'"
+        );
     }
 
     #[test]

@@ -35,6 +35,37 @@ fn harmless(c: char) -> char {
     }
 }
 
+/// Text from outside, harmless in Markdown: nothing of it is markup, a table's border or a link.
+#[must_use]
+pub fn markdown(text: &str, max: usize) -> String {
+    let clean = sanitize(text, max);
+    let mut out = String::with_capacity(clean.len() + 8);
+    for c in clean.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text from outside as code in Markdown. Inside of it only the mark that ends it and a table's border are special.
+#[must_use]
+pub fn markdown_code(text: &str, max: usize) -> String {
+    let clean = sanitize(text, max).replace('`', "'").replace('|', "¦");
+    if clean.is_empty() {
+        String::new()
+    } else {
+        format!("`{clean}`")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ use crate::inventory::{Fault, Process, Release};
 use crate::lag::Link;
 use crate::operation::Operation;
 use crate::region::Region;
+use crate::runbook::RunbookSummary;
+use crate::service_map::Edge;
 use crate::sla::SlaReading;
 use crate::sli::SliReading;
 use crate::topology::EnvironmentKind;
@@ -43,6 +45,12 @@ pub struct World {
     /// The latest run of each drill, by the drill's id.
     #[serde(default)]
     pub drills: BTreeMap<String, DrillRun>,
+    /// Who calls whom, by [`Edge::key`]; empty when no trace has arrived.
+    #[serde(default)]
+    pub service_map: BTreeMap<String, Edge>,
+    /// The runbooks that can be asked for, by id.
+    #[serde(default)]
+    pub runbooks: BTreeMap<String, RunbookSummary>,
 }
 
 /// Who drew a frame and when.
@@ -158,6 +166,10 @@ pub struct Delta {
     sla: BTreeMap<String, Option<SlaReading>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     drills: BTreeMap<String, Option<DrillRun>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    service_map: BTreeMap<String, Option<Edge>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    runbooks: BTreeMap<String, Option<RunbookSummary>>,
 }
 
 /// A delta does not fit the frame it was applied to: ask for a snapshot.
@@ -187,6 +199,8 @@ impl World {
             sources: BTreeMap::new(),
             sla: BTreeMap::new(),
             drills: BTreeMap::new(),
+            service_map: BTreeMap::new(),
+            runbooks: BTreeMap::new(),
         }
     }
 
@@ -207,6 +221,8 @@ impl World {
             sources: changed(&self.sources, &next.sources),
             sla: changed(&self.sla, &next.sla),
             drills: changed(&self.drills, &next.drills),
+            service_map: changed(&self.service_map, &next.service_map),
+            runbooks: changed(&self.runbooks, &next.runbooks),
         }
     }
 
@@ -233,6 +249,8 @@ impl World {
         merge(&mut self.sources, delta.sources);
         merge(&mut self.sla, delta.sla);
         merge(&mut self.drills, delta.drills);
+        merge(&mut self.service_map, delta.service_map);
+        merge(&mut self.runbooks, delta.runbooks);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use aisoc_console::page::Page;
 use aisoc_console::theme;
 use aisoc_model::RegionId;
 use aisoc_model::fence::FenceKind;
-use aisoc_model::plan::{Override, PlanRequest, Target};
+use aisoc_model::plan::{DRAIN_DEADLINE_SECONDS, Override, PlanRequest, Target};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -381,7 +381,7 @@ pub struct DrainTarget {
     /// The region.
     region: RegionId,
     /// Seconds to wait for open requests before saying what is left.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = DRAIN_DEADLINE_SECONDS)]
     deadline: u32,
     /// How long the drain lasts before it ends by itself: seconds, or as in `90m`, `4h`.
     #[arg(long, default_value = "4h", value_parser = lasting)]
@@ -753,6 +753,107 @@ mod tests {
             "--wait",
         ];
         assert!(Args::try_parse_from(line).is_ok());
+    }
+
+    /// A command as a shell would split it; runbooks quote nothing but what this understands.
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ')
+            .map(|word| word.trim_matches('\'').to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_command_of_a_target_leads_to_it() {
+        let region = || "us-east-1".parse::<RegionId>().unwrap();
+        let to = || "eu-west-1".parse::<RegionId>().unwrap();
+        let release = || "aisoc-us-east-1".to_owned();
+        for target in [
+            Target::Drain {
+                region: region(),
+                deadline_seconds: DRAIN_DEADLINE_SECONDS,
+                expires_seconds: aisoc_model::plan::DRAIN_SECONDS,
+            },
+            Target::Drain {
+                region: region(),
+                deadline_seconds: 5,
+                expires_seconds: 90,
+            },
+            Target::RenewDrain {
+                region: region(),
+                expires_seconds: 60,
+            },
+            Target::Restore { region: region() },
+            Target::Failover { to: to() },
+            Target::EmergencyFailover {
+                to: to(),
+                proof: None,
+            },
+            Target::EmergencyFailover {
+                to: to(),
+                proof: Some(FenceKind::Sworn),
+            },
+            Target::Fence { region: region() },
+            Target::Rejoin { region: region() },
+            Target::RegionFailover {
+                region: region(),
+                to: to(),
+            },
+            Target::Rollback {
+                release: release(),
+                revision: Some(3),
+            },
+            Target::GreenDeploy {
+                release: release(),
+                settings: [("api.inject_latency_ms".to_owned(), "5".to_owned())].into(),
+            },
+            Target::GreenSwitch { release: release() },
+            Target::GreenCancel { release: release() },
+            Target::BlueDelete { release: release() },
+        ] {
+            let line = target.plan_command();
+            let args = Args::try_parse_from(words(&line)).unwrap();
+            let Some(Command::Plan { target: planned }) = args.command else {
+                panic!("{line} is no plan")
+            };
+            assert_eq!(PlanRequest::from(planned).target, target, "{line}");
+        }
+    }
+
+    #[test]
+    fn runbooks_use_commands_that_there_are() {
+        use aisoc_model::runbook::Block;
+        use aisoc_runbooks::{Library, Scene};
+        let slo = aisoc_model::slo::Slo::builtin().unwrap();
+        let text = include_str!("../../../assets/screens/world.json");
+        let world = serde_json::from_str(text).unwrap();
+        let library = Library::builtin().unwrap();
+        let mut seen = 0;
+        for id in library.ids() {
+            for scene in [Scene::empty(&slo), Scene::of(&slo, &world, None)] {
+                let runbook = library.render(id, &scene).unwrap();
+                for block in runbook.sections.iter().flat_map(|section| &section.blocks) {
+                    let Block::Step(step) = block else { continue };
+                    for command in &step.commands {
+                        if !command.line.starts_with("aisoc-console") {
+                            continue;
+                        }
+                        seen += 1;
+                        // Capitals stand for a name that nobody knows yet.
+                        let line = command.line.replace("REGION", "eu-west-1");
+                        let parsed = Args::try_parse_from(words(&line));
+                        assert!(parsed.is_ok(), "{id}: {line}: {}", parsed.unwrap_err());
+                        let planned = match parsed.unwrap().command {
+                            Some(Command::Plan { target }) => Some(PlanRequest::from(target).target),
+                            _ => None,
+                        };
+                        if let Some(action) = &command.action {
+                            assert_eq!(planned.as_ref(), Some(action), "{id}: {line}");
+                        }
+                    }
+                }
+            }
+        }
+        assert!(seen > 20, "{seen} commands of the console");
     }
 
     #[test]

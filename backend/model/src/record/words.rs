@@ -5,35 +5,14 @@ use jiff::Timestamp;
 /// Longest text from outside in a cell or a sentence.
 const LONGEST: usize = 600;
 
-/// Text from outside, harmless in Markdown: nothing of it is markup, a table's border or a link.
+/// Text from outside, harmless in Markdown.
 pub(super) fn safe(text: &str) -> String {
-    let clean = crate::text::sanitize(text, LONGEST);
-    let mut out = String::with_capacity(clean.len() + 8);
-    for c in clean.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            c => out.push(c),
-        }
-    }
-    out
+    crate::text::markdown(text, LONGEST)
 }
 
-/// Text from outside as code. Inside of it only the mark that ends it and a table's border are special.
+/// Text from outside as code.
 pub(super) fn code(text: &str) -> String {
-    let clean = crate::text::sanitize(text, LONGEST)
-        .replace('`', "'")
-        .replace('|', "¦");
-    if clean.is_empty() {
-        String::new()
-    } else {
-        format!("`{clean}`")
-    }
+    crate::text::markdown_code(text, LONGEST)
 }
 
 /// Seconds: `84 ms`, `1.52 s`, `93 s`, `12 min 4 s`.
