@@ -52,9 +52,9 @@ pub struct Edge {
     /// The region that the calls are counted for: the caller's, or the callee's when the caller is outside.
     pub region: RegionId,
     /// Who calls.
-    pub caller: Node,
+    pub from: Node,
     /// Who is called.
-    pub callee: Node,
+    pub to: Node,
     /// What was measured; "no traffic" when nothing was called within the window.
     pub figures: Observed<EdgeFigures>,
 }
@@ -79,14 +79,14 @@ pub struct EdgeFigures {
 impl Edge {
     /// The key of an edge in the world: `us-east-1:api:postgresql`, `us-east-1:bus:eu-west-1/enrichment`.
     #[must_use]
-    pub fn key(region: &RegionId, caller: &Node, callee: &Node) -> String {
-        format!("{region}:{}:{}", caller.label(region), callee.label(region))
+    pub fn key(region: &RegionId, from: &Node, to: &Node) -> String {
+        format!("{region}:{}:{}", from.label(region), to.label(region))
     }
 
     /// Whether it leads from one region to another.
     #[must_use]
     pub fn crosses_regions(&self) -> bool {
-        matches!((&self.caller.region, &self.callee.region), (Some(a), Some(b)) if a != b)
+        matches!((&self.from.region, &self.to.region), (Some(a), Some(b)) if a != b)
     }
 }
 
@@ -117,7 +117,7 @@ pub fn callers<'a>(
     name: &str,
     region: Option<&RegionId>,
 ) -> Vec<&'a Edge> {
-    touching(edges, region, |edge| &edge.callee, name)
+    touching(edges, region, |edge| &edge.to, name)
 }
 
 /// The edges that lead from a node of this name in a region (from its instances anywhere when no region is given).
@@ -126,7 +126,7 @@ pub fn callees<'a>(
     name: &str,
     region: Option<&RegionId>,
 ) -> Vec<&'a Edge> {
-    touching(edges, region, |edge| &edge.caller, name)
+    touching(edges, region, |edge| &edge.from, name)
 }
 
 fn touching<'a>(
@@ -165,7 +165,7 @@ mod tests {
         id.parse().unwrap()
     }
 
-    fn edge(from: &str, caller: &str, to: &str, callee: &str, p99: Option<f64>) -> Edge {
+    fn edge(home: &str, from: &str, away: &str, to: &str, p99: Option<f64>) -> Edge {
         let node = |name: &str, at: &str| Node::new(name, NodeKind::Service, Some(region(at)));
         let figures = p99.map_or_else(
             || Observed::absent(crate::Absence::NoTraffic, "traces", 1_000),
@@ -182,9 +182,9 @@ mod tests {
             },
         );
         Edge {
-            region: region(from),
-            caller: node(caller, from),
-            callee: node(callee, to),
+            region: region(home),
+            from: node(from, home),
+            to: node(to, away),
             figures,
         }
     }
@@ -204,7 +204,7 @@ mod tests {
         let (slow, figures) = slowest(&below, Timestamp::UNIX_EPOCH).unwrap();
         assert!(slow.crosses_regions() && figures.p99_seconds == 0.4);
         assert_eq!(
-            Edge::key(&us, &slow.caller, &slow.callee),
+            Edge::key(&us, &slow.from, &slow.to),
             "us-east-1:ingest:eu-west-1/bus"
         );
         let eu = region("eu-west-1");

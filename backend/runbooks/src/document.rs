@@ -6,6 +6,7 @@
 use aisoc_model::plan::Target;
 use aisoc_model::runbook::{Block, SECTIONS, Section, Step, StepCommand};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// What indents the parts of a step.
 const INDENT: &str = "   ";
@@ -165,7 +166,8 @@ pub(crate) fn tidy(rendered: &str) -> String {
         blank = false;
         if let Some((_, text)) = numbered(line) {
             step += 1;
-            out.push_str(&format!("{step}. {text}\n"));
+            // Writing to a string does not fail.
+            let _ = writeln!(out, "{step}. {text}");
         } else {
             out.push_str(line);
             out.push('\n');
@@ -209,7 +211,7 @@ mod tests {
             } else {
                 "text"
             };
-            text.push_str(&format!("\n## {title}\n\n{body}\n"));
+            let _ = write!(text, "\n## {title}\n\n{body}\n");
         }
         text
     }

@@ -234,11 +234,11 @@ fn pipeline(world: &World, region: &Region, now: Timestamp) -> Vec<String> {
         })
     )];
     let pipes = [LinkKind::Bus, LinkKind::EventStore];
-    let links = world
+    let pipes = world
         .links
         .values()
         .filter(|link| pipes.contains(&link.kind) && link.from == region.id);
-    lines.extend(links.map(|link| {
+    lines.extend(pipes.map(|link| {
         let lag = said(&link.lag_seconds, now, |s| format!("{} behind", duration(*s)));
         format!("{} {} to {}: {lag}", link.kind.name(), link.from, link.to)
     }));

@@ -88,10 +88,10 @@ fn way(edge: &Edge) -> String {
     };
     format!(
         "{}{} → {}{}",
-        edge.caller.label(&edge.region),
-        of(edge.caller.kind),
-        edge.callee.label(&edge.region),
-        of(edge.callee.kind)
+        edge.from.label(&edge.region),
+        of(edge.from.kind),
+        edge.to.label(&edge.region),
+        of(edge.to.kind)
     )
 }
 

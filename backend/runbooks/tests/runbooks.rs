@@ -32,26 +32,26 @@ fn world() -> World {
     let mut world: World = serde_json::from_str(text).unwrap();
     let us: RegionId = "us-east-1".parse().unwrap();
     world.service_map.clear();
-    for (caller, callee, kind, p99) in [
+    for (from, to, kind, p99) in [
         ("clients", "api", NodeKind::Service, Some(0.9)),
         ("api", "postgresql", NodeKind::Datastore, Some(0.82)),
         ("api", "redis", NodeKind::Datastore, Some(0.002)),
         ("ingest", "bus", NodeKind::Bus, None),
         ("agents", "postgresql", NodeKind::Datastore, Some(0.01)),
     ] {
-        add(&mut world, &us, caller, (callee, kind), p99);
+        add(&mut world, &us, from, (to, kind), p99);
     }
     world
 }
 
-fn add(world: &mut World, region: &RegionId, caller: &str, callee: (&str, NodeKind), p99: Option<f64>) {
+fn add(world: &mut World, region: &RegionId, from: &str, to: (&str, NodeKind), p99: Option<f64>) {
     let node = |name: &str, kind| Node::new(name, kind, Some(region.clone()));
-    let caller_kind = if caller == "clients" {
+    let caller = if from == "clients" {
         NodeKind::Client
     } else {
         NodeKind::Service
     };
-    let (caller, callee) = (node(caller, caller_kind), node(callee.0, callee.1));
+    let (from, to) = (node(from, caller), node(to.0, to.1));
     let figures = match p99 {
         Some(p99_seconds) => {
             let figures = EdgeFigures {
@@ -66,16 +66,15 @@ fn add(world: &mut World, region: &RegionId, caller: &str, callee: (&str, NodeKi
         }
         None => Observed::absent(Absence::NoTraffic, "traces", 10_000),
     };
-    let key = Edge::key(region, &caller, &callee);
-    world.service_map.insert(
-        key,
-        Edge {
-            region: region.clone(),
-            caller,
-            callee,
-            figures,
-        },
-    );
+    let edge = Edge {
+        region: region.clone(),
+        from,
+        to,
+        figures,
+    };
+    world
+        .service_map
+        .insert(Edge::key(region, &edge.from, &edge.to), edge);
 }
 
 fn render(id: &str, world: &World) -> Runbook {
@@ -208,21 +207,21 @@ fn every_threshold_comes_from_the_file_of_thresholds() {
         let mut fenced = false;
         for (number, line) in text.lines().enumerate() {
             fenced ^= line.trim_start().starts_with("```");
-            let names = line.starts_with("id: ") || line.starts_with("slug: ");
-            if fenced || names {
+            let identity = line.starts_with("id: ") || line.starts_with("slug: ");
+            if fenced || identity {
                 continue;
             }
             let words = line.strip_prefix("1. ").unwrap_or(line);
             for word in words.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_' && c != '.') {
                 let word = word.trim_matches('.');
-                let named =
+                let known =
                     word.starts_with("RB-") || ["p99", "p95", "http_request_duration_p99"].contains(&word);
                 // A name of the file of thresholds; one that is not there fails when the template is written.
                 let path = ["slo.", "rules.", "recovery."]
                     .iter()
                     .any(|root| word.starts_with(root));
                 assert!(
-                    named || path || !word.contains(|c: char| c.is_ascii_digit()),
+                    known || path || !word.contains(|c: char| c.is_ascii_digit()),
                     "{}:{}: '{word}' is a number of its own",
                     file.display(),
                     number + 1
