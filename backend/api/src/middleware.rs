@@ -15,6 +15,8 @@ use tracing::Instrument;
 
 /// Longest time for one request, waiting for a writer and injected latency included.
 const REQUEST: Duration = Duration::from_secs(20);
+/// What the service is for, and is measured by.
+const SERVICE: &str = "/api/v1/";
 
 /// Outermost of all routes: duration into the agent check and, for `/api/v1`, into the SLIs; a trace; closing
 /// connections while shutting down, so that the load balancer does not reuse one that is about to end.
@@ -26,13 +28,18 @@ pub(crate) async fn measure(State(app): State<Arc<App>>, request: Request, next:
         .map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "unmatched".to_owned());
     let method = request.method().clone();
-    let span = tracing::info_span!(
-        "request",
-        otel.kind = "server",
-        http.route = %route,
-        http.request.method = %method,
-        http.response.status_code = tracing::field::Empty,
-    );
+    // Probes come several times a second from everybody and are part of no story: a trace of them costs more than they do.
+    let span = if route.starts_with(SERVICE) {
+        tracing::info_span!(
+            "request",
+            otel.kind = "server",
+            http.route = %route,
+            http.request.method = %method,
+            http.response.status_code = tracing::field::Empty,
+        )
+    } else {
+        tracing::Span::none()
+    };
     let traceparent = request
         .headers()
         .get("traceparent")
@@ -55,7 +62,7 @@ pub(crate) async fn measure(State(app): State<Arc<App>>, request: Request, next:
     if route.starts_with("/api/") {
         app.checks.record(seconds);
     }
-    if route.starts_with("/api/v1/") {
+    if route.starts_with(SERVICE) {
         metrics::http_request(&route, method.as_str(), status, seconds);
     }
     if app.shutdown.has_begun() {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 const TTL: Duration = Duration::from_secs(3);
 /// Time between two renewals.
 const RENEW: Duration = Duration::from_secs(1);
-/// Time between two looks at the seat.
+/// Time between two looks at a seat that somebody else has.
 const LOOK: Duration = Duration::from_millis(500);
 /// What clocks may differ by within a lease.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -71,14 +71,15 @@ impl Candidate {
 
     /// Competes until `shutdown`; the seat is given up then, so that nobody has to wait for the lease's end.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(LOOK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut pause = Duration::ZERO;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = ticks.tick() => {}
+                () = tokio::time::sleep(pause) => {}
             }
             self.tick().await;
+            // Who holds the seat knows it from the lease, and looks only for keys removed by hand.
+            pause = if self.seat.is_some() { RENEW } else { LOOK };
         }
         self.herald.lost();
         if let Some(lease) = self.lease.take()
@@ -130,13 +131,35 @@ impl Candidate {
         if self.seat.is_some() {
             return self.holding(lease).await;
         }
-        // At the first look the epoch is not known: the second try knows it.
+        // Reads alone pass etcd's log by: a transaction that could write is agreed on and synced even when it does not.
+        if let Some(seen) = self.standing_by(lease).await? {
+            return Ok(seen);
+        }
+        // Between that look and this one somebody may have raised the epoch: the second try knows it.
         for _ in 0..2 {
             if let Some(seen) = self.compete(lease).await? {
                 return Ok(seen);
             }
         }
         Ok(self.vacant(Vec::new()))
+    }
+
+    /// Who else sits there, when somebody does; learns the epoch.
+    async fn standing_by(&mut self, lease: Lease) -> Result<Option<Seen>, EtcdError> {
+        let outcome = self.etcd.transact(&[], &self.glance(), &[]).await?;
+        self.epoch = epoch_of(&outcome);
+        Ok(leader_of(&outcome)
+            .filter(|leader| leader.member != self.me || leader.lease != lease.id)
+            .map(|leader| seen(Standing::Standby, leader, members_of(&outcome, 1))))
+    }
+
+    /// What is read to know how things stand: the leader, the members, the epoch.
+    fn glance(&self) -> [Act; 3] {
+        [
+            Act::Get(self.keys.leader()),
+            Act::List(self.keys.members()),
+            Act::Get(self.keys.epoch()),
+        ]
     }
 
     /// A lease that lives, renewed when it is time to.
@@ -228,11 +251,7 @@ impl Candidate {
                     put(self.keys.epoch(), next.to_string(), None),
                     Act::List(self.keys.members()),
                 ],
-                &[
-                    Act::Get(self.keys.leader()),
-                    Act::List(self.keys.members()),
-                    Act::Get(self.keys.epoch()),
-                ],
+                &self.glance(),
             )
             .await?;
         if outcome.applied {
@@ -245,8 +264,7 @@ impl Candidate {
                 members_of(&outcome, 0),
             )));
         }
-        let known = outcome.read.get(2).and_then(|pairs| pairs.first());
-        self.epoch = known.map(|pair| pair.value.clone());
+        self.epoch = epoch_of(&outcome);
         Ok(match leader_of(&outcome) {
             // A lost answer: the transaction was applied, and the seat is ours.
             Some(leader) if leader.member == self.me && leader.lease == lease.id => {
@@ -293,6 +311,11 @@ fn members_of(outcome: &Outcome, index: usize) -> Vec<Member> {
         .iter()
         .filter_map(|pair| serde_json::from_str(&pair.value).ok())
         .collect()
+}
+
+fn epoch_of(outcome: &Outcome) -> Option<String> {
+    let pair = outcome.read.get(2)?.first()?;
+    Some(pair.value.clone())
 }
 
 fn text<T: serde::Serialize>(value: &T) -> String {

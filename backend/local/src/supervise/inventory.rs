@@ -76,7 +76,6 @@ impl Supervisor {
         let region = spec.region.as_ref().map(ToString::to_string).unwrap_or_default();
         let pgdata = self.world.pgdata(&region);
         let postmaster = node::postmaster(&pgdata);
-        let family = postmaster.map(proc::family).unwrap_or_default();
         let (state, detail) = match postmaster {
             Some(p) if p.frozen() => (ProcessState::Frozen, Some("stopped by a signal".to_owned())),
             Some(_) if status.state == ProcessState::Ready => (ProcessState::Ready, status.role.clone()),
@@ -109,7 +108,7 @@ impl Supervisor {
             restarts: 0,
             oom_kills: 0,
             started_at: None,
-            memory_bytes: (!family.is_empty()).then(|| proc::family_memory(&family)),
+            memory_bytes: postmaster.map(|p| self.databases.of(p)),
             data_dir: Some(pgdata.to_string_lossy().into_owned()),
             log: spec.log.to_string_lossy().into_owned(),
         }

@@ -2,6 +2,7 @@
 
 use super::fence::Fences;
 use super::handle::{Command, Handle};
+use super::node::Weights;
 use super::process::{self, Prepare};
 use super::table::Table;
 use super::{keep, start};
@@ -59,6 +60,8 @@ pub struct Supervisor {
     latencies: Mutex<BTreeMap<Identity, u32>>,
     phase: Mutex<Phase>,
     table: Arc<Table>,
+    /// What the databases weigh.
+    pub(super) databases: Weights,
     pub(super) stop: CancellationToken,
 }
 
@@ -95,6 +98,7 @@ impl Supervisor {
             latencies: Mutex::default(),
             phase: Mutex::new(Phase::Starting("begins".to_owned())),
             table: Arc::new(table),
+            databases: Weights::default(),
             stop: CancellationToken::new(),
         });
         let specs = parts::plan(

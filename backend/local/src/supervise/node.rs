@@ -2,7 +2,13 @@
 //! is found by its data directory.
 
 use super::proc::{self, Identity};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long the memory of a database counts as known: its processes are many, and each is read on its own.
+const WEIGHED: Duration = Duration::from_secs(10);
 
 /// The postmaster of a data directory, if it runs: the number in `postmaster.pid`, believed only when that process
 /// works in this directory.
@@ -28,6 +34,22 @@ pub fn walreceiver(pgdata: &Path) -> Option<Identity> {
         .find(|p| proc::title(p.pid).contains("walreceiver"))
 }
 
+/// The memory of database nodes, bytes, each looked at no more often than it changes noticeably.
+#[derive(Debug, Default)]
+pub struct Weights(Mutex<BTreeMap<Identity, (Instant, u64)>>);
+
+impl Weights {
+    /// The resident memory of a postmaster with all its children.
+    pub fn of(&self, postmaster: Identity) -> u64 {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (at, _)| at.elapsed() < WEIGHED);
+        known
+            .entry(postmaster)
+            .or_insert_with(|| (Instant::now(), proc::family_memory(&proc::family(postmaster))))
+            .1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +65,14 @@ mod tests {
         .unwrap();
         assert_eq!(postmaster(dir.path()), None);
         assert!(family(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn the_memory_of_a_family_is_known() {
+        let me = Identity::of(std::process::id()).unwrap();
+        let weights = Weights::default();
+        let first = weights.of(me);
+        assert!(first > 1_000_000);
+        assert_eq!(weights.of(me), first, "not read again at once");
     }
 }

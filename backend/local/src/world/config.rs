@@ -124,7 +124,7 @@ impl Default for Intervals {
             health_check_seconds: 10.0,
             observe_ms: 1000,
             otlp_export_ms: 2000,
-            readiness_ms: 3000,
+            readiness_ms: 5000,
         }
     }
 }
