@@ -13,6 +13,12 @@ mod fixture;
 #[allow(dead_code)]
 mod support;
 
+use aisoc_console::terminal::device::Extras;
+use aisoc_console::terminal::{Event, Terminal};
+use portable_pty::CommandBuilder;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::control_plane::ControlPlane;
@@ -58,6 +64,42 @@ fn a_signal_ends_it_at_once_and_the_terminal_is_restored() {
         program.wait_exit(Duration::from_secs(15)).expect("it ends");
         program.assert_restored();
     }
+}
+
+/// Only as the child of the test below: holds the terminal as the console does, and a thread of it panics at a key.
+#[test]
+#[ignore = "started by a_panic_gives_the_terminal_back_and_ends_it"]
+fn one_that_panics() {
+    if std::env::var_os(PANICS).is_none() {
+        return;
+    }
+    let mut terminal = Terminal::take(Extras::default()).unwrap();
+    let mut frame = Buffer::empty(Rect::new(0, 0, 120, 40));
+    frame.set_string(0, 0, "press a key", Style::new());
+    terminal.show(frame, Vec::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    while !matches!(runtime.block_on(terminal.event()), Event::Key(_)) {}
+    let thread = std::thread::spawn(|| panic!("no page is to be drawn like this"));
+    let _ = thread.join();
+    std::thread::sleep(Duration::from_mins(2));
+}
+
+const PANICS: &str = "AISOC_TEST_PANICS";
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_ends_it() {
+    let mut child = CommandBuilder::new(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", "one_that_panics", "--nocapture"]);
+    child.env(PANICS, "1");
+    child.env("TERM", "xterm-256color");
+    let mut program = Program::spawn(child, (120, 40), Some(usize::MAX));
+    program.wait_for("press a key");
+    assert!(program.alternate_screen());
+    program.write(b"x");
+    assert_eq!(program.wait_exit(Duration::from_mins(1)), Some(101));
+    program.assert_restored();
+    let said = program.text();
+    assert!(said.contains("no page is to be drawn like this"), "{said}");
 }
 
 #[test]

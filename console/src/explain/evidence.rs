@@ -11,9 +11,10 @@ use aisoc_model::RegionId;
 use aisoc_model::alert::Alert;
 use aisoc_model::inventory::Process;
 use aisoc_model::lag::Link;
-use aisoc_model::region::Region;
+use aisoc_model::region::{Region, Standing};
 use aisoc_model::sli::SliReading;
 use aisoc_model::slo::Condition;
+use aisoc_model::vantage::{Says, Vantage};
 use aisoc_model::world::World;
 
 /// Lines of one kind at most: what is worst comes first.
@@ -89,6 +90,7 @@ pub fn of_region(model: &Model, world: &World, region: &Region) -> Vec<Item> {
         ];
         items.push(item("alert", text, Does::Explain(Subject::Alert(key.clone()))));
     }
+    items.extend(vantages(model, region));
     items.push(traffic(model, region));
     items.extend(probes(model, region));
     items.push(database(model, region));
@@ -110,7 +112,68 @@ pub fn of_region(model: &Model, world: &World, region: &Region) -> Vec<Item> {
     );
     items.extend(processes(world, id, None));
     items.extend(release(model, world, id));
+    items.extend(readiness(region));
     items.extend(operations(world, id));
+    items
+}
+
+/// Who looks at the region, and what each says: the verdict needs more than half of them.
+fn vantages(model: &Model, region: &Region) -> Vec<Item> {
+    let row = |vantage: &Vantage| {
+        let mut text = vec![piece(format!("{} ", vantage.name), Role::Text)];
+        text.extend(observed::value(&vantage.sight, model.now, |sight| {
+            let role = match sight.says {
+                Says::Serves => Role::Text,
+                Says::Impaired => Role::Warn,
+                Says::Fails => Role::Bad,
+            };
+            (format!("says {}", sight.says.word()), role)
+        }));
+        if let Some(sight) = &vantage.sight.value {
+            text.push(piece(format!("  {}", sight.why), Role::Muted));
+        }
+        item("seen by", text, Does::Nothing)
+    };
+    let mut vantages: Vec<&Vantage> = region.verdict.vantages.iter().collect();
+    let serves = |v: &Vantage| v.sight.fresh(model.now).is_some_and(|s| s.says == Says::Serves);
+    if !vantages.is_empty() && vantages.iter().all(|v| serves(v)) {
+        let all = format!("all {} vantage points say that it serves", vantages.len());
+        return vec![item("seen by", vec![piece(all, Role::Text)], Does::Nothing)];
+    }
+    // Those that say something else than that it serves are why anybody looks.
+    vantages.sort_by_key(|v| serves(v));
+    vantages.into_iter().take(MOST).map(row).collect()
+}
+
+/// How ready it is to take over, and what it lacks most.
+fn readiness(region: &Region) -> Vec<Item> {
+    let Some(readiness) = &region.readiness else {
+        let unknown = vec![piece("not known", Role::Unknown)];
+        return vec![item("readiness", unknown, Does::Nothing)];
+    };
+    let mut wanting: Vec<_> = readiness
+        .checks
+        .iter()
+        .filter(|check| check.standing != Standing::Ready)
+        .collect();
+    wanting.sort_by_key(|check| (check.standing, std::cmp::Reverse(check.points)));
+    let role = if wanting.is_empty() {
+        Role::Good
+    } else {
+        Role::Warn
+    };
+    let score = vec![piece(
+        format!("{} of 100 points to take over", readiness.score),
+        role,
+    )];
+    let mut items = vec![item("readiness", score, Does::Nothing)];
+    items.extend(wanting.into_iter().take(MOST).map(|check| {
+        let text = vec![
+            piece(format!("−{} {} ", check.points, check.name), Role::Text),
+            piece(format!("{}: {}", check.standing.word(), check.why), Role::Muted),
+        ];
+        item("", text, Does::Nothing)
+    }));
     items
 }
 
