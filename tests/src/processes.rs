@@ -63,6 +63,24 @@ pub fn resident(pid: u32) -> Option<u64> {
     kilobytes(&status, "VmRSS:")
 }
 
+/// How often a process has given up a CPU by itself and was woken again, over all its threads.
+#[must_use]
+pub fn wake_ups(pid: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
+        .filter_map(|status| {
+            let line = status
+                .lines()
+                .find(|l| l.starts_with("voluntary_ctxt_switches:"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
 fn proportional_memory(pid: u32) -> Option<u64> {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     kilobytes(&rollup, "Pss:")

@@ -7,6 +7,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// How often a slow line takes bytes.
+const TAKES_PER_SECOND: usize = 20;
+
+/// How fast the terminal takes what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// At once.
+    Fast,
+    /// Like a poor connection.
+    BytesPerSecond(usize),
+}
+
 /// A program that runs in a terminal of its own.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
@@ -34,6 +46,19 @@ impl Terminal {
     /// # Errors
     /// When there is no pseudo-terminal, or the program cannot be started.
     pub fn start(program: &Path, state_dir: &Path, columns: u16, rows: u16) -> Result<Self> {
+        Self::start_over(Line::Fast, program, state_dir, (columns, rows))
+    }
+
+    /// The same at the end of some line.
+    ///
+    /// # Errors
+    /// When there is no pseudo-terminal, or the program cannot be started.
+    pub fn start_over(
+        line: Line,
+        program: &Path,
+        state_dir: &Path,
+        (columns, rows): (u16, u16),
+    ) -> Result<Self> {
         let size = PtySize {
             rows,
             cols: columns,
@@ -55,7 +80,14 @@ impl Terminal {
         let sink = Arc::clone(&output);
         std::thread::spawn(move || {
             let mut buffer = [0_u8; 8_192];
-            while let Ok(count) = reader.read(&mut buffer) {
+            let room = match line {
+                Line::Fast => buffer.len(),
+                Line::BytesPerSecond(rate) => buffer.len().min(rate.div_ceil(TAKES_PER_SECOND)),
+            };
+            while let Ok(count) = reader.read(buffer.get_mut(..room).unwrap_or_default()) {
+                if let Line::BytesPerSecond(_) = line {
+                    std::thread::sleep(Duration::from_secs(1) / u32::try_from(TAKES_PER_SECOND).unwrap_or(1));
+                }
                 let Some(part) = buffer.get(..count).filter(|p| !p.is_empty()) else {
                     break;
                 };
@@ -102,6 +134,16 @@ impl Terminal {
             .clone()
     }
 
+    /// How many bytes have come out so far.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        let output = self.output.lock();
+        output
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .bytes
+            .len()
+    }
+
     /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
@@ -122,7 +164,7 @@ impl Terminal {
                 self.child.kill()?;
                 anyhow::bail!("the program has not ended within {} s", deadline.as_secs());
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
