@@ -6,6 +6,7 @@
 
 pub mod alert;
 pub mod approval;
+pub mod certificate;
 pub mod clock;
 pub mod drill;
 pub mod event;

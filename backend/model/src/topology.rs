@@ -24,6 +24,9 @@ pub struct Topology {
     pub supervisor: Option<Supervisor>,
     /// How several control planes agree which of them may act; one alone needs none.
     pub coordination: Option<CoordinationConfig>,
+    /// TLS certificates whose end is watched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateConfig>,
     /// Regions in display order.
     pub regions: Vec<RegionConfig>,
 }
@@ -122,6 +125,18 @@ impl DatabaseLayout {
 pub struct CoordinationConfig {
     /// Endpoints of etcd, `http://host:port`.
     pub etcd: Vec<String>,
+}
+
+/// A TLS certificate that is watched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateConfig {
+    /// Its name on screens.
+    pub name: String,
+    /// PEM file with it, or with its whole chain: in Kubernetes `tls.crt` of the mounted secret.
+    pub file: String,
+    /// The region that it serves, if it is one's own.
+    pub region: Option<RegionId>,
 }
 
 /// The local supervisor.

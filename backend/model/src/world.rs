@@ -1,6 +1,7 @@
 //! One frame of everything: the world. And what changed between two of them.
 
 use crate::alert::Alert;
+use crate::certificate::Certificate;
 use crate::drill::DrillRun;
 use crate::ids::RegionId;
 use crate::inventory::{Fault, Process, Release};
@@ -51,6 +52,9 @@ pub struct World {
     /// The runbooks that can be asked for, by id.
     #[serde(default)]
     pub runbooks: BTreeMap<String, RunbookSummary>,
+    /// TLS certificates by name; empty when none is configured.
+    #[serde(default)]
+    pub certificates: BTreeMap<String, Certificate>,
 }
 
 /// Who drew a frame and when.
@@ -170,6 +174,8 @@ pub struct Delta {
     service_map: BTreeMap<String, Option<Edge>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     runbooks: BTreeMap<String, Option<RunbookSummary>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    certificates: BTreeMap<String, Option<Certificate>>,
 }
 
 /// A delta does not fit the frame it was applied to: ask for a snapshot.
@@ -201,6 +207,7 @@ impl World {
             drills: BTreeMap::new(),
             service_map: BTreeMap::new(),
             runbooks: BTreeMap::new(),
+            certificates: BTreeMap::new(),
         }
     }
 
@@ -223,6 +230,7 @@ impl World {
             drills: changed(&self.drills, &next.drills),
             service_map: changed(&self.service_map, &next.service_map),
             runbooks: changed(&self.runbooks, &next.runbooks),
+            certificates: changed(&self.certificates, &next.certificates),
         }
     }
 
@@ -251,6 +259,7 @@ impl World {
         merge(&mut self.drills, delta.drills);
         merge(&mut self.service_map, delta.service_map);
         merge(&mut self.runbooks, delta.runbooks);
+        merge(&mut self.certificates, delta.certificates);
         Ok(())
     }
 

@@ -77,8 +77,6 @@ impl From<bool> for Holds {
 }
 
 /// What `rule` says of a frame: one verdict for each thing that it watches.
-///
-/// A rule about TLS certificates says nothing yet: no certificate is part of the world.
 #[must_use]
 pub fn instances(rule: &AlertRule, world: &World, slo: &Slo) -> Vec<Instance> {
     let now = world.head.at;
@@ -119,7 +117,7 @@ pub fn instances(rule: &AlertRule, world: &World, slo: &Slo) -> Vec<Instance> {
         Condition::TwoWriters {} => vec![two_writers(world, now)],
         Condition::InstanceDown {} => processes(world, |process| process.state != ProcessState::Ready),
         Condition::OomKilled {} => processes(world, |process| killed_for_memory(process, now)),
-        Condition::CertificateExpiry { .. } => Vec::new(),
+        Condition::CertificateExpiry { days } => certificates(world, f64::from(days), now),
         Condition::SourceLost {} => world
             .sources
             .iter()
@@ -134,6 +132,24 @@ pub fn instances(rule: &AlertRule, world: &World, slo: &Slo) -> Vec<Instance> {
             })
             .collect(),
     }
+}
+
+fn certificates(world: &World, days: f64, now: Timestamp) -> Vec<Instance> {
+    world
+        .certificates
+        .iter()
+        .map(|(name, certificate)| {
+            let left = certificate.says.map(|says| says.days_left(now));
+            let instance = Instance::of(judge(&left, now, |left| left < days))
+                .subject(name)
+                // Tenths of a day: a figure that changed with every frame would be sent with every frame.
+                .measured(left.value.map(|left| (left * 10.0).floor() / 10.0), days);
+            match &certificate.region {
+                Some(region) => instance.region(region),
+                None => instance,
+            }
+        })
+        .collect()
 }
 
 fn indicator(world: &World, sli: SliId, bound: Option<f64>, now: Timestamp) -> Vec<Instance> {

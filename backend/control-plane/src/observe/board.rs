@@ -4,6 +4,7 @@ use super::{Beats, Positions, Server};
 use crate::clients::patroni::MemberStatus;
 use crate::drivers::traffic::TrafficReading;
 use aisoc_model::RegionId;
+use aisoc_model::certificate::Certificate;
 use aisoc_model::inventory::Inventory;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::region::{ApiHealth, BusState, RedisMember};
@@ -31,6 +32,8 @@ pub struct Seen {
     pub slis: Vec<SliReading>,
     /// How incidents are handled.
     pub sla: Vec<SlaReading>,
+    /// TLS certificates, by name.
+    pub certificates: BTreeMap<String, Certificate>,
     /// How looking goes, by source.
     pub sources: BTreeMap<String, Source>,
 }
@@ -91,6 +94,7 @@ impl Default for Seen {
             inventory: Observed::not_yet("supervisor"),
             slis: Vec::new(),
             sla: Vec::new(),
+            certificates: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
     }
@@ -140,6 +144,7 @@ impl Seen {
             inventory,
             slis: Vec::new(),
             sla: Vec::new(),
+            certificates: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
     }

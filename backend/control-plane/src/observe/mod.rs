@@ -6,6 +6,7 @@
 
 pub mod board;
 mod bus;
+mod certificates;
 mod health;
 mod heartbeat;
 mod otlp;

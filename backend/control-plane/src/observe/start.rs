@@ -2,6 +2,7 @@
 
 use super::board::Board;
 use super::bus::Bus;
+use super::certificates::CertificateFile;
 use super::health::Health;
 use super::otlp::Otlp;
 use super::patroni::Patroni;
@@ -17,6 +18,7 @@ use crate::clients::postgres::MemberDatabase;
 use crate::clients::supervisor::SupervisorClient;
 use crate::drivers::traffic::TrafficDriver;
 use aisoc_bus::remote::RemoteBus;
+use aisoc_model::certificate::Certificate;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::{RegionRemoval, Slo};
@@ -32,6 +34,12 @@ use tokio_util::task::TaskTracker;
 const SLA: Pace = Pace {
     interval: Duration::from_secs(10),
     timeout: Duration::from_secs(10),
+};
+
+/// A certificate ends by the day.
+const CERTIFICATES: Pace = Pace {
+    interval: Duration::from_mins(1),
+    timeout: Duration::from_secs(5),
 };
 
 /// Where measured indicators are read off.
@@ -63,6 +71,7 @@ pub fn start(
         starter.region(topology, slo, region, internal_token, pace)?;
     }
     starter.global(topology, traffic, pace)?;
+    starter.certificates(topology);
     let database = &topology.database;
     let member = |region: &RegionConfig| {
         MemberDatabase::new(
@@ -176,6 +185,24 @@ impl Starter {
             self.spawn(Supervisor { client }, pace);
         }
         Ok(())
+    }
+
+    fn certificates(&self, topology: &Topology) {
+        for config in &topology.certificates {
+            let says = Observed::absent(
+                Absence::NotYet,
+                CertificateFile::source_of(config),
+                CERTIFICATES.stale_after_ms(),
+            );
+            let region = config.region.clone();
+            self.board.update(|seen| {
+                let certificate = Certificate { region, says };
+                seen.certificates.insert(config.name.clone(), certificate);
+                false
+            });
+            let config = config.clone();
+            self.spawn(CertificateFile { config }, CERTIFICATES);
+        }
     }
 
     fn region(

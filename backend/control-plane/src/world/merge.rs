@@ -36,6 +36,7 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
     let now = head.at;
     let mut world = World::empty(head);
     world.sources.clone_from(&seen.sources);
+    world.certificates.clone_from(&seen.certificates);
     world.operations = setting
         .operations
         .iter()

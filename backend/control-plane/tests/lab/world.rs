@@ -67,6 +67,7 @@ pub fn topology(data_dir: &Path) -> Topology {
         },
         supervisor: None,
         coordination: None,
+        certificates: Vec::new(),
         regions: REGIONS
             .iter()
             .map(|(id, role, zones)| RegionConfig {

@@ -66,6 +66,7 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
         coordination: Some(CoordinationConfig {
             etcd: vec![http(ports.global("etcd"))],
         }),
+        certificates: Vec::new(),
         regions: regions(world, ports),
     }
 }

@@ -62,7 +62,11 @@ impl PageView for Services {
         let mut rest = hero::draw(
             canvas,
             area,
-            &headline(world).remembered(facts::lost_source(world, SOURCE, model.shown_at())),
+            &headline(world, model.shown_at()).remembered(facts::lost_source(
+                world,
+                SOURCE,
+                model.shown_at(),
+            )),
         );
         let height = cells(world.releases.len()) + 1;
         if !world.releases.is_empty() && rest.height > height + 8 {
@@ -148,7 +152,29 @@ fn row(process: &Process, now: Timestamp) -> Row {
         )
 }
 
-fn headline(world: &World) -> Hero {
+/// Which certificate ends first; one that cannot be read comes before all.
+fn certificates(world: &World, now: Timestamp) -> String {
+    let left = |name: &str| {
+        let says = world.certificates.get(name)?.says.fresh(now)?;
+        Some(says.days_left(now))
+    };
+    let mut names: Vec<&str> = world.certificates.keys().map(String::as_str).collect();
+    names.sort_by(|a, b| {
+        let days = |name| left(name).unwrap_or(f64::NEG_INFINITY);
+        days(a).total_cmp(&days(b))
+    });
+    let Some(first) = names.first() else {
+        return "certificates: not configured".to_owned();
+    };
+    let end = match left(first) {
+        None => "not known".to_owned(),
+        Some(days) if days < 0.0 => "OVER".to_owned(),
+        Some(days) => format!("in {days:.0} days"),
+    };
+    format!("certificates: {}, first to end: {first}, {end}", names.len())
+}
+
+fn headline(world: &World, now: Timestamp) -> Hero {
     let total = world.processes.len();
     if total == 0 {
         return Hero::new("?", "No process is known", Role::Unknown);
@@ -193,7 +219,10 @@ fn headline(world: &World) -> Hero {
         "restarts: {restarts} · killed for memory: {oom} · {} in use",
         format::bytes(memory)
     ));
-    let hero = hero.note("Kubernetes: not configured · certificates: not configured");
+    let hero = hero.note(format!(
+        "Kubernetes: not configured · {}",
+        certificates(world, now)
+    ));
     if rollouts.is_empty() {
         return hero;
     }
