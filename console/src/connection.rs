@@ -38,6 +38,8 @@ pub enum Connection {
     },
     /// One frame, drawn without a connection (`snapshot`).
     Still,
+    /// What is shown was recorded.
+    Replay,
 }
 
 impl Connection {
@@ -45,5 +47,11 @@ impl Connection {
     #[must_use]
     pub fn trustworthy(&self) -> bool {
         matches!(self, Self::Live { .. } | Self::Still)
+    }
+
+    /// Whether what is shown was so at the time that the screen says: not after a connection was lost.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.trustworthy() || *self == Self::Replay
     }
 }

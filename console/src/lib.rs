@@ -24,6 +24,8 @@ pub mod page;
 pub mod palette;
 pub mod plain;
 pub mod preferences;
+pub mod redaction;
+pub mod replay;
 pub mod runtime;
 pub mod safety;
 pub mod snapshot;

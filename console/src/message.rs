@@ -4,6 +4,7 @@ use crate::direct::{Answer, Endpoint};
 use crate::keys::Key;
 use crate::notify::Notification;
 use crate::page::Page;
+use crate::replay::{Replayed, Wish};
 use crate::safety::Permitted;
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest};
@@ -69,6 +70,10 @@ pub enum SourceEvent {
     },
     /// The token is not accepted; the source waits until it is told to try again.
     Refused(String),
+    /// A recording brings a frame, or another position in it.
+    Replayed(Box<Replayed>),
+    /// A recording has no more, or cannot be used; why.
+    ReplayEnded(String),
 }
 
 /// Who the token belongs to.
@@ -119,6 +124,10 @@ pub enum Effect {
     Copy(String),
     /// Try to connect now.
     Reconnect,
+    /// Go through the recording; it is opened when it is not open.
+    Replay(Wish),
+    /// Close the recording: the present is shown.
+    Present,
     /// Ask health endpoints: no control plane answers.
     Probe(Vec<Endpoint>),
     /// Ask for a plan. Changes nothing.

@@ -12,6 +12,7 @@ use crate::notify::Notifier;
 use crate::page::Page;
 use crate::palette::Palette;
 use crate::preferences::Preferences;
+use crate::replay::{Position, Replaying};
 use crate::safety::{Armed, Situation};
 use crate::table::Table;
 use aisoc_model::RegionId;
@@ -73,6 +74,8 @@ pub struct Model {
     pub armed: Option<Armed>,
     /// What health endpoints say while no control plane answers.
     pub direct: Direct,
+    /// What is shown was: where in a recording it is.
+    pub replaying: Option<Replaying>,
 }
 
 /// What lies over the page and takes the keys.
@@ -166,6 +169,7 @@ impl Model {
             notifier: Notifier::default(),
             armed: None,
             direct: Direct::default(),
+            replaying: None,
         }
     }
 
@@ -176,6 +180,20 @@ impl Model {
         model.connection = Connection::Still;
         model.history.sample(&world);
         model.world = Some(Box::new(world));
+        model
+    }
+
+    /// A frame of a recording without anything that could be asked for, as `snapshot` draws it.
+    #[must_use]
+    pub fn past(world: World, position: Position, page: Page, size: (u16, u16), today: Timestamp) -> Self {
+        let mut model = Self::still(world, page, size);
+        model.connection = Connection::Replay;
+        model.now = position.at;
+        model.replaying = Some(Replaying {
+            position,
+            present: None,
+            today,
+        });
         model
     }
 
@@ -249,6 +267,7 @@ impl Model {
         Situation {
             now: self.now,
             trustworthy: self.connection.trustworthy(),
+            past: self.replaying.is_some(),
             operator: self.identity.as_ref().is_some_and(|identity| identity.operator),
             frozen: self.frozen.is_some(),
             armed: self.armed.as_ref(),

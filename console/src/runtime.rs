@@ -7,8 +7,10 @@ use crate::error::ConsoleError;
 use crate::message::{Click, Effect, Failure, Message, Reply, SourceEvent};
 use crate::model::Model;
 use crate::preferences::Preferences;
+use crate::replay::Wish;
 use crate::safety::{Decision, Request};
 use crate::source::live::{Handle, Live};
+use crate::source::replay::{Reel, Replay};
 use crate::source::{Outbox, Source};
 use crate::terminal::device::Extras;
 use crate::terminal::mouse::Mouse;
@@ -21,6 +23,7 @@ use crate::update::update;
 use aisoc_rpc::client::Client;
 use aisoc_rpc::error::RpcError;
 use aisoc_rpc::proto::resolve_request::Decision as RpcDecision;
+use aisoc_rpc::recording::Tape;
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -51,6 +54,20 @@ pub struct Options {
     pub captive: bool,
 }
 
+/// A recording to show, and how to begin.
+pub struct Recording {
+    /// What it is called on the screen.
+    pub name: String,
+    /// It.
+    pub tape: Box<Tape>,
+    /// Where to begin, milliseconds since 1970.
+    pub at: i64,
+    /// It goes on by itself.
+    pub playing: bool,
+    /// How much faster than it was.
+    pub speed: u16,
+}
+
 /// A variable of the environment, as text.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
@@ -67,44 +84,33 @@ pub async fn run(options: Options) -> Result<(), ConsoleError> {
     let Some(endpoint) = options.endpoints.first().cloned() else {
         return Err(ConsoleError::NoEndpoint);
     };
-    let signals = Signals::listen()?;
-    let config = options.config;
-    // The console of a kernel shows sequences that it does not know.
-    let terms = osc::understood_by(&variable("TERM").unwrap_or_default());
-    let runbooks = config.runbook_url.filter(|_| terms);
-    let terminal = Terminal::take(Extras {
-        mouse: config.mouse,
-        links: runbooks.is_some(),
-    })?;
-    let preferences = Preferences {
-        theme: config.theme.name(variable),
-        keys: config.keys,
-        notify: config.notify,
-        captive: options.captive,
-    };
-    let theme = Theme::named(preferences.theme, Capabilities::detect(variable));
-    let mut model = Model::new(&endpoint, config.page, terminal.size(), Timestamp::now());
-    model.preferences = preferences;
-    model.direct.configured = options.health;
+    let mut console = Console::open(&endpoint, options.config, options.captive)?;
+    console.model.direct.configured = options.health;
     // The first frame is there before anything is connected.
-    let mut console = Console {
-        model,
-        theme,
-        terminal,
-        spare: None,
-        hits: Vec::new(),
-        runbooks,
-        terms,
-        dirty: true,
-    };
     console.draw();
     let (source, handle) = Live::new(options.endpoints, options.token);
     let (outbox, frames) = Outbox::new();
     tokio::spawn(source.run(outbox));
-    console.go(signals, frames, handle).await
+    console.go(frames, handle, None).await
+}
+
+/// Shows a recording until a person leaves: the same program, fed by another source.
+///
+/// A signal ends the process here, after the terminal was given back: with 128 plus its number.
+///
+/// # Errors
+/// When there is no terminal that can show it, or it broke.
+pub async fn replay(recording: Recording, config: Config) -> Result<(), ConsoleError> {
+    let mut console = Console::open(&recording.name, config, false)?;
+    let reel = Reel::File(recording.tape);
+    let (source, wishes) = Replay::new(reel, recording.at, recording.playing, recording.speed);
+    let (outbox, frames) = Outbox::new();
+    tokio::spawn(source.run(outbox));
+    console.go(frames, Handle::nobody(), Some(wishes)).await
 }
 
 struct Console {
+    signals: Signals,
     model: Model,
     theme: Theme,
     terminal: Terminal,
@@ -118,13 +124,60 @@ struct Console {
     dirty: bool,
 }
 
+/// A recording that is looked at: where wishes go, and, beside a live source, what it brings.
+struct Player {
+    wishes: mpsc::Sender<Wish>,
+    frames: Option<mpsc::Receiver<SourceEvent>>,
+}
+
+/// What a recording beside a live source brings.
+async fn recorded(player: &mut Option<Player>) -> Option<SourceEvent> {
+    match player.as_mut().and_then(|player| player.frames.as_mut()) {
+        Some(frames) => frames.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Console {
+    /// Takes the terminal.
+    fn open(endpoint: &str, config: Config, captive: bool) -> Result<Self, ConsoleError> {
+        let signals = Signals::listen()?;
+        // The console of a kernel shows sequences that it does not know.
+        let terms = osc::understood_by(&variable("TERM").unwrap_or_default());
+        let runbooks = config.runbook_url.filter(|_| terms);
+        let terminal = Terminal::take(Extras {
+            mouse: config.mouse,
+            links: runbooks.is_some(),
+        })?;
+        let preferences = Preferences {
+            theme: config.theme.name(variable),
+            keys: config.keys,
+            notify: config.notify,
+            captive,
+        };
+        let theme = Theme::named(preferences.theme, Capabilities::detect(variable));
+        let mut model = Model::new(endpoint, config.page, terminal.size(), Timestamp::now());
+        model.preferences = preferences;
+        Ok(Self {
+            signals,
+            model,
+            theme,
+            terminal,
+            spare: None,
+            hits: Vec::new(),
+            runbooks,
+            terms,
+            dirty: true,
+        })
+    }
+
     async fn go(
         &mut self,
-        mut signals: Signals,
         mut frames: mpsc::Receiver<SourceEvent>,
         handle: Handle,
+        wishes: Option<mpsc::Sender<Wish>>,
     ) -> Result<(), ConsoleError> {
+        let mut player = wishes.map(|wishes| Player { wishes, frames: None });
         let (replies, mut answers) = mpsc::channel::<Reply>(16);
         let mut resize: Option<Instant> = None;
         loop {
@@ -134,7 +187,7 @@ impl Console {
             let tick = self.model.ticks();
             let messages = tokio::select! {
                 biased;
-                asked = signals.next() => match asked {
+                asked = self.signals.next() => match asked {
                     Asked::End(number) => self.end(number),
                     Asked::Suspend if self.model.preferences.captive => Vec::new(),
                     Asked::Suspend => vec![self.suspend()?],
@@ -149,6 +202,7 @@ impl Console {
                 },
                 event = self.terminal.event() => self.read_terminal(event)?,
                 Some(reply) = answers.recv() => vec![Message::Reply(reply, Timestamp::now())],
+                Some(event) = recorded(&mut player) => vec![Message::Source(event, Timestamp::now())],
                 Some(event) = frames.recv() => vec![Message::Source(event, Timestamp::now())],
                 () = rest(resize), if resize.is_some() => {
                     resize = None;
@@ -171,6 +225,9 @@ impl Console {
                         }
                         Effect::Redraw => self.terminal.forget(),
                         Effect::Reconnect => handle.reconnect(),
+                        Effect::Replay(wish) => wind(&mut player, wish, &handle),
+                        // The recording of a file stays: there is nothing else to show.
+                        Effect::Present => player = player.filter(|player| player.frames.is_none()),
                         Effect::Copy(text) => self.copy(&text),
                         Effect::Notify(told) => {
                             let bytes = osc::notify(&told.title, &told.body, self.terms);
@@ -259,6 +316,30 @@ impl Console {
     }
 }
 
+/// Goes through the recording; opens what the control planes have kept when nothing is open.
+fn wind(player: &mut Option<Player>, wish: Wish, handle: &Handle) {
+    if let Some(player) = player {
+        // A person who holds a key down waits for what was asked before.
+        let _ = player.wishes.try_send(wish);
+        return;
+    }
+    let now = Timestamp::now().as_millisecond();
+    let (at, then) = match wish {
+        Wish::To(at) => (at, None),
+        wish => (now, Some(wish)),
+    };
+    let (source, wishes) = Replay::new(Reel::kept(handle.clients()), at, false, 1);
+    let (outbox, frames) = Outbox::new();
+    tokio::spawn(source.run(outbox));
+    if let Some(wish) = then {
+        let _ = wishes.try_send(wish);
+    }
+    *player = Some(Player {
+        wishes,
+        frames: Some(frames),
+    });
+}
+
 /// Waits until a moment, if there is one.
 pub async fn rest(until: Option<Instant>) {
     if let Some(until) = until {
@@ -280,6 +361,8 @@ fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
             | Effect::Suspend
             | Effect::Redraw
             | Effect::Reconnect
+            | Effect::Replay(_)
+            | Effect::Present
             | Effect::Copy(_)
             | Effect::Notify(_) => return,
         };

@@ -26,11 +26,14 @@ pub struct Armed {
 
 /// What the gate knows of the situation.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // each is a condition of its own
 pub struct Situation<'a> {
     /// The control plane's time.
     pub now: Timestamp,
     /// What is on the screen is what is.
     pub trustworthy: bool,
+    /// What is on the screen was recorded.
+    pub past: bool,
     /// The token may act.
     pub operator: bool,
     /// The view is frozen: what is on the screen was.
@@ -131,6 +134,9 @@ pub enum Refusal {
     /// The connection is not live.
     #[error("the connection is not live: what you see may not be what is")]
     NotLive,
+    /// A recording is shown.
+    #[error("this is a replay: nothing can be done to what was")]
+    Past,
     /// The view is frozen.
     #[error("the view is frozen: press space to see what is")]
     Frozen,
@@ -176,6 +182,9 @@ pub enum Refusal {
 /// # Errors
 /// The first condition that does not hold.
 pub fn may_act(situation: &Situation<'_>) -> Result<(), Refusal> {
+    if situation.past {
+        return Err(Refusal::Past);
+    }
     if !situation.trustworthy {
         return Err(Refusal::NotLive);
     }

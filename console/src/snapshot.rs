@@ -2,12 +2,10 @@
 
 use crate::capabilities::Capabilities;
 use crate::model::Model;
-use crate::page::Page;
 use crate::svg;
 use crate::terminal::encode;
 use crate::theme::Theme;
 use crate::ui;
-use aisoc_model::world::World;
 use clap::ValueEnum;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -23,9 +21,9 @@ pub enum Style {
     Svg,
 }
 
-/// A page of a frame, as lines of text.
+/// A screen, as lines of text.
 #[must_use]
-pub fn render(world: &World, page: Page, size: (u16, u16), style: Style) -> String {
+pub fn render(model: &Model, style: Style) -> String {
     let mut capabilities = Capabilities::detect(|name| std::env::var(name).ok());
     if style == Style::Svg {
         // A picture is the same wherever it is made.
@@ -35,8 +33,7 @@ pub fn render(world: &World, page: Page, size: (u16, u16), style: Style) -> Stri
         // Asked for by name: a pipe or an unset TERM must not turn colours off.
         capabilities.colors = capabilities.colors.max(crate::capabilities::Colors::Indexed);
     }
-    let model = Model::still(world.clone(), page, size);
-    print(&draw(&model, capabilities), style)
+    print(&draw(model, capabilities), style)
 }
 
 /// The buffer of a state.

@@ -9,11 +9,13 @@ use crate::observe::board::{Board, Seen, StaleAfter};
 use crate::observe::{self, Starter};
 use crate::operations::Operations;
 use crate::server::Role;
+use crate::world::recording::{Recorder, Shelf};
 use crate::world::{Drawer, Drills, Frames};
 use aisoc_model::Clock;
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::Topology;
 use aisoc_model::world::World;
+use aisoc_rpc::recording::About;
 use aisoc_telemetry::receive::{Destination, Receiver};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -28,6 +30,7 @@ pub(crate) struct Office {
     pub(crate) traffic: Arc<dyn TrafficDriver>,
     pub(crate) internal_token: String,
     pub(crate) frames: Frames,
+    pub(crate) shelf: Arc<Shelf>,
     pub(crate) alerts: Arc<Alerts>,
     pub(crate) drills: Arc<Drills>,
     pub(crate) operations: Operations,
@@ -127,6 +130,16 @@ impl Office {
             frames: self.frames.clone(),
             clock: Arc::clone(&self.clock),
         };
+        let recorder = Recorder {
+            shelf: Arc::clone(&self.shelf),
+            about: About {
+                control_plane: topology.control_plane.name.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                left_out: Vec::new(),
+            },
+            clock: Arc::clone(&self.clock),
+        };
+        self.tasks.spawn(recorder.run(self.frames.follow(), term.clone()));
         self.tasks.spawn(drawer.run(term.clone()));
         self.receiver.send_to(Destination::Here);
         self.role.send_replace(Role::Here(term));

@@ -8,6 +8,7 @@ use crate::office::Office;
 use crate::operations::{Operations, WorldView};
 use crate::server::{self, Parts, Role, auth::Tokens};
 use crate::world::drawer::Acting;
+use crate::world::recording::{Limits, Shelf};
 use crate::world::{Drills, Frames};
 use aisoc_model::operation::Operation;
 use aisoc_model::region::Drain;
@@ -82,6 +83,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let drills = Drills::open(Some(
         PathBuf::from(&topology.control_plane.data_dir).join("drills.json"),
     ))?;
+    let shelf = open_shelf(&topology).await?;
+    let right = coordinated.as_ref().map(|coordinated| coordinated.right.clone());
     let nobody = Role::Nobody("it is not known yet who may act".to_owned());
     let (role_now, role) = watch::channel(nobody);
     let office = Office {
@@ -91,6 +94,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         traffic,
         internal_token,
         frames: frames.clone(),
+        shelf: Arc::clone(&shelf),
         alerts: Arc::clone(&alerts),
         drills: Arc::new(drills),
         operations: operations.clone(),
@@ -122,6 +126,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         alerts,
         clock,
         role,
+        shelf,
+        right,
     };
     tracing::info!(
         consoles = %topology.control_plane.listen,
@@ -137,6 +143,16 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         tracing::warn!("some observers did not end in time");
     }
     served
+}
+
+/// The recordings of earlier runs, and where this one's go.
+async fn open_shelf(topology: &Topology) -> anyhow::Result<Arc<Shelf>> {
+    let directory = PathBuf::from(&topology.control_plane.data_dir).join("recording");
+    let limits = Limits::from(topology.control_plane.recording);
+    let shown = directory.display().to_string();
+    let opened = tokio::task::spawn_blocking(move || Shelf::open(directory, limits)).await?;
+    let shelf = opened.with_context(|| format!("the directory of recordings, {shown}"))?;
+    Ok(Arc::new(shelf))
 }
 
 /// Serves consoles and OTLP until shutdown or until one of them breaks.

@@ -13,6 +13,7 @@ use aisoc_control_plane::coordination::keys::Member;
 use aisoc_control_plane::operations::Operations;
 use aisoc_control_plane::server::{self, Parts, Role, auth::Tokens};
 use aisoc_control_plane::world::Frames;
+use aisoc_control_plane::world::recording::{Limits, Recorder, Shelf};
 use aisoc_model::plan::{PlanRequest, Target};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{EnvironmentKind, Topology};
@@ -22,6 +23,7 @@ use aisoc_rpc::client::{Client, Update};
 use aisoc_rpc::error::RpcError;
 use aisoc_rpc::proto::regions_client::RegionsClient;
 use aisoc_rpc::proto::{WatchRequest, frame::Content};
+use aisoc_rpc::recording::{About, Tape};
 use futures::StreamExt;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ struct Service {
     address: String,
     frames: Frames,
     alerts: Arc<Alerts>,
+    shelf: Arc<Shelf>,
     shutdown: CancellationToken,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
     _dir: TempDir,
@@ -103,12 +106,19 @@ async fn service_as(name: &str, role: watch::Receiver<Role>) -> Service {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let alerts = Arc::new(Alerts::default());
+    let limits = Limits {
+        age_ms: 3_600_000,
+        bytes: 1024 * 1024,
+    };
+    let shelf = Arc::new(Shelf::open(dir.path().join("recording"), limits).unwrap());
     let parts = Parts {
         frames: frames.clone(),
         operations,
         alerts: alerts.clone(),
         clock,
         role,
+        shelf: shelf.clone(),
+        right: None,
     };
     let tokens = Tokens::parse("op-token operator ann\nview-token viewer wall\n").unwrap();
     let shutdown = CancellationToken::new();
@@ -117,6 +127,7 @@ async fn service_as(name: &str, role: watch::Receiver<Role>) -> Service {
         address,
         frames,
         alerts,
+        shelf,
         shutdown,
         task,
         _dir: dir,
@@ -373,4 +384,75 @@ async fn a_slow_console_gets_coalesced_deltas() {
         "{received} deltas were queued for a console that did not read"
     );
     assert_eq!(world, *service.frames.latest());
+}
+
+/// Waits until something has been recorded after a moment.
+async fn recorded_until(shelf: &Shelf, at: i64) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while shelf.segments().iter().all(|segment| segment.to < at) {
+        assert!(tokio::time::Instant::now() < deadline, "nothing is recorded");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// What was shown is fetched again, also through a control plane that stands by, and not without a token.
+#[tokio::test]
+async fn what_was_shown_can_be_fetched_afterwards() {
+    let service = service().await;
+    let term = CancellationToken::new();
+    let recorder = Recorder {
+        shelf: service.shelf.clone(),
+        about: About {
+            control_plane: "cp-test".into(),
+            version: "0".into(),
+            left_out: vec![],
+        },
+        clock: Arc::new(SystemClock),
+    };
+    let regions = serde_json::from_str::<World>(include_str!("../../../assets/screens/world.json"))
+        .unwrap()
+        .regions;
+    let recording = tokio::spawn(recorder.run(service.frames.follow(), term.clone()));
+    tokio::task::yield_now().await;
+    let mut shown = Vec::new();
+    for step in 0..5 {
+        let mut world = (*service.frames.latest()).clone();
+        world.regions = regions.clone();
+        service.frames.publish(world);
+        publish(&service.frames, step);
+        let latest = service.frames.latest();
+        recorded_until(&service.shelf, latest.head.at.as_millisecond()).await;
+        shown.push((*latest).clone());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let holder = Member {
+        name: "cp-test".into(),
+        consoles: service.address.clone(),
+        otlp: String::new(),
+    };
+    let (_role, standing_by) = watch::channel(Role::There(holder));
+    let standby = service_as("cp-standby", standing_by).await;
+    for address in [&service.address, &standby.address] {
+        let mut client = Client::connect(address, "view-token").await.unwrap();
+        let reply = client.recordings().await.unwrap();
+        let [span] = reply.spans.as_slice() else {
+            panic!("one span: {reply:?}");
+        };
+        assert_eq!(span.control_plane, "cp-test");
+        assert_eq!(span.to_ms, shown[4].head.at.as_millisecond());
+        let pieces = client.recording(span.from_ms, span.to_ms).await.unwrap();
+        let bytes: Vec<Vec<u8>> = pieces.map(Result::unwrap).collect().await;
+        let mut tape = Tape::read(bytes.concat()).unwrap();
+        for world in &shown {
+            let index = tape.index(world.head.at.as_millisecond());
+            assert_eq!(*tape.world(index).unwrap(), *world);
+        }
+        let error = client.recording(0, 1_000).await.err().unwrap();
+        assert!(matches!(error, RpcError::NotFound(_)), "{error}");
+        let mut nobody = Client::connect(address, "guess").await.unwrap();
+        let error = nobody.recordings().await.unwrap_err();
+        assert!(matches!(error, RpcError::Unauthenticated(_)), "{error}");
+    }
+    term.cancel();
+    recording.await.unwrap();
 }

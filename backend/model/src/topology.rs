@@ -73,6 +73,28 @@ pub struct ControlPlane {
     pub observe_interval_ms: u32,
     /// Thresholds file; the built-in `assets/slo.yaml` when absent.
     pub slo_file: Option<String>,
+    /// How much of what was shown is kept.
+    #[serde(default)]
+    pub recording: RecordingConfig,
+}
+
+/// How much of what was shown is kept: the oldest goes when either bound is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingConfig {
+    /// Hours.
+    pub keep_hours: u32,
+    /// Space on disk, MiB. A day of three regions takes about 100.
+    pub keep_mib: u32,
+}
+
+impl Default for RecordingConfig {
+    fn default() -> Self {
+        Self {
+            keep_hours: 24,
+            keep_mib: 256,
+        }
+    }
 }
 
 /// The PostgreSQL cluster.

@@ -240,6 +240,39 @@ impl Client {
             .map(|_| ())
             .map_err(|s| self.error(&s))
     }
+
+    /// The times of which there are recordings, the oldest first, and the control planes that did not say what they have.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn recordings(&mut self) -> Result<proto::ListRecordingsReply, RpcError> {
+        let request = proto::ListRecordingsRequest { own: false };
+        let reply = self.inner.list_recordings(request).await;
+        reply.map(tonic::Response::into_inner).map_err(|s| self.error(&s))
+    }
+
+    /// What was recorded between two times (milliseconds since 1970), as the bytes of a file in pieces.
+    ///
+    /// # Errors
+    /// See [`RpcError`]; items of the stream are errors when it breaks, and it ends then.
+    pub async fn recording(
+        &mut self,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<impl Stream<Item = Result<Vec<u8>, RpcError>> + Send + 'static + use<>, RpcError> {
+        let request = proto::FetchRecordingRequest {
+            from_ms,
+            to_ms,
+            own: false,
+        };
+        let reply = self.inner.fetch_recording(request).await;
+        let pieces = reply.map_err(|s| self.error(&s))?.into_inner();
+        let address = self.address.clone();
+        Ok(pieces.map(move |piece| match piece {
+            Ok(piece) => Ok(piece.bytes),
+            Err(status) => Err(RpcError::from_status(&address, &status)),
+        }))
+    }
 }
 
 fn update(frame: proto::Frame) -> Result<Option<Update>, RpcError> {

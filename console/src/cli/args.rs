@@ -99,6 +99,11 @@ pub enum Command {
     },
     /// Prints a line whenever something that matters changes.
     Watch,
+    /// Plays a recording on the screen; with --plain as sentences. Needs no control plane.
+    Replay(Replaying),
+    /// Takes a range of time out of the recording that the control planes keep (the last ten minutes by default), without
+    /// names of people and tenants, addresses, directories, typed reasons and tokens.
+    Export(Exporting),
     /// Draws one page as the screen would.
     Snapshot {
         /// Which page.
@@ -110,6 +115,12 @@ pub enum Command {
         /// Draw a frame that `status --output json` printed, instead of the present one.
         #[arg(long)]
         world: Option<PathBuf>,
+        /// Draw a moment of a recording, instead of the present.
+        #[arg(long, value_name = "FILE", conflicts_with = "world")]
+        recording: Option<PathBuf>,
+        /// Which moment: 2026-11-22T14:02:11Z or 14:02:11 (UTC); its first one when absent.
+        #[arg(long, value_name = "TIME", requires = "recording")]
+        at: Option<String>,
     },
     /// Operations that run or ran.
     Operations {
@@ -195,6 +206,43 @@ pub enum Command {
     Man,
     /// Prints the keys as a Markdown document.
     Keys,
+}
+
+/// Which recording, and how to begin.
+#[derive(Debug, clap::Args)]
+pub struct Replaying {
+    /// The file, made by `export` or one of a control plane's own.
+    pub file: PathBuf,
+    /// Where to begin: 2026-11-22T14:02:11Z or 14:02:11 (UTC).
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How much faster than it was, 1 to 64; + and - change it.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub speed: u16,
+    /// Stand still at first; space plays.
+    #[arg(long)]
+    pub paused: bool,
+}
+
+/// Which range, and where to.
+#[derive(Debug, clap::Args)]
+pub struct Exporting {
+    /// From when: 2026-11-22T14:02:11Z, 14:02:11 (UTC), or 10m (ago); ten minutes before the end when absent.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Until when.
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
+    pub to: String,
+    /// The time of an operation, from half a minute before it began to a minute after it ended: its id, or at least 8
+    /// characters of its beginning.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
+    pub operation: Option<String>,
+    /// The file to write.
+    #[arg(long)]
+    pub file: PathBuf,
+    /// Leave nothing out.
+    #[arg(long)]
+    pub keep_names: bool,
 }
 
 /// What about the settings.

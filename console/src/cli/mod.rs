@@ -8,30 +8,30 @@ pub mod connect;
 pub mod documents;
 pub mod exit;
 pub mod operations;
+pub mod recordings;
 pub mod releases;
 pub mod report;
 pub mod table;
 
-use aisoc_console::page::Page;
+use aisoc_console::model::Model;
 use aisoc_console::snapshot::{self, Style};
 use aisoc_model::RegionId;
 use aisoc_model::world::World;
 use args::{Args, Command, OutputFormat};
 use connect::Settings;
 use exit::{CliError, Exit};
+use jiff::Timestamp;
 
 /// Runs a command and says how it ended.
 ///
 /// # Errors
 /// See [`CliError`]; its exit code is documented in `--help`.
 pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
-    if let Command::Snapshot { page, size, world } = command {
-        let world = match world {
-            Some(file) => saved_world(&file)?,
-            None => connect::world(&Settings::find(args)?).await?,
-        };
-        draw(&world, page, size, args.output)?;
-        return Ok(Exit::Ok);
+    if let Command::Snapshot { .. } = &command {
+        return picture(command, args).await;
+    }
+    if let Command::Replay(replaying) = command {
+        return recordings::replay(args, replaying).await;
     }
     if let Command::Captive { directory } = &command {
         return captive::run(directory).await;
@@ -48,6 +48,7 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
     match command {
         // Done above, because they need no control plane.
         Command::Snapshot { .. }
+        | Command::Replay(_)
         | Command::Config { .. }
         | Command::Captive { .. }
         | Command::Completions { .. }
@@ -99,6 +100,7 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             out(&format!("acknowledged {alert}\n"))?;
             Ok(Exit::Ok)
         }
+        Command::Export(exporting) => recordings::export(&settings, exporting).await,
         Command::Watch => connect::watch(&settings, args.output).await,
         Command::Operations { command } => operations::run(&settings, args.output, command).await,
         Command::Green { command } => act::execute(&settings, args.output, command.into()).await,
@@ -122,15 +124,34 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
     }
 }
 
-/// One page of a frame, as the screen would show it; or the frame itself.
-fn draw(world: &World, page: Page, size: (u16, u16), format: OutputFormat) -> Result<(), CliError> {
-    let style = match format {
-        OutputFormat::Json => return out(&format!("{}\n", json(world)?)),
+/// `snapshot`: one page as the screen would show it, or the frame itself.
+async fn picture(command: Command, args: &Args) -> Result<Exit, CliError> {
+    let Command::Snapshot {
+        page,
+        size,
+        world,
+        recording,
+        at,
+    } = command
+    else {
+        return Ok(Exit::Ok);
+    };
+    let model = match (world, recording) {
+        (_, Some(file)) => {
+            let (world, position) = recordings::moment_of(&file, at.as_deref())?;
+            Model::past(*world, position, page, size, Timestamp::now())
+        }
+        (Some(file), None) => Model::still(saved_world(&file)?, page, size),
+        (None, None) => Model::still(connect::world(&Settings::find(args)?).await?, page, size),
+    };
+    let style = match args.output {
+        OutputFormat::Json => return out(&format!("{}\n", json(&model.world)?)).map(|()| Exit::Ok),
         OutputFormat::Text => Style::Text,
         OutputFormat::Ansi => Style::Ansi,
         OutputFormat::Svg => Style::Svg,
     };
-    out(&snapshot::render(world, page, size, style))
+    out(&snapshot::render(&model, style))?;
+    Ok(Exit::Ok)
 }
 
 /// A frame that `status --output json` printed.

@@ -208,7 +208,7 @@ fn link(model: &Model, key: &str, link: &Link) -> Item {
 }
 
 fn region_line(model: &Model, region: &Region) -> Item {
-    let health = state::region(region, model.connection.trustworthy());
+    let health = state::region(region, model.connection.holds());
     let mut text = vec![
         piece(format!("{} ", region.id), Role::Text),
         piece(health.text(), health.role),

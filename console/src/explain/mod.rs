@@ -194,7 +194,7 @@ fn of_alert(model: &Model, world: &World, key: &str, alert: &Alert) -> Explanati
 
 fn of_region(model: &Model, world: &World, id: &RegionId) -> Option<Explanation> {
     let region = world.regions.get(id)?;
-    let health = state::region(region, model.connection.trustworthy());
+    let health = state::region(region, model.connection.holds());
     let title = vec![
         piece(format!("{id}  "), Role::Strong),
         piece(format!("{} ", region.role.word()), Role::Muted),

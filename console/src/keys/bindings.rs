@@ -24,6 +24,15 @@ pub enum Command {
     Last,
     Open,
     Freeze,
+    Earlier,
+    EarlierFar,
+    PreviousEvent,
+    Later,
+    LaterFar,
+    NextEvent,
+    Faster,
+    Slower,
+    Present,
     Copy,
     Redraw,
     Suspend,
@@ -62,6 +71,15 @@ impl Command {
             Self::Last => "last",
             Self::Open => "open",
             Self::Freeze => "freeze",
+            Self::Earlier => "earlier",
+            Self::EarlierFar => "earlier-far",
+            Self::PreviousEvent => "previous-event",
+            Self::Later => "later",
+            Self::LaterFar => "later-far",
+            Self::NextEvent => "next-event",
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Present => "present",
             Self::Copy => "copy",
             Self::Redraw => "redraw",
             Self::Suspend => "suspend",
@@ -146,6 +164,7 @@ pub struct Binding {
 
 const MOVE: &str = "Move";
 const LOOK: &str = "Look";
+const TIME: &str = "Look back in time: what was recorded";
 const ACT: &str = "Act: arm, see the plan, type the name";
 const LEAVE: &str = "Leave";
 
@@ -293,7 +312,7 @@ pub const BINDINGS: &[Binding] = &[
         Command::Freeze,
         LOOK,
         "freeze",
-        "freeze the view, and let go",
+        "freeze the view, and let go; in a replay: play and pause",
     ),
     everywhere(
         &[Key::char('y')],
@@ -317,6 +336,45 @@ pub const BINDINGS: &[Binding] = &[
         "",
         "draw everything again",
     ),
+    everywhere(
+        &[Key::char('<')],
+        Command::Earlier,
+        TIME,
+        "back in time",
+        "10 s earlier; on an operation: where it began",
+    ),
+    everywhere(
+        &[Key::char('>')],
+        Command::Later,
+        TIME,
+        "later",
+        "10 s later, and at last the present",
+    ),
+    everywhere(
+        &[Key::char('{')],
+        Command::EarlierFar,
+        TIME,
+        "",
+        "5 minutes earlier",
+    ),
+    everywhere(&[Key::char('}')], Command::LaterFar, TIME, "", "5 minutes later"),
+    everywhere(
+        &[Key::char('N')],
+        Command::PreviousEvent,
+        TIME,
+        "",
+        "the alert or operation before",
+    ),
+    everywhere(
+        &[Key::char('n')],
+        Command::NextEvent,
+        TIME,
+        "next event",
+        "the next alert or operation",
+    ),
+    everywhere(&[Key::char('+')], Command::Faster, TIME, "faster", "play faster"),
+    everywhere(&[Key::char('-')], Command::Slower, TIME, "", "play more slowly"),
+    everywhere(&[], Command::Present, TIME, "", "back to the present (Esc, too)"),
     everywhere(
         &[Key::plain(Code::F(4))],
         Command::Arm,

@@ -9,8 +9,10 @@ use crate::capabilities::Capabilities;
 use crate::error::ConsoleError;
 use crate::format;
 use crate::message::{Identity, SourceEvent};
-use crate::runtime::{Options, variable};
+use crate::replay::Replayed;
+use crate::runtime::{Options, Recording, variable};
 use crate::source::live::Live;
+use crate::source::replay::{Reel, Replay};
 use crate::source::{Outbox, Source};
 use crate::terminal::signals::{Asked, Signals, stop_myself};
 use crate::theme::Theme;
@@ -43,6 +45,7 @@ pub async fn run(options: Options) -> Result<(), ConsoleError> {
         world: None,
         known: Statements::new(),
         connected: false,
+        recorded: None,
     };
     teller.say(HELP)?;
     let (source, handle) = Live::new(options.endpoints, options.token);
@@ -70,6 +73,49 @@ pub async fn run(options: Options) -> Result<(), ConsoleError> {
     }
 }
 
+/// Says what a recording says, with its times, to its end.
+///
+/// # Errors
+/// When standard output is gone.
+pub async fn replay(recording: Recording) -> Result<(), ConsoleError> {
+    let mut signals = Signals::listen()?;
+    let mut teller = Teller {
+        theme: Theme::new(Capabilities::detect(variable)),
+        world: None,
+        known: Statements::new(),
+        connected: true,
+        recorded: Some(Timestamp::from_millisecond(recording.at).unwrap_or_default()),
+    };
+    teller.say(&format!(
+        "This is a replay of {}: everything that follows has been.",
+        recording.name
+    ))?;
+    let reel = Reel::File(recording.tape);
+    let (source, wishes) = Replay::new(reel, recording.at, true, recording.speed);
+    let (outbox, mut frames) = Outbox::new();
+    tokio::spawn(source.run(outbox));
+    loop {
+        tokio::select! {
+            biased;
+            asked = signals.next() => match asked {
+                Asked::End(number) => std::process::exit(128 + number),
+                Asked::Suspend => stop_myself(),
+                Asked::Continue | Asked::Resize => {}
+            },
+            event = frames.recv() => {
+                let Some(event) = event else { break };
+                let last = matches!(&event, SourceEvent::Replayed(replayed) if replayed.position.ended);
+                teller.hear(event)?;
+                if last {
+                    break;
+                }
+            }
+        }
+    }
+    drop(wishes);
+    teller.say("The recording ends here.")
+}
+
 /// Lines that a person types. A closed standard input is nobody, not an end.
 fn lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(4);
@@ -90,6 +136,8 @@ struct Teller {
     world: Option<Box<World>>,
     known: Statements,
     connected: bool,
+    /// The time of the recording that is played, if it is one.
+    recorded: Option<Timestamp>,
 }
 
 impl Teller {
@@ -100,7 +148,8 @@ impl Teller {
             .map(|c| self.theme.glyph(c))
             .collect();
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{} {text}", format::time_of_day(Timestamp::now()))?;
+        let now = self.recorded.unwrap_or_else(Timestamp::now);
+        writeln!(out, "{} {text}", format::time_of_day(now))?;
         out.flush()?;
         Ok(())
     }
@@ -172,6 +221,8 @@ impl Teller {
                     ))?;
                 }
             }
+            SourceEvent::Replayed(replayed) => self.replayed(*replayed)?,
+            SourceEvent::ReplayEnded(why) => self.say(&format!("The recording cannot be read on: {why}."))?,
             SourceEvent::Refused(why) => self.say(&format!("The token is refused: {why}."))?,
         }
         Ok(false)
@@ -185,6 +236,25 @@ impl Teller {
         let Some(world) = &self.world else { return Ok(()) };
         let before = std::mem::replace(&mut self.known, statements(world, at));
         self.tell(&before)
+    }
+
+    fn replayed(&mut self, replayed: Replayed) -> Result<(), ConsoleError> {
+        let Replayed { world, position } = replayed;
+        self.recorded = Some(position.at);
+        if let Some(remark) = &position.remark {
+            self.say(&format!("{remark}."))?;
+        }
+        let first = self.world.is_none();
+        if let Some(world) = world {
+            self.world = Some(world);
+        }
+        if first {
+            if let Some(world) = &self.world {
+                self.known = statements(world, position.at);
+            }
+            return self.everything();
+        }
+        self.judge(position.at)
     }
 
     fn tell(&self, before: &Statements) -> Result<(), ConsoleError> {

@@ -45,6 +45,21 @@ impl Handle {
     pub fn client(&self) -> Option<Client> {
         self.client.borrow().clone()
     }
+
+    /// The connection for requests, whenever there is one.
+    #[must_use]
+    pub fn clients(&self) -> watch::Receiver<Option<Client>> {
+        self.client.clone()
+    }
+
+    /// Of a source that is not live: there is nobody to ask.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self {
+            again: Arc::default(),
+            client: watch::channel(None).1,
+        }
+    }
 }
 
 /// How a connection ended.

@@ -2,6 +2,7 @@
 //! are others: they differ here and nowhere else.
 
 pub mod live;
+pub mod replay;
 
 use crate::message::SourceEvent;
 use std::future::Future;

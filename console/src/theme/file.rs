@@ -59,6 +59,7 @@ pub struct Badges {
     pub staging: Badge,
     pub production: Badge,
     pub lost: Badge,
+    pub replay: Badge,
 }
 
 /// An ink and its ground.

@@ -61,13 +61,15 @@ pub enum Role {
     ProductionLine,
     /// The line that says the connection is lost.
     LostBar,
+    /// The line that says that a recording is shown.
+    Replay,
     /// The cursor of an input.
     Cursor,
 }
 
 impl Role {
     /// All, in the order of their declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Text,
         Self::Strong,
         Self::Muted,
@@ -88,6 +90,7 @@ impl Role {
         Self::StagingLine,
         Self::ProductionLine,
         Self::LostBar,
+        Self::Replay,
         Self::Cursor,
     ];
 }

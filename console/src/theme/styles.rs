@@ -70,6 +70,7 @@ fn colored(inks: &Inks, depth: Colors, role: Role) -> Style {
         Role::StagingLine => fg(badge.staging.ground),
         Role::ProductionLine => fg(badge.production.ground).add_modifier(Modifier::BOLD),
         Role::LostBar => on(badge.lost),
+        Role::Replay => on(badge.replay),
         Role::Cursor => Style::new().add_modifier(Modifier::REVERSED),
     }
 }
@@ -90,6 +91,7 @@ fn mono(role: Role) -> Style {
         | Role::Staging
         | Role::Production
         | Role::LostBar
+        | Role::Replay
         | Role::Cursor => style.add_modifier(Modifier::REVERSED | Modifier::BOLD),
     }
 }

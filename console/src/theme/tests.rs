@@ -81,6 +81,7 @@ fn every_badge_can_be_read() {
             badges.staging,
             badges.production,
             badges.lost,
+            badges.replay,
         ] {
             for (ink, ground) in [
                 (badge.ink.rgb, badge.ground.rgb),

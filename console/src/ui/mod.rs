@@ -35,7 +35,7 @@ pub fn draw(model: &Model, theme: &Theme, buffer: &mut Buffer) -> Vec<Hit> {
     if model.shown().is_some() {
         let inner = inset(body);
         model.page.view().draw(model, &mut canvas, inner);
-        if !model.connection.trustworthy() {
+        if !model.connection.holds() {
             canvas.remember(body);
         }
     } else {

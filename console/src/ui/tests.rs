@@ -11,6 +11,7 @@ use crate::message::Identity;
 use crate::model::{Following, Layer, Model};
 use crate::page::Page;
 use crate::palette::Palette;
+use crate::replay::{Position, Present};
 use crate::safety::{Armed, Decision};
 use crate::snapshot::{Style, draw, print};
 use aisoc_model::Observed;
@@ -183,7 +184,54 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     help.frozen.clone_from(&help.world);
     help.now = now() + SignedDuration::from_secs(31);
     all.push(("overview-frozen-production".to_owned(), help));
+    all.push(("overview-replay".to_owned(), replay(first, size)));
+    let mut file = replay("alerts".parse().unwrap(), size);
+    if let Some(replaying) = &mut file.replaying {
+        replaying.present = None;
+        replaying.today = now() + SignedDuration::from_hours(90);
+        replaying.position.unrecorded = Some((ago(1), now() + SignedDuration::from_secs(300)));
+        replaying.position.playing = true;
+        replaying.position.speed = 4;
+    }
+    all.push(("alerts-replay-file".to_owned(), file));
     all
+}
+
+/// An incident three minutes ago, looked at from a present in which it is over.
+fn replay(page: Page, size: (u16, u16)) -> Model {
+    let position = Position {
+        at: now(),
+        from: ago(3_600),
+        to: now() + SignedDuration::from_secs(180),
+        playing: false,
+        speed: 1,
+        unrecorded: None,
+        remark: Some("alert AiSOCRegionDown ap-southeast-1 fires".to_owned()),
+        ended: false,
+    };
+    let today = now() + SignedDuration::from_secs(180);
+    let mut model = Model::past(fixture::incident(), position, page, size, today);
+    let present = live(&fixture::healthy(), page, size);
+    if let Some(replaying) = &mut model.replaying {
+        replaying.present = Some(Box::new(Present {
+            world: present.world,
+            connection: present.connection,
+            history: present.history,
+            clock_offset: SignedDuration::ZERO,
+        }));
+    }
+    model.identity = present.identity;
+    model
+}
+
+#[test]
+fn a_replay_cannot_be_taken_for_live() {
+    for size in SIZES.into_iter().chain([(23, 5), (40, 8)]) {
+        for page in Page::all() {
+            let shown = text(&replay(page, size));
+            assert!(shown.contains("REPLAY") && !shown.contains("live"), "{shown}");
+        }
+    }
 }
 
 /// Some drawings in one file, each under its heading.

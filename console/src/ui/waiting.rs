@@ -15,7 +15,7 @@ pub fn reason(model: &Model) -> String {
         Connection::Lost { why, .. } | Connection::Refused { why } => why.clone(),
         Connection::Silent { endpoint, .. } => format!("{endpoint} says nothing"),
         Connection::Live { endpoint } => format!("{endpoint} has sent nothing yet"),
-        Connection::Still => "no frame".to_owned(),
+        Connection::Still | Connection::Replay => "no frame".to_owned(),
     }
 }
 
@@ -52,7 +52,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
             Role::Strong,
             vec![endpoint.clone(), "Waiting for the first frame.".to_owned()],
         ),
-        Connection::Still => ("No frame", Role::Strong, Vec::new()),
+        Connection::Still | Connection::Replay => ("No frame", Role::Strong, Vec::new()),
     };
     let width = area.width.saturating_sub(8).min(76);
     let x = area.x + (area.width.saturating_sub(width)) / 2;

@@ -1,6 +1,6 @@
 //! Keys, where no text is typed: movement, pages, layers, and the wish to act.
 
-use super::{act, arm, explain, typing};
+use super::{act, arm, explain, replay, typing};
 use crate::keys::{Code, Command, Key, Scope};
 use crate::message::{Click, Effect};
 use crate::model::{Layer, Model};
@@ -54,6 +54,9 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if let Some(effects) = explain::run(model, command) {
         return effects;
     }
+    if let Some(effects) = replay::run(model, command) {
+        return effects;
+    }
     match command {
         Command::Quit => return vec![Effect::Quit],
         Command::Suspend if model.preferences.captive => {
@@ -69,7 +72,7 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
             let text = model.filters.get(&model.page).cloned().unwrap_or_default();
             model.layer = Layer::Filter(Input::new(text));
         }
-        Command::Close => close(model),
+        Command::Close => return close(model),
         Command::Back => travel(model, true),
         Command::Forward => travel(model, false),
         Command::NextPage => go(model, model.page.step(true)),
@@ -93,6 +96,16 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
                 model.world.clone()
             }
         }
+        // Done above.
+        Command::Earlier
+        | Command::EarlierFar
+        | Command::PreviousEvent
+        | Command::Later
+        | Command::LaterFar
+        | Command::NextEvent
+        | Command::Faster
+        | Command::Slower
+        | Command::Present => {}
         Command::Drain | Command::Restore | Command::Failover | Command::Rollback => {
             return act::wish_for_selected(model, command);
         }
@@ -172,13 +185,17 @@ fn toggle_help(model: &mut Model) {
     };
 }
 
-/// What lies on top goes: a layer, then the filter, then the page.
-fn close(model: &mut Model) {
+/// What lies on top goes: a layer, then the filter, then the past, then the page.
+fn close(model: &mut Model) -> Vec<Effect> {
     if !matches!(model.layer, Layer::None) {
         model.layer = Layer::None;
     } else if model.filters.remove(&model.page).is_none() {
+        if model.replaying.as_ref().is_some_and(|r| r.present.is_some()) {
+            return replay::leave(model);
+        }
         travel(model, true);
     }
+    Vec::new()
 }
 
 /// Goes to a page; the present one is remembered.

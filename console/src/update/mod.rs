@@ -4,6 +4,7 @@ mod act;
 mod arm;
 mod explain;
 mod keys;
+mod replay;
 pub use explain::open as open_explanation;
 pub use keys::go;
 mod source;
@@ -43,6 +44,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             direct::step(model)
         }
         Message::Source(event, at) => {
+            if model.replaying.is_some() || matches!(event, SourceEvent::Replayed(_)) {
+                return hear(model, event, at);
+            }
             let first = model.world.is_none();
             let mut effects = hear(model, event, at);
             if first {
@@ -65,12 +69,28 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
 
 /// Takes only what the source of frames says: nothing that comes back changes a region.
 pub fn hear(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect> {
-    tell_time(model, at);
-    source::take(model, event, at)
+    match event {
+        SourceEvent::Replayed(replayed) => {
+            replay::take(model, *replayed, at);
+            Vec::new()
+        }
+        SourceEvent::ReplayEnded(why) => {
+            tell_time(model, at);
+            replay::end(model, &why);
+            vec![Effect::Present]
+        }
+        event if model.replaying.is_some() => replay::beside(model, event, at),
+        event => {
+            tell_time(model, at);
+            source::take(model, event, at)
+        }
+    }
 }
 
 /// Ages are judged by the control plane's clock: this machine's may be wrong.
 pub fn tell_time(model: &mut Model, at: Timestamp) {
-    model.now = at.saturating_add(model.clock_offset).unwrap_or(at);
+    if !replay::tell_time(model, at) {
+        model.now = at.saturating_add(model.clock_offset).unwrap_or(at);
+    }
     arm::expire(model);
 }

@@ -61,6 +61,8 @@ pub fn take(model: &mut Model, event: SourceEvent, at: Timestamp) -> Vec<Effect>
                 };
             }
         }
+        // Taken before: see `hear`.
+        SourceEvent::Replayed(_) | SourceEvent::ReplayEnded(_) => {}
         SourceEvent::Lost { why, retry_in_ms } => lost(model, &why, retry_in_ms),
         SourceEvent::Refused(why) => {
             arm::drop_armed(model, "the token is refused");
@@ -117,6 +119,7 @@ fn connecting(model: &mut Model, endpoint: String) {
         Connection::Live { .. }
         | Connection::Silent { .. }
         | Connection::Refused { .. }
+        | Connection::Replay
         | Connection::Still => {
             model.connection = Connection::Connecting { endpoint };
         }

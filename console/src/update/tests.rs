@@ -9,6 +9,7 @@ use crate::keys::{Code, Key};
 use crate::message::{Effect, Failure, Identity, Message, Reply, SourceEvent};
 use crate::model::{Layer, Model};
 use crate::page::Page;
+use crate::replay::{Position, Replayed};
 use crate::safety::Request;
 use aisoc_model::plan::{Plan, Target};
 use aisoc_model::world::World;
@@ -605,7 +606,7 @@ fn doing() -> impl Strategy<Value = Doing> {
         4 => names().prop_map(Doing::Text),
         5 => (0u64..2, names(), any::<bool>(), prop::sample::select(vec!["", "why", "y"]))
             .prop_map(|(back, name, refused, reason)| Doing::Plan { back, name, refused, reason }),
-        1 => (0u8..5).prop_map(Doing::Source),
+        1 => (0u8..8).prop_map(Doing::Source),
         1 => (0i64..200).prop_map(Doing::Wait),
     ]
 }
@@ -702,6 +703,8 @@ fn nothing_is_carried_out_without_arming_plan_reason_and_name() {
                         at,
                     )]
                 }
+                Doing::Source(2) => vec![Message::Source(replayed(at), at)],
+                Doing::Source(3) => vec![Message::Source(SourceEvent::ReplayEnded(String::new()), at)],
                 Doing::Source(_) => {
                     let mut world = fixture::healthy();
                     world.head.at = at;
@@ -750,6 +753,7 @@ fn nothing_is_carried_out_without_arming_plan_reason_and_name() {
                             prop_assert_eq!(Some(armed), region);
                             prop_assert!(at < since + crate::safety::ARMED_FOR);
                             prop_assert!(model.connection.trustworthy());
+                            prop_assert!(model.replaying.is_none());
                         }
                         _ => {}
                     }
@@ -814,6 +818,25 @@ proptest! {
         });
         prop_assert!(plain);
     }
+}
+
+/// A moment ago, out of a recording.
+fn replayed(at: jiff::Timestamp) -> SourceEvent {
+    let mut world = fixture::healthy();
+    world.head.at = at - SignedDuration::from_secs(60);
+    SourceEvent::Replayed(Box::new(Replayed {
+        position: Position {
+            at: world.head.at,
+            from: world.head.at,
+            to: at,
+            playing: false,
+            speed: 1,
+            unrecorded: None,
+            remark: None,
+            ended: false,
+        },
+        world: Some(Box::new(world)),
+    }))
 }
 
 fn confirming(model: &Model) -> Option<Plan> {

@@ -71,7 +71,7 @@ fn header(canvas: &mut Canvas<'_>, area: Rect, wall: &Wall) -> Rect {
         x = canvas.pieces(x, area.y, area.width, &badge);
         canvas.horizontal(area.x, area.y + 1, area.width, '━', environment_line(kind));
         let clock = match &model.connection {
-            Connection::Live { .. } | Connection::Still => piece(
+            Connection::Live { .. } | Connection::Still | Connection::Replay => piece(
                 format!("{} UTC ", format::time_of_day(world.head.at)),
                 Role::Strong,
             ),

@@ -6,6 +6,7 @@ use aisoc_model::plan::{Plan, PlanRequest};
 use aisoc_model::world::World;
 use aisoc_rpc::proto::frame::Content;
 use aisoc_rpc::proto::regions_server::{Regions, RegionsServer};
+use aisoc_rpc::recording::Tape;
 use aisoc_rpc::{json, proto};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status};
 
+type Pieces = Pin<Box<dyn Stream<Item = Result<proto::RecordingPiece, Status>> + Send>>;
 type Frames = Pin<Box<dyn Stream<Item = Result<proto::Frame, Status>> + Send>>;
 
 #[derive(Default)]
@@ -28,6 +30,7 @@ struct Seen {
     changing: AtomicBool,
     executed: Mutex<Vec<String>>,
     plans: Mutex<Vec<Plan>>,
+    recording: Mutex<Vec<u8>>,
 }
 
 /// The control plane.
@@ -116,6 +119,11 @@ impl ControlPlane {
         what(&mut world);
         world.head.seq += 1;
         world.head.at = Timestamp::now();
+    }
+
+    /// Something was recorded: the bytes of a file.
+    pub fn has_recorded(&self, recording: Vec<u8>) {
+        *self.seen.recording.lock().unwrap() = recording;
     }
 
     pub fn executed(&self) -> Vec<String> {
@@ -388,6 +396,45 @@ impl Regions for Service {
         _: Request<proto::AcknowledgeRequest>,
     ) -> Result<Response<proto::AcknowledgeReply>, Status> {
         Ok(Response::new(proto::AcknowledgeReply {}))
+    }
+
+    async fn list_recordings(
+        &self,
+        request: Request<proto::ListRecordingsRequest>,
+    ) -> Result<Response<proto::ListRecordingsReply>, Status> {
+        authorised(&request)?;
+        let recording = self.seen.recording.lock().unwrap().clone();
+        let mut reply = proto::ListRecordingsReply::default();
+        if !recording.is_empty() {
+            let bytes = recording.len() as u64;
+            let (from_ms, to_ms) = Tape::read(recording).unwrap().span();
+            reply.spans.push(proto::RecordedSpan {
+                control_plane: "control-1".to_owned(),
+                from_ms,
+                to_ms,
+                bytes,
+            });
+        }
+        Ok(Response::new(reply))
+    }
+
+    type FetchRecordingStream = Pieces;
+
+    async fn fetch_recording(
+        &self,
+        request: Request<proto::FetchRecordingRequest>,
+    ) -> Result<Response<Self::FetchRecordingStream>, Status> {
+        authorised(&request)?;
+        let recording = self.seen.recording.lock().unwrap().clone();
+        let pieces: Vec<_> = recording
+            .chunks(1_000)
+            .map(|bytes| {
+                Ok(proto::RecordingPiece {
+                    bytes: bytes.to_vec(),
+                })
+            })
+            .collect();
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod auth;
 mod encoded;
+mod recordings;
 mod relay;
 mod service;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! A control plane that stands by answers consoles, too: it asks the one that may act, with the caller's own token.
 
 use super::auth;
+use super::recordings::{self, Pieces};
 use super::service::Service;
 use crate::coordination::keys::Member;
 use aisoc_model::text::sanitize;
@@ -51,19 +52,19 @@ pub(super) struct Front {
 }
 
 /// The way to an answer.
-enum Way {
+pub(super) enum Way {
     Here,
     There(Box<There>),
 }
 
-struct There {
+pub(super) struct There {
     holder: Member,
-    client: RegionsClient<Channel>,
+    pub(super) client: RegionsClient<Channel>,
 }
 
 impl There {
     /// What the holder's answer means to the caller.
-    fn answer<T>(&self, result: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
+    pub(super) fn answer<T>(&self, result: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
         result.map_err(|status| match status.code() {
             Code::Unavailable => Status::unavailable(format!(
                 "this control plane stands by, and {}, which may act, does not answer: {}; try again in some seconds",
@@ -76,7 +77,7 @@ impl There {
 }
 
 impl Front {
-    fn way<T>(&self, request: &Request<T>) -> Result<Way, Status> {
+    pub(super) fn way<T>(&self, request: &Request<T>) -> Result<Way, Status> {
         let role = self.role.borrow().clone();
         let holder = match role {
             Role::Here(_) => return Ok(Way::Here),
@@ -119,7 +120,7 @@ impl Front {
     }
 
     /// The same request for the holder: with the caller's token, and with where it came from.
-    fn onward<T>(&self, request: Request<T>) -> Request<T> {
+    pub(super) fn onward<T>(&self, request: Request<T>) -> Request<T> {
         let origin = super::service::origin(&request);
         let authorization = request.metadata().get("authorization").cloned();
         let me = self.service.name();
@@ -285,5 +286,21 @@ impl Regions for Front {
                 there.answer(answer)
             }
         }
+    }
+
+    async fn list_recordings(
+        &self,
+        request: Request<proto::ListRecordingsRequest>,
+    ) -> Result<Response<proto::ListRecordingsReply>, Status> {
+        recordings::list(self, request).await
+    }
+
+    type FetchRecordingStream = Pieces;
+
+    async fn fetch_recording(
+        &self,
+        request: Request<proto::FetchRecordingRequest>,
+    ) -> Result<Response<Self::FetchRecordingStream>, Status> {
+        recordings::fetch(self, request).await
     }
 }

@@ -2,11 +2,14 @@
 
 use super::auth::{self, Tokens};
 use super::encoded::Encoded;
+use super::recordings::{self, Pieces};
 use super::relay::{Front, ORIGIN, RELAYED_BY, Role};
 use super::watch::{Watcher, frames};
 use crate::alerts::Alerts;
+use crate::coordination::Right;
 use crate::operations::{OperationError, Operations, Resolution};
 use crate::world::Frames;
+use crate::world::recording::Shelf;
 use aisoc_model::Clock;
 use aisoc_model::text::sanitize;
 use aisoc_rpc::json;
@@ -25,6 +28,8 @@ use tonic::{Request, Response, Status};
 
 /// Consoles that may watch at the same time.
 const MAX_WATCHERS: usize = 256;
+/// Recordings that may be fetched at the same time: each reads the disk.
+const MAX_FETCHES: usize = 8;
 /// Largest request: a plan request with many overrides is a few kB.
 const MAX_REQUEST: usize = 256 * 1024;
 /// Calls of one console that are worked on at a time; its stream is one of them.
@@ -43,10 +48,15 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Who answers: this control plane, or another one that is asked.
     pub role: watch::Receiver<Role>,
+    /// What was recorded here.
+    pub shelf: Arc<Shelf>,
+    /// Where the other control planes are known, if there are any.
+    pub right: Option<Right>,
 }
 
 pub(super) struct Service {
-    parts: Parts,
+    pub(super) parts: Parts,
+    pub(super) fetches: Arc<Semaphore>,
     encoded: Arc<Encoded>,
     places: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -65,6 +75,7 @@ pub async fn serve(
     let role = parts.role.clone();
     let service = Service {
         parts,
+        fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
         encoded: Arc::default(),
         places: Arc::new(Semaphore::new(MAX_WATCHERS)),
         shutdown: shutdown.clone(),
@@ -283,6 +294,34 @@ impl Regions for Service {
             .map_err(|e| Status::not_found(e.to_string()))?;
         tracing::info!(alert = %sanitize(&key, 120), by = %caller.name, "alert acknowledged");
         Ok(Response::new(proto::AcknowledgeReply {}))
+    }
+
+    async fn list_recordings(
+        &self,
+        request: Request<proto::ListRecordingsRequest>,
+    ) -> Result<Response<proto::ListRecordingsReply>, Status> {
+        auth::caller(&request)?;
+        let spans = recordings::spans(&self.name(), &self.parts.shelf.segments());
+        Ok(Response::new(proto::ListRecordingsReply {
+            spans,
+            silent: Vec::new(),
+        }))
+    }
+
+    type FetchRecordingStream = Pieces;
+
+    async fn fetch_recording(
+        &self,
+        request: Request<proto::FetchRecordingRequest>,
+    ) -> Result<Response<Self::FetchRecordingStream>, Status> {
+        auth::caller(&request)?;
+        let place = Arc::clone(&self.fetches).try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted("too many recordings are being fetched; try again in some seconds")
+        })?;
+        let wanted = request.into_inner();
+        let (from, to) = (wanted.from_ms, wanted.to_ms);
+        let pieces = recordings::read(Arc::clone(&self.parts.shelf), (from, to), place).await?;
+        Ok(Response::new(pieces))
     }
 }
 

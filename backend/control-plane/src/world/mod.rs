@@ -11,6 +11,7 @@ pub mod merge;
 pub mod postgres;
 pub mod readiness;
 pub mod ready;
+pub mod recording;
 pub mod traffic;
 pub mod verdict;
 

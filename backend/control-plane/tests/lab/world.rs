@@ -7,8 +7,8 @@ use aisoc_model::plan::{Plan, PlanRequest, Target};
 use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, DatabaseCluster, DatabaseLayout, Environment, EnvironmentKind, RegionConfig,
-    Topology,
+    ApiConfig, ControlPlane, DatabaseCluster, DatabaseLayout, Environment, EnvironmentKind, RecordingConfig,
+    RegionConfig, Topology,
 };
 use aisoc_model::vantage::{Says, Sight, Vantage, Verdict, verdict};
 use aisoc_model::world::{Head, World};
@@ -47,6 +47,7 @@ pub fn topology(data_dir: &Path) -> Topology {
             tokens_file: String::new(),
             observe_interval_ms: 1_000,
             slo_file: None,
+            recording: RecordingConfig::default(),
         },
         load_balancer: LoadBalancer::Haproxy(Haproxy {
             url: "http://127.0.0.1:1".into(),

@@ -8,7 +8,7 @@ use crate::state::write_atomic;
 use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::topology::{
     ApiConfig, ControlPlane, CoordinationConfig, DatabaseCluster, DatabaseLayout, Environment,
-    EnvironmentKind, RegionConfig, Supervisor, Topology,
+    EnvironmentKind, RecordingConfig, RegionConfig, Supervisor, Topology,
 };
 use aisoc_model::vantage::{Peer, Peers};
 use std::fmt::Write;
@@ -41,6 +41,7 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
             tokens_file: path(world.state.token("control-plane.tokens")),
             observe_interval_ms: world.config.intervals.observe_ms,
             slo_file: None,
+            recording: RecordingConfig::default(),
         },
         load_balancer: LoadBalancer::Haproxy(Haproxy {
             url: http(ports.global("load_balancer")),

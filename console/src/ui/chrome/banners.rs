@@ -14,6 +14,8 @@ use ratatui::layout::Rect;
 pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
     let lines = [
         armed_banner(model),
+        replay_banner(model),
+        present_banner(model),
         connection_banner(model),
         quorum_banner(model),
         frozen_banner(model),
@@ -66,7 +68,7 @@ fn connection_banner(model: &Model) -> Option<(String, Role)> {
     let age = format::since(seen.head.at, model.now);
     let memory = format!("the frame below is {age} old");
     let text = match &model.connection {
-        Connection::Live { .. } | Connection::Still => return None,
+        Connection::Live { .. } | Connection::Still | Connection::Replay => return None,
         Connection::Connecting { endpoint } => format!("◌ CONNECTING to {endpoint}: {memory}"),
         Connection::Silent { since, .. } => {
             format!(
@@ -87,6 +89,62 @@ fn connection_banner(model: &Model) -> Option<(String, Role)> {
         Connection::Refused { why } => format!("✕ TOKEN REFUSED: {memory} · {why}"),
     };
     Some((text, Role::LostBar))
+}
+
+/// What is shown was: when, how it goes on, and what there is to know about that time.
+fn replay_banner(model: &Model) -> Option<(String, Role)> {
+    let replaying = model.replaying.as_ref()?;
+    let position = &replaying.position;
+    let ago = format::since(position.at, replaying.today);
+    let at = position.at.strftime("%Y-%m-%d %H:%M:%S");
+    let goes = match (position.playing, position.speed) {
+        (true, 1) => "playing".to_owned(),
+        (true, speed) => format!("playing ×{speed}"),
+        (false, _) if position.ended => "paused at the end".to_owned(),
+        (false, _) => "paused".to_owned(),
+    };
+    let mut text = format!("◄ REPLAY {at} UTC, {ago} ago · {goes}");
+    if let Some((from, to)) = position.unrecorded {
+        let (from, to) = (format::time_of_day(from), format::time_of_day(to));
+        text = format!("{text} · NOTHING RECORDED from {from} to {to}: below is what was before");
+    }
+    if let Some(remark) = &position.remark {
+        text = format!("{text} · {}", aisoc_model::text::sanitize(remark, 200));
+    }
+    Some((text, Role::Replay))
+}
+
+/// What is, while something else is shown: only when it is worth leaving the past for.
+fn present_banner(model: &Model) -> Option<(String, Role)> {
+    let present = model.replaying.as_ref()?.present.as_ref()?;
+    let back = model.preferences.keys.name(crate::keys::Command::Close);
+    if !present.connection.trustworthy() {
+        return Some((
+            format!("✕ NOW: the connection is not live · {back} shows it"),
+            Role::LostBar,
+        ));
+    }
+    let world = present.world.as_ref()?;
+    let firing = crate::facts::firing(world);
+    let new: Vec<_> = firing
+        .iter()
+        .filter(|(key, alert)| {
+            let then = model.world.as_ref().and_then(|past| past.alerts.get(*key));
+            then.is_none_or(|then| then.state != alert.state)
+        })
+        .collect();
+    let (_, worst) = new.iter().min_by_key(|(_, alert)| alert.severity)?;
+    let count = match new.len() {
+        1 => "an alert fires".to_owned(),
+        count => format!("{count} alerts fire"),
+    };
+    Some((
+        format!(
+            "▲ NOW: {count}, {:?} {} · {back} shows it",
+            worst.severity, worst.rule
+        ),
+        Role::Drill,
+    ))
 }
 
 /// Nobody may act: what runs stands still, and nothing can be begun.

@@ -96,6 +96,7 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
             &[Command::Close, Command::Quit]
         }
         Layer::Progress(_) => &[Command::Close, Command::Retry, Command::Abort, Command::Quit],
+        _ if model.replaying.is_some() => return replaying(model),
         _ if model.identity.as_ref().is_some_and(|identity| !identity.operator) => LOOKING,
         _ if model.page.view().title() == "Alerts" => SEEING,
         _ => ACTING,
@@ -110,6 +111,29 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
         Some((bound.keys.first()?.to_string(), short))
     };
     order.iter().filter_map(hint).collect()
+}
+
+/// While a recording is shown: how to go through it.
+fn replaying(model: &Model) -> Vec<(String, &'static str)> {
+    let keys = &model.preferences.keys;
+    let both = |one, other| format!("{} {}", keys.name(one), keys.name(other));
+    let mut hints = vec![
+        (keys.name(Command::Freeze), "play, pause"),
+        (both(Command::Earlier, Command::Later), "10 s"),
+        (both(Command::EarlierFar, Command::LaterFar), "5 min"),
+        (
+            both(Command::PreviousEvent, Command::NextEvent),
+            "alert, operation",
+        ),
+        (both(Command::Slower, Command::Faster), "speed"),
+    ];
+    if model.replaying.as_ref().is_some_and(|r| r.present.is_some()) {
+        hints.insert(0, (keys.name(Command::Close), "back to now"));
+    }
+    for (command, short) in [(Command::Help, "help"), (Command::Quit, "quit")] {
+        hints.push((keys.name(command), short));
+    }
+    hints
 }
 
 /// Under a plan that refuses: what may be overridden.

@@ -82,6 +82,10 @@ pub fn connection(model: &Model) -> Piece {
     match &model.connection {
         Connection::Live { .. } => piece("● live", Role::Good),
         Connection::Still => piece("● one frame", Role::Muted),
+        Connection::Replay => piece(
+            format!(" ◄ REPLAY {} ", format::time_of_day(model.now)),
+            Role::Replay,
+        ),
         Connection::Connecting { .. } => piece("◌ connecting", Role::Unknown),
         Connection::Silent { since, .. } => piece(
             format!("◌ silent {}", format::since(*since, model.now)),
@@ -175,6 +179,8 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         .find(|first| needed(*first) <= room + GAP)
         .unwrap_or(present);
     let (line, role) = match model.world.as_ref().map(|world| world.head.environment_kind) {
+        // Not even a production looks like one that is there.
+        Some(kind) if model.replaying.is_some() => ('╌', environment_line(kind)),
         Some(kind @ EnvironmentKind::Production) => ('━', environment_line(kind)),
         Some(kind) => ('─', environment_line(kind)),
         None => ('─', Role::Faint),

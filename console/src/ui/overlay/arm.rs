@@ -36,7 +36,7 @@ fn lines(model: &Model, arming: &Arming, width: usize) -> Vec<Vec<Piece>> {
         piece(format!(" for {minutes}."), Role::Text),
     ]];
     if let Some(found) = model.world.as_ref().and_then(|world| world.regions.get(region)) {
-        let health = state::region(found, model.connection.trustworthy());
+        let health = state::region(found, model.connection.holds());
         lines.push(vec![
             piece("It is ", Role::Muted),
             piece(health.text(), health.role),

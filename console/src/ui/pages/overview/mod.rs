@@ -73,7 +73,7 @@ impl PageView for Overview {
 
 fn row(model: &Model, world: &World, region: &Region) -> Row {
     let now = model.shown_at();
-    let health = state::region(region, model.connection.trustworthy());
+    let health = state::region(region, model.connection.holds());
     let traffic = &region.traffic;
     let weight = traffic.fresh(now).map(|t| f64::from(t.weight_percent));
     let cells = vec![
@@ -174,8 +174,8 @@ pub fn verdict(model: &Model, world: &World) -> Hero {
     };
     let hero = Hero::new(figure, title, role)
         .line(writes_line(&writers, healthy, regions.len()))
-        .line(alerts_line(world, model.connection.trustworthy()));
-    if model.connection.trustworthy() {
+        .line(alerts_line(world, model.connection.holds()));
+    if model.connection.holds() {
         hero
     } else {
         Hero {

@@ -187,7 +187,7 @@ pub fn alerts(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World)
     )];
     let inner = panel::panel(canvas, area, "Alerts", &aside);
     if firing.is_empty() && inner.height > 0 {
-        let text = if model.connection.trustworthy() {
+        let text = if model.connection.holds() {
             "none is firing"
         } else {
             "none was firing"

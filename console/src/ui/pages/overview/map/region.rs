@@ -16,7 +16,7 @@ use ratatui::layout::Rect;
 
 /// A region's box.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World, region: &Region) {
-    let health = state::region(region, model.connection.trustworthy());
+    let health = state::region(region, model.connection.holds());
     let table = model.table();
     let selected = table
         .selected(model.selected_on(model.page))
