@@ -43,6 +43,9 @@ _aisoc__console() {
             aisoc__console,execute)
                 cmd="aisoc__console__subcmd__execute"
                 ;;
+            aisoc__console,export)
+                cmd="aisoc__console__subcmd__export"
+                ;;
             aisoc__console,failover)
                 cmd="aisoc__console__subcmd__failover"
                 ;;
@@ -84,6 +87,9 @@ _aisoc__console() {
                 ;;
             aisoc__console,releases)
                 cmd="aisoc__console__subcmd__releases"
+                ;;
+            aisoc__console,replay)
+                cmd="aisoc__console__subcmd__replay"
                 ;;
             aisoc__console,restore)
                 cmd="aisoc__console__subcmd__restore"
@@ -172,6 +178,9 @@ _aisoc__console() {
             aisoc__console__subcmd__help,execute)
                 cmd="aisoc__console__subcmd__help__subcmd__execute"
                 ;;
+            aisoc__console__subcmd__help,export)
+                cmd="aisoc__console__subcmd__help__subcmd__export"
+                ;;
             aisoc__console__subcmd__help,failover)
                 cmd="aisoc__console__subcmd__help__subcmd__failover"
                 ;;
@@ -213,6 +222,9 @@ _aisoc__console() {
                 ;;
             aisoc__console__subcmd__help,releases)
                 cmd="aisoc__console__subcmd__help__subcmd__releases"
+                ;;
+            aisoc__console__subcmd__help,replay)
+                cmd="aisoc__console__subcmd__help__subcmd__replay"
                 ;;
             aisoc__console__subcmd__help,restore)
                 cmd="aisoc__console__subcmd__help__subcmd__restore"
@@ -461,7 +473,7 @@ _aisoc__console() {
 
     case "${cmd}" in
         aisoc__console)
-            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts ack watch snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
+            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -942,6 +954,60 @@ _aisoc__console() {
                     return 0
                     ;;
                 --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__export)
+            opts="-o -h --from --to --operation --file --keep-names --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --operation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1493,7 +1559,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help)
-            opts="status regions health-check lag slis alerts ack watch snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
+            opts="status regions health-check lag slis alerts ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1633,6 +1699,20 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__execute)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__export)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2181,6 +2261,20 @@ _aisoc__console() {
         aisoc__subcmd__console__subcmd__help__subcmd__releases__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -4042,6 +4136,52 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__replay)
+            opts="-o -h --at --speed --paused --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__restore)
             opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -4197,7 +4337,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__snapshot)
-            opts="-o -h --page --size --world --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --page --size --world --recording --at --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4212,6 +4352,14 @@ _aisoc__console() {
                     return 0
                     ;;
                 --world)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recording)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -238,8 +238,8 @@ fn what_happens_is_found_in_both_directions() {
     ];
     let mut bytes = start();
     let mut writer = Writer::default();
-    for (second, frame) in frames.into_iter().enumerate() {
-        bytes.extend(writer.value(BEGIN + second as i64 * 1_000, frame).unwrap());
+    for (second, frame) in (0_i64..).zip(frames) {
+        bytes.extend(writer.value(BEGIN + second * 1_000, frame).unwrap());
     }
     let mut tape = Tape::read(bytes).unwrap();
     let found = |index, what: &str| Search::Found {

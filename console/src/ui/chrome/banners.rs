@@ -103,11 +103,12 @@ fn replay_banner(model: &Model) -> Option<(String, Role)> {
         (false, _) if position.ended => "paused at the end".to_owned(),
         (false, _) => "paused".to_owned(),
     };
-    let mut text = format!("◄ REPLAY {at} UTC, {ago} ago · {goes}");
-    if let Some((from, to)) = position.unrecorded {
-        let (from, to) = (format::time_of_day(from), format::time_of_day(to));
-        text = format!("{text} · NOTHING RECORDED from {from} to {to}: below is what was before");
+    let mut text = format!("◄ REPLAY {at} UTC, {ago} ago");
+    if let Some((_, to)) = position.unrecorded {
+        let to = format::time_of_day(to);
+        text = format!("{text} · NOTHING RECORDED until {to}");
     }
+    text = format!("{text} · {goes}");
     if let Some(remark) = &position.remark {
         text = format!("{text} · {}", aisoc_model::text::sanitize(remark, 200));
     }

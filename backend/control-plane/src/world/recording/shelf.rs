@@ -108,7 +108,7 @@ impl Shelf {
                     fs::remove_file(&path)?;
                 }
                 Err(error) => {
-                    tracing::warn!(segment = %path.display(), %error, "is left alone: it cannot be read")
+                    tracing::warn!(segment = %path.display(), %error, "is left alone: it cannot be read");
                 }
             }
         }
