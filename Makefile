@@ -43,6 +43,7 @@ docs-check: ## fails when a generated file is out of date
 	@assets/console/make.sh --check
 
 test: packages lint ## every check and every test
+	@tests/patroni.sh
 	$(CARGO) build --workspace --bins
 	@$(MAKE) --no-print-directory docs-check
 	timeout $(TEST_MINUTES)m $(CARGO) test --workspace --no-fail-fast

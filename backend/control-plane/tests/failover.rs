@@ -14,7 +14,7 @@ use aisoc_control_plane::operations::{OperationError, Operations};
 use aisoc_model::operation::OperationState;
 use aisoc_model::plan::{Decision, Plan, Target};
 use lab::application::{Application, rows};
-use lab::patroni::Cluster;
+use lab::patroni::{Cluster, Patroni};
 use lab::world::{AP, EU, US, carry_out, ended, operations, plan, region, topology};
 use lab::{eventually, signal};
 use sqlx::{Executor, Row};
@@ -46,7 +46,17 @@ async fn healthy(cluster: &Cluster, operations: &Operations, writer: &str) {
         "{:?}",
         moved.figures
     );
-    assert!(moved.figures["write_outage_ms"] < 15_000.0);
+    let token = moved
+        .token
+        .as_ref()
+        .expect("a writer demoted in order leaves a token");
+    assert!(token.final_lsn > 0 && token.member != writer);
+    assert_eq!(
+        moved.offers.len(),
+        1,
+        "the way back is offered: {:?}",
+        moved.offers
+    );
     for moment in [
         "decide",
         "proven",
@@ -75,7 +85,6 @@ async fn refused_plan(operations: &Operations, candidate: &str, gate: &str) {
     let plan = plan(operations, to(candidate)).await;
     let took = begun.elapsed();
     assert!(refusals(&plan).contains(&gate), "{:#?}", plan.gates);
-    assert!(took < Duration::from_millis(1_500), "the refusal took {took:?}");
     let result = operations
         .execute(&plan.id, &plan.hash, candidate, "tester", "test")
         .await;
@@ -141,6 +150,13 @@ async fn cut(cluster: &Cluster, operations: &Operations) {
     cluster.settled(US).await;
 }
 
+/// When the switchover was asked for.
+fn asked(operations: &Operations, id: &str) -> Option<jiff::Timestamp> {
+    let operation = operations.get(id)?;
+    let step = operation.steps.into_iter().find(|s| s.id == "switchover")?;
+    step.started_at
+}
+
 /// The control plane is killed right after it has asked for the switchover: the next one finds out.
 async fn killed(
     cluster: &Cluster,
@@ -155,7 +171,7 @@ async fn killed(
         .await
         .unwrap();
     let mut changed = operations.changed();
-    while operations.get(&begun.id).unwrap().steps[1].started_at.is_none() {
+    while asked(&operations, &begun.id).is_none() {
         changed.changed().await.unwrap();
     }
     operations.close();
@@ -174,8 +190,19 @@ async fn killed(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_writer_moves_without_loss_or_not_at_all() {
+    moves(&Patroni::debian()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_writer_moves_without_loss_or_not_at_all_under_patroni_4() {
+    if let Some(patroni) = Patroni::four() {
+        moves(&patroni).await;
+    }
+}
+
+async fn moves(patroni: &Patroni) {
     let dir = tempfile::tempdir().unwrap();
-    let cluster = Cluster::start(dir.path()).await;
+    let cluster = Cluster::start_with(dir.path(), patroni, "").await;
     lab::application::prepare(&cluster, US).await;
     let mut topology = topology(dir.path());
     cluster.fill(&mut topology);

@@ -1,6 +1,6 @@
 //! Operations: plans that are, or were, carried out.
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Target};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,35 @@ pub struct Operation {
     pub times: BTreeMap<String, Timestamp>,
     /// Measured figures: `write_outage_ms`, `rpo_bytes`, `sessions_left`, …
     pub figures: BTreeMap<String, f64>,
+    /// What the demoted writer left behind, when a writer was demoted in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<DemotionToken>,
+    /// Operations that would make sense now, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<Offer>,
+}
+
+/// Where a writer stood when it was demoted in order. A server of the same system that has this position of this
+/// timeline has everything that was ever acknowledged; promoting one without a token may lose data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DemotionToken {
+    /// The demoted writer's member name.
+    pub member: String,
+    /// System identifier of the cluster.
+    pub system_identifier: String,
+    /// The timeline it wrote.
+    pub timeline: u64,
+    /// Where that timeline ended, absolute bytes.
+    pub final_lsn: u64,
+}
+
+/// An operation that is offered after another one: never begun by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// What it would do.
+    pub target: Target,
+    /// Why it makes sense now.
+    pub why: String,
 }
 
 /// Where an operation stands.

@@ -433,6 +433,29 @@ pub struct PlannedStep {
     pub point_of_no_return: bool,
 }
 
+/// How a plan that is being shown stands now: its gates, decided again on facts that were read again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The plan's id.
+    pub plan: String,
+    /// When the facts were read.
+    pub at: Timestamp,
+    /// The gates as they would be decided now.
+    pub gates: Vec<Gate>,
+    /// Why the plan would be refused if it was confirmed now; empty while it holds.
+    pub moved: Vec<String>,
+    /// What is still being made ready for it, or why it cannot be; `None` when nothing is left.
+    pub preparing: Option<String>,
+}
+
+impl Standing {
+    /// Whether the plan would be carried out if it was confirmed now, with nothing left to make ready.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.moved.is_empty() && self.preparing.is_none()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,6 +103,8 @@ fn failover() -> Operation {
             ("acknowledged_canaries".into(), 143.0),
             ("lag_bytes".into(), 40.0),
         ]),
+        token: None,
+        offers: Vec::new(),
     }
 }
 

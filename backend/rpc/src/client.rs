@@ -6,7 +6,7 @@ use crate::proto::regions_client::RegionsClient;
 use crate::proto::{self, frame::Content};
 use aisoc_model::approval::Approval;
 use aisoc_model::operation::Operation;
-use aisoc_model::plan::{Plan, PlanRequest};
+use aisoc_model::plan::{Plan, PlanRequest, Standing};
 use aisoc_model::record::OperationRecord;
 use aisoc_model::world::{Delta, World};
 use std::time::Duration;
@@ -122,6 +122,18 @@ impl Client {
         };
         let reply = self.inner.plan(request).await.map_err(|s| self.error(&s))?;
         json::decode("plan", &reply.into_inner().plan)
+    }
+
+    /// How a plan that is being shown stands now; asking keeps it warm.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn standing(&mut self, plan: &str) -> Result<Standing, RpcError> {
+        let request = proto::StandingRequest {
+            plan_id: plan.to_owned(),
+        };
+        let reply = self.inner.standing(request).await.map_err(|s| self.error(&s))?;
+        json::decode("standing", &reply.into_inner().standing)
     }
 
     /// Has a plan carried out; returns when it is durable and has begun.

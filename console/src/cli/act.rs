@@ -6,7 +6,7 @@ use super::exit::{CliError, Exit};
 use super::operations::operation_text;
 use super::{out, print, report};
 use aisoc_model::operation::{Operation, OperationState};
-use aisoc_model::plan::{Decision, Gate, Plan, PlanRequest};
+use aisoc_model::plan::{Decision, Gate, Plan, PlanRequest, Target};
 use aisoc_model::text::sanitize;
 use aisoc_rpc::client::Client;
 use aisoc_rpc::error::RpcError;
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Time between two looks at an operation that is waited for.
 const POLL: Duration = Duration::from_millis(250);
+/// How long a plan may take to be made ready before it is confirmed all the same.
+const READY: Duration = Duration::from_secs(20);
 /// Looks in a row that may fail before the outcome counts as unknown (the control plane may be restarting).
 const MISSED_LOOKS: u32 = 120;
 
@@ -52,6 +54,7 @@ pub async fn execute(
         print(format, &plan, || plan_text(&plan))?;
         return Ok(Exit::Refused);
     }
+    make_ready(&mut client, &plan, format).await?;
     let operation = client
         .execute(&plan.id, &plan.hash, &confirmed.confirmation)
         .await?;
@@ -121,6 +124,29 @@ async fn begun(
     let ended = follow(settings, client, operation, format == OutputFormat::Text).await?;
     print(format, &ended, || operation_text(&ended))?;
     Ok(exit_of(&ended))
+}
+
+/// Has a planned failover escorted before it is confirmed, so that nothing but the switchover itself is left behind
+/// the confirmation. What cannot be made ready is left to the operation, which says why it refuses.
+async fn make_ready(client: &mut Client, plan: &Plan, format: OutputFormat) -> Result<(), CliError> {
+    if !matches!(plan.request.target, Target::Failover { .. }) {
+        return Ok(());
+    }
+    let begun = std::time::Instant::now();
+    let mut told = None;
+    while begun.elapsed() < READY {
+        let standing = client.standing(&plan.id).await?;
+        if standing.preparing.is_none() || !standing.moved.is_empty() {
+            return Ok(());
+        }
+        if format == OutputFormat::Text && told != standing.preparing {
+            let preparing = standing.preparing.as_deref().unwrap_or_default();
+            out(&format!("getting ready: {}\n", sanitize(preparing, 160)))?;
+            told = standing.preparing;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
 }
 
 fn check_reason(request: &PlanRequest) -> Result<(), CliError> {

@@ -7,6 +7,7 @@ use super::table::columns;
 use super::{json, out, print, report};
 use aisoc_model::clock::millis_between;
 use aisoc_model::operation::Operation;
+use aisoc_model::plan::Target;
 use aisoc_model::record::{OperationRecord, markdown};
 use aisoc_model::text::sanitize;
 use aisoc_rpc::proto::resolve_request::Decision;
@@ -124,6 +125,37 @@ fn list_text(operations: &[Operation], more: bool) -> String {
     text
 }
 
+/// The token of a demoted writer, and what is offered next.
+fn left_behind(operation: &Operation) -> String {
+    let mut text = String::new();
+    if let Some(token) = &operation.token {
+        let _ = writeln!(
+            text,
+            "  demotion token: {} of system {}, timeline {} ended at {:X}/{:X}",
+            sanitize(&token.member, 40),
+            sanitize(&token.system_identifier, 24),
+            token.timeline,
+            token.final_lsn >> 32,
+            token.final_lsn & 0xFFFF_FFFF
+        );
+    }
+    for offer in &operation.offers {
+        let target = &offer.target;
+        let option = match target {
+            Target::Failover { .. } => "--to ",
+            _ => "",
+        };
+        let _ = writeln!(
+            text,
+            "  next: {}\n        aisoc-console plan {} {option}{}",
+            sanitize(&offer.why, 160),
+            target.kind().word(),
+            sanitize(target.confirmation(), 60)
+        );
+    }
+    text
+}
+
 /// One operation with its steps, times and figures.
 pub(super) fn operation_text(operation: &Operation) -> String {
     let mut text = format!(
@@ -144,6 +176,7 @@ pub(super) fn operation_text(operation: &Operation) -> String {
             sanitize(step.detail.as_deref().unwrap_or_default(), 160)
         );
     }
+    text.push_str(&left_behind(operation));
     let mut times: Vec<_> = operation.times.iter().collect();
     times.sort_by_key(|(_, at)| **at);
     for (name, at) in times {

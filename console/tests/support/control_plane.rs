@@ -2,7 +2,7 @@
 
 use crate::fixture::operations;
 use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
-use aisoc_model::plan::{Plan, PlanRequest};
+use aisoc_model::plan::{Plan, PlanRequest, Standing};
 use aisoc_model::world::World;
 use aisoc_rpc::proto::frame::Content;
 use aisoc_rpc::proto::regions_server::{Regions, RegionsServer};
@@ -303,6 +303,27 @@ impl Regions for Service {
         }))
     }
 
+    async fn standing(
+        &self,
+        request: Request<proto::StandingRequest>,
+    ) -> Result<Response<proto::StandingReply>, Status> {
+        authorised(&request)?;
+        let id = request.into_inner().plan_id;
+        let plans = self.seen.plans.lock().unwrap().clone();
+        let plan = plans.into_iter().find(|plan| plan.id == id);
+        let plan = plan.ok_or_else(|| Status::not_found("no such plan"))?;
+        let standing = Standing {
+            plan: id,
+            at: Timestamp::now(),
+            gates: plan.gates,
+            moved: vec![],
+            preparing: None,
+        };
+        Ok(Response::new(proto::StandingReply {
+            standing: json::encode("standing", &standing).unwrap(),
+        }))
+    }
+
     async fn execute(
         &self,
         request: Request<proto::ExecuteRequest>,
@@ -333,6 +354,8 @@ impl Regions for Service {
             outcome: None,
             times: BTreeMap::new(),
             figures: BTreeMap::new(),
+            token: None,
+            offers: Vec::new(),
             plan,
         };
         let mut world = self.world.lock().unwrap();

@@ -66,12 +66,29 @@ pub enum Action {
         /// The region.
         region: RegionId,
     },
+    /// Have commits of the writer wait until the candidate has them.
+    Escort {
+        /// The writer.
+        from: Seat,
+        /// The candidate.
+        to: Seat,
+        /// How many standbys have to be synchronous for the candidate to be among them.
+        standbys: u64,
+    },
+    /// Put the settings that the escort changed back.
+    EndEscort {
+        /// The writer that has them now.
+        writer: Seat,
+    },
     /// Prove once more, less than a second before acting, that the candidate has everything.
     Prove {
         /// The writer.
         from: Seat,
         /// The candidate.
         to: Seat,
+        /// Whether commits have to wait for the candidate.
+        #[serde(default)]
+        escorted: bool,
     },
     /// Ask Patroni for the switchover.
     Switchover {
@@ -333,6 +350,7 @@ impl Action {
             | Self::ConfirmDown { .. }
             | Self::DnsTail { .. }
             | Self::StillDrained { .. }
+            | Self::Escort { .. }
             | Self::Prove { .. }
             | Self::Fence { .. }
             | Self::Elect { .. }
@@ -342,7 +360,9 @@ impl Action {
             | Self::WatchShare { .. }
             | Self::Switchover { .. } => OnFailure::Undo,
             // The change itself has happened and stands; a person needs the next operation, not a held one.
-            Self::SetCheck { .. }
+            // What could not be put back is tried again in the background as long as it takes.
+            Self::EndEscort { .. }
+            | Self::SetCheck { .. }
             | Self::Loss { .. }
             | Self::Followers { .. }
             | Self::Return { .. }
@@ -389,7 +409,9 @@ impl Action {
             }
             // Patroni gives up after max(10, loop_wait) * 2 s, and may still carry it out then.
             Self::Switchover { .. } => Duration::from_secs(75),
-            Self::FirstWrite { .. }
+            Self::Escort { .. }
+            | Self::EndEscort { .. }
+            | Self::FirstWrite { .. }
             | Self::SetCheck { .. }
             | Self::Loss { .. }
             | Self::Elect { .. }
@@ -440,6 +462,8 @@ impl Action {
             Self::AwaitIdle { .. } => "await-idle".to_owned(),
             Self::DnsTail { .. } => "dns-tail".to_owned(),
             Self::StillDrained { .. } => "still-drained".to_owned(),
+            Self::Escort { .. } => "escort".to_owned(),
+            Self::EndEscort { .. } => "end-escort".to_owned(),
             Self::Prove { .. } => "prove".to_owned(),
             Self::Switchover { .. } => "switchover".to_owned(),
             Self::FirstWrite { .. } => "first-write".to_owned(),

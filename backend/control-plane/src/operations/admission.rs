@@ -16,18 +16,34 @@ impl Inner {
         id: &str,
         who: &str,
     ) -> Result<Prepared, OperationError> {
+        let facts = self.gather(request).await;
+        self.decide(request, &facts, id, who)
+    }
+
+    /// Reads what the decision needs.
+    pub(super) async fn gather(&self, request: &PlanRequest) -> Facts {
         let clock = self.clock.as_ref();
-        let facts: Facts = facts::gather(
+        facts::gather(
             &request.target,
             &self.drivers,
             self.view.world(),
             self.own(),
             clock,
         )
-        .await;
+        .await
+    }
+
+    /// Makes the plan on facts.
+    pub(super) fn decide(
+        &self,
+        request: &PlanRequest,
+        facts: &Facts,
+        id: &str,
+        who: &str,
+    ) -> Result<Prepared, OperationError> {
         let case = Case {
             request,
-            facts: &facts,
+            facts,
             topology: &self.topology,
             slo: &self.slo,
         };
@@ -64,7 +80,15 @@ impl Inner {
         if let Some(gate) = plan.refusals().next() {
             return refused(format!("gate {}: {}", gate.name, gate.why));
         }
-        let now = self.prepare(&plan.request, &plan.id, &plan.requested_by).await?;
+        if let Some((id, what)) = self.ledger().unfinished() {
+            return refused(format!(
+                "gate one_operation: {what} has not ended (operation {id})"
+            ));
+        }
+        let now = match self.warm_plan(&plan.id) {
+            Some(now) => now,
+            None => self.prepare(&plan.request, &plan.id, &plan.requested_by).await?,
+        };
         let moved = planner::drift(shown, &now);
         if moved.is_empty() {
             return Ok(now);

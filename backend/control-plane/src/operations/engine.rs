@@ -441,6 +441,7 @@ impl Run {
             detail: report.detail,
             times: report.times,
             figures: report.figures,
+            token: report.token.map(|t| *t),
         };
         self.note(result).await
     }
@@ -454,6 +455,7 @@ impl Run {
             detail: why.clone(),
             times: BTreeMap::new(),
             figures: BTreeMap::new(),
+            token: None,
         };
         if !self.note(result).await {
             return false;

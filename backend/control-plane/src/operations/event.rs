@@ -2,7 +2,7 @@
 
 use crate::operations::action::Action;
 use aisoc_model::journal::Entry;
-use aisoc_model::operation::OperationState;
+use aisoc_model::operation::{DemotionToken, OperationState};
 use aisoc_model::plan::Plan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,18 @@ pub enum Event {
         /// Why not.
         why: String,
     },
+    /// Commits are about to be made to wait for the candidate of a plan.
+    Escorted {
+        /// What the settings were.
+        prior: String,
+        /// The exact change.
+        request: String,
+    },
+    /// A plan needs the escort no longer.
+    EscortEnded {
+        /// What was put back.
+        detail: String,
+    },
     /// A control plane took the operation up again.
     Resumed {
         /// Which.
@@ -119,6 +131,9 @@ pub enum Event {
         /// Figures it measured.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         figures: BTreeMap<String, f64>,
+        /// What a demoted writer left behind.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<DemotionToken>,
     },
     /// From here on the operation is undone.
     Turned {
@@ -209,6 +224,8 @@ impl Event {
                 _ => "adopted",
             },
             Self::Refused { .. } => "refused",
+            Self::Escorted { .. } => "escorted",
+            Self::EscortEnded { .. } => "escort-ended",
             Self::Resumed { .. } => "resumed",
             Self::Intent { .. } => "intent",
             Self::Unknown { .. } => "unknown",

@@ -2,14 +2,16 @@
 
 use crate::drivers::Drivers;
 use crate::drivers::database::probe::Acknowledged;
-use crate::drivers::database::{Evidence, Stance, StandbyRow, WriteAnswer};
+use crate::drivers::database::{Evidence, Fork, Receiver, ServerView, Stance, StandbyRow, WriteAnswer};
 use crate::operations::action::{Action, Seat};
+use crate::operations::escort::marker;
 use crate::operations::gates::{self, Case};
 use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
-use aisoc_model::plan::PlannedStep;
+use aisoc_model::operation::DemotionToken;
+use aisoc_model::plan::{PlanRequest, PlannedStep};
 use aisoc_model::region::RegionRole;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -18,6 +20,8 @@ use std::collections::BTreeSet;
 const PREDICTED_OUTAGE_MS: u64 = 2_700;
 /// The old writer rejoins in seconds, or has to be rewound.
 const REDUNDANCY_MS: u64 = 60_000;
+/// A walreceiver hears from its writer several times a minute at least; one that is stopped does not.
+const STALLED_MS: u64 = 3_000;
 /// An old writer that accepts no connection for this long is gone for this operation.
 const AWAY_MS: u64 = 15_000;
 
@@ -25,9 +29,10 @@ const AWAY_MS: u64 = 15_000;
 pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId) -> Draft {
     let evidence = case.facts.database.as_ref();
     let seats = evidence.and_then(|e| seats(e, to));
-    let steps = seats
-        .as_ref()
-        .map_or_else(Vec::new, |(from, to)| steps(case, drivers, from, to));
+    let steps = match (&seats, evidence) {
+        (Some((from, to)), Some(evidence)) => steps(case, drivers, evidence, from, to),
+        _ => Vec::new(),
+    };
     let from = seats
         .as_ref()
         .map_or("the writer", |(from, _)| from.region.as_str());
@@ -92,8 +97,20 @@ fn seats(evidence: &Evidence, to: &RegionId) -> Option<(Seat, Seat)> {
     }
 }
 
-fn steps(case: &Case<'_>, drivers: &Drivers, from: &Seat, to: &Seat) -> Vec<(Action, PlannedStep)> {
+/// Whether the plan has an escort: always, unless a person has overridden its gate.
+pub(crate) fn escorted(request: &PlanRequest) -> bool {
+    !request.overrides.iter().any(|o| o.gate == gates::escort::NAME)
+}
+
+fn steps(
+    case: &Case<'_>,
+    drivers: &Drivers,
+    evidence: &Evidence,
+    from: &Seat,
+    to: &Seat,
+) -> Vec<(Action, PlannedStep)> {
     let (old, new) = (&from.region, &to.region);
+    let escorted = escorted(case.request);
     let serving: Vec<RegionId> = case
         .facts
         .world
@@ -110,6 +127,7 @@ fn steps(case: &Case<'_>, drivers: &Drivers, from: &Seat, to: &Seat) -> Vec<(Act
     let prove = Action::Prove {
         from: from.clone(),
         to: to.clone(),
+        escorted,
     };
     let switchover = Action::Switchover {
         from: from.clone(),
@@ -125,7 +143,7 @@ fn steps(case: &Case<'_>, drivers: &Drivers, from: &Seat, to: &Seat) -> Vec<(Act
         deadline_ms: REDUNDANCY_MS,
     };
     let ask = drivers.database.request(new, &from.member, &to.member);
-    vec![
+    let mut steps = vec![
         step(
             prove,
             format!("prove again that {new} has everything, and begin to write canaries"),
@@ -168,7 +186,52 @@ fn steps(case: &Case<'_>, drivers: &Drivers, from: &Seat, to: &Seat) -> Vec<(Act
             format!("pg_stat_replication of {new}"),
             None,
         ),
-    ]
+    ];
+    if escorted {
+        let (begin, end) = escort_steps(drivers, evidence, from, to);
+        steps.insert(0, begin);
+        let written = steps
+            .iter()
+            .position(|(a, _)| matches!(a, Action::FirstWrite { .. }));
+        steps.insert(written.map_or(steps.len(), |at| at + 1), end);
+    }
+    steps
+}
+
+/// The escort and its end, which comes as soon as the new writer writes: from then on a synchronous standby would
+/// only be one more thing that can hold writes up.
+fn escort_steps(
+    drivers: &Drivers,
+    evidence: &Evidence,
+    from: &Seat,
+    to: &Seat,
+) -> ((Action, PlannedStep), (Action, PlannedStep)) {
+    let (old, new) = (&from.region, &to.region);
+    let standbys = gates::escort::standbys(evidence);
+    let begin = Action::Escort {
+        from: from.clone(),
+        to: to.clone(),
+        standbys,
+    };
+    let on = serde_json::json!({"synchronous_mode": true, "primary_stop_timeout": marker::STOP_SECONDS});
+    let off = serde_json::json!({marker::KEY: null});
+    let restore = format!(
+        "{}, with the settings as they were",
+        drivers.database.configuration(new, &off)
+    );
+    let begin = step(
+        begin,
+        format!("commits of {old} wait until {new} has them too (on while the plan is shown)"),
+        drivers.database.configuration(old, &on),
+        Some("the settings are put back when the operation ends, however it ends".to_owned()),
+    );
+    let end = step(
+        Action::EndEscort { writer: to.clone() },
+        "commits wait for no standby any more, unless they did before".to_owned(),
+        restore,
+        None,
+    );
+    (begin, end)
 }
 
 fn facts(evidence: &Evidence, to: &RegionId, now: Timestamp) -> Vec<DraftFact> {
@@ -204,6 +267,23 @@ fn facts(evidence: &Evidence, to: &RegionId, now: Timestamp) -> Vec<DraftFact> {
             );
             // A replica's timeline is hearsay for a while after a switchover.
             facts.push(if view.primary { fact.pinned() } else { fact });
+        }
+    }
+    if let Ok(config) = &evidence.config.what {
+        for key in [
+            "synchronous_mode",
+            "failsafe_mode",
+            "check_timeline",
+            "maximum_lag_on_failover",
+            "ttl",
+        ] {
+            let value = config.get(key).map_or("not set".to_owned(), ToString::to_string);
+            facts.push(DraftFact::new(
+                key.to_owned(),
+                value,
+                "patroni",
+                evidence.config.at,
+            ));
         }
     }
     if let Some(lag) = gates::database::lag_of(evidence, to, now) {
@@ -254,6 +334,59 @@ pub fn switchover_sight(
         Some(Stance::Unknown(why)) => Sight::Unknown(why.clone()),
         _ => Sight::NotDone("no server accepts writes yet".to_owned()),
     }
+}
+
+/// Why an old writer that was asked to stop has not stopped, and the ways out. `candidate` is what its server says.
+#[must_use]
+pub fn why_not_stopped(
+    from: &RegionId,
+    to: &RegionId,
+    candidate: &Result<ServerView, String>,
+    waited_ms: u64,
+    escorted: bool,
+) -> String {
+    let heard = match candidate {
+        Err(why) => format!("{to} does not answer ({why})"),
+        Ok(view) => match view.receiver.as_ref() {
+            None => format!("{to} has no walreceiver"),
+            Some(Receiver {
+                silent_ms: Some(ms), ..
+            }) if *ms > STALLED_MS => {
+                format!("{to}'s walreceiver has heard nothing for {} s", ms / 1_000)
+            }
+            Some(_) => format!("{to}'s walreceiver is connected"),
+        },
+    };
+    let asked = format!(
+        "{from} was asked to stop {} s ago and has not: its shutdown waits for a walsender until {to} confirms the rest of the log; {heard}. Ways out: have {to} go on (resume its walreceiver, mend its network), and it ends by itself;",
+        waited_ms / 1_000
+    );
+    let wait = if escorted {
+        format!(
+            "Patroni ends {from} {} s after it began to stop (primary_stop_timeout), and nothing acknowledged is lost, because {to} had it first",
+            marker::STOP_SECONDS
+        )
+    } else {
+        "the walsender is given up after wal_sender_timeout, a minute by default, and what it had not sent is lost"
+            .to_owned()
+    };
+    format!("{asked} or wait: {wait}; or end the walsender that serves {to} on {from}'s machine")
+}
+
+/// Where the demoted writer stood, from where the new writer's history says that its timeline ended.
+#[must_use]
+pub fn demotion_token(
+    from: &Seat,
+    system_identifier: Option<String>,
+    fork: Option<Fork>,
+) -> Option<DemotionToken> {
+    let (system_identifier, fork) = (system_identifier?, fork?);
+    Some(DemotionToken {
+        member: from.member.clone(),
+        system_identifier,
+        timeline: fork.timeline,
+        final_lsn: fork.lsn,
+    })
 }
 
 /// What the old writer's answer to a write says.

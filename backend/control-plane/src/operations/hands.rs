@@ -2,6 +2,7 @@
 
 use crate::operations::action::Action;
 use crate::operations::event::Direction;
+use aisoc_model::operation::DemotionToken;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -73,6 +74,8 @@ pub struct Report {
     pub times: BTreeMap<String, Timestamp>,
     /// Figures.
     pub figures: BTreeMap<String, f64>,
+    /// What a demoted writer left behind.
+    pub token: Option<Box<DemotionToken>>,
 }
 
 impl Report {

@@ -11,6 +11,7 @@ pub mod blue_green;
 pub mod drain;
 pub mod emergency;
 pub mod engine;
+pub mod escort;
 pub mod event;
 mod expiry;
 pub mod facts;
@@ -30,6 +31,7 @@ pub mod region_failover;
 pub mod rollback;
 mod shelf;
 mod term;
+mod warm;
 pub mod watching;
 
 #[cfg(test)]
@@ -49,6 +51,7 @@ use aisoc_model::{Clock, RegionId};
 use anyhow::Context;
 use approvals::Approvals;
 use engine::{EventLog, LogError, ResolveError, Run};
+use escort::Escort;
 use event::Event;
 use expiry::Overdue;
 use facts::Own;
@@ -65,6 +68,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use term::Terms;
 use tokio::sync::{Semaphore, watch};
+use warm::Warmth;
 
 /// Plans that are made at the same time: each asks the real systems.
 const PLANNERS: usize = 4;
@@ -111,6 +115,8 @@ struct Inner {
     hands: Arc<dyn Hands>,
     shelf: Mutex<Shelf>,
     approvals: Mutex<Approvals>,
+    warmth: Warmth,
+    escort: Arc<Escort>,
     ledger: Mutex<Ledger>,
     overdue: Mutex<Overdue>,
     /// Held while an operation is begun: the check that none is running and its begin are one.
@@ -178,15 +184,22 @@ impl Operations {
         coordinated: Option<Coordinated>,
     ) -> anyhow::Result<Self> {
         let journal = Journal::open(Path::new(&topology.control_plane.data_dir)).await?;
+        let entries = journal.entries().await?;
+        let chain = aisoc_model::journal::verify(&entries).map_err(|e| e.to_string());
+        let log = Arc::new(JournalLog::new(journal, Arc::clone(&clock), chain));
+        let escort = Arc::new(Escort::new(
+            Arc::clone(&drivers.database),
+            Arc::clone(&log) as Arc<dyn EventLog>,
+            Arc::clone(&clock),
+            Escort::left(&entries),
+        ));
         let hands = Live::new(
             drivers.clone(),
             Arc::clone(&view),
             Arc::clone(&clock),
             Arc::clone(&slo),
+            Arc::clone(&escort),
         );
-        let entries = journal.entries().await?;
-        let chain = aisoc_model::journal::verify(&entries).map_err(|e| e.to_string());
-        let log = Arc::new(JournalLog::new(journal, Arc::clone(&clock), chain));
         let (ledger, unfinished) = Ledger::rebuild(&entries);
         let load = LoadBook::open(Path::new(&topology.control_plane.data_dir));
         load::sample(&load, Arc::clone(&view), Arc::clone(&clock));
@@ -200,6 +213,8 @@ impl Operations {
             hands: Arc::new(hands),
             shelf: Mutex::default(),
             approvals: Mutex::default(),
+            warmth: Warmth::default(),
+            escort,
             ledger: Mutex::new(ledger),
             overdue: Mutex::default(),
             beginning: tokio::sync::Mutex::new(()),
@@ -223,6 +238,7 @@ impl Operations {
             }
         }
         expiry::start(&operations);
+        warm::tidy(&operations);
         Ok(operations)
     }
 

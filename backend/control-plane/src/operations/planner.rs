@@ -242,10 +242,10 @@ pub fn drift(shown: &Prepared, now: &Prepared) -> Vec<String> {
     moved
 }
 
-/// The actions that a plan binds. Which regions' api answers may change from second to second, and is only
-/// looked at.
+/// The actions that a plan binds. Which regions' api answers and how many standbys stream may change from second to
+/// second, and is only looked at.
 fn bound(actions: &[Action]) -> Vec<&Action> {
-    let looks = |a: &&Action| matches!(a, Action::ApiHealth { .. });
+    let looks = |a: &&Action| matches!(a, Action::ApiHealth { .. } | Action::Escort { .. });
     actions.iter().filter(|a| !looks(a)).collect()
 }
 

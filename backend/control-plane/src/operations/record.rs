@@ -5,8 +5,8 @@ use crate::operations::action::{Action, OnFailure};
 use crate::operations::event::{Direction, Event, Outcome, Resolution};
 use crate::operations::outcome;
 use crate::operations::watching::{WATCHED_FAILURES, WATCHED_REQUESTS};
-use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
-use aisoc_model::plan::Plan;
+use aisoc_model::operation::{Offer, Operation, OperationState, StepProgress, StepState};
+use aisoc_model::plan::{Plan, Target};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -85,6 +85,8 @@ impl Record {
                 outcome: None,
                 times: BTreeMap::from([("decide".to_owned(), at)]),
                 figures: BTreeMap::new(),
+                token: None,
+                offers: Vec::new(),
             },
             intents: vec![None; actions.len()],
             actions: actions.clone(),
@@ -100,6 +102,8 @@ impl Record {
             Event::Started { .. }
             | Event::Approved { .. }
             | Event::Refused { .. }
+            | Event::Escorted { .. }
+            | Event::EscortEnded { .. }
             | Event::BrokenGlass { .. }
             | Event::Acknowledged { .. }
             | Event::Adopted { .. } => {}
@@ -122,12 +126,16 @@ impl Record {
                 detail,
                 times,
                 figures,
+                token,
             } => {
                 self.result(at, *step, *direction, *outcome, detail);
                 self.operation
                     .times
                     .extend(times.iter().map(|(k, v)| (k.clone(), *v)));
                 self.measured(figures);
+                if token.is_some() {
+                    self.operation.token.clone_from(token);
+                }
             }
             Event::Turned { because } => self.turn(because.clone(), false),
             Event::Held { why } => {
@@ -229,6 +237,7 @@ impl Record {
         self.operation.state = state;
         self.operation.ended_at = Some(at);
         self.operation.outcome = Some(outcome.to_owned());
+        self.operation.offers = self.offers();
         for progress in &mut self.operation.steps {
             if matches!(progress.state, StepState::Waiting) {
                 progress.state = StepState::Skipped;
@@ -340,6 +349,27 @@ impl Record {
             OperationState::Failed
         };
         Next::End(state, format!("{because}; {rest}"))
+    }
+
+    /// What makes sense next. The way back only when redundancy is there again: without it, it would be a move to a
+    /// member that does not follow.
+    fn offers(&self) -> Vec<Offer> {
+        if !self.operation.times.contains_key("redundancy") {
+            return Vec::new();
+        }
+        let back = |action: &Action| match action {
+            Action::Redundancy { from, to, .. } => Some(Offer {
+                target: Target::Failover {
+                    to: from.region.clone(),
+                },
+                why: format!(
+                    "{} follows {} again: fail back when it suits",
+                    from.region, to.region
+                ),
+            }),
+            _ => None,
+        };
+        self.actions.iter().filter_map(back).collect()
     }
 }
 

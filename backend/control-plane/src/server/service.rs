@@ -164,6 +164,20 @@ impl Regions for Service {
         Ok(Response::new(proto::PlanReply { plan }))
     }
 
+    async fn standing(
+        &self,
+        request: Request<proto::StandingRequest>,
+    ) -> Result<Response<proto::StandingReply>, Status> {
+        auth::caller(&request)?;
+        // One who may not act does not have the database changed by looking.
+        let operator = auth::operator(&request, "preparing an operation").is_ok();
+        let plan = request.into_inner().plan_id;
+        let standing = self.parts.operations.standing(&plan, operator);
+        let standing = standing.await.map_err(|e| status(&e))?;
+        let standing = document("standing", &standing)?;
+        Ok(Response::new(proto::StandingReply { standing }))
+    }
+
     async fn execute(
         &self,
         request: Request<proto::ExecuteRequest>,

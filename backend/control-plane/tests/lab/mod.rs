@@ -9,6 +9,7 @@ pub mod haproxy;
 pub mod measure;
 pub mod patroni;
 pub mod world;
+pub mod writers;
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;

@@ -15,6 +15,44 @@ const PG_BIN: &str = "/usr/lib/postgresql/15/bin";
 /// The first start initialises a database and copies it twice.
 const START: Duration = Duration::from_secs(90);
 
+/// Which Patroni runs a cluster.
+#[derive(Debug, Clone)]
+pub struct Patroni {
+    pub name: &'static str,
+    program: PathBuf,
+}
+
+impl Patroni {
+    /// The distribution's, 3.x on Debian 12.
+    pub fn debian() -> Self {
+        Self {
+            name: "distribution",
+            program: "/usr/bin/patroni".into(),
+        }
+    }
+
+    /// 4.x from the Python package index, if `tests/patroni.sh` could get it; says loudly why not.
+    pub fn four() -> Option<Self> {
+        let told = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/patroni-4.path");
+        let made = std::fs::read_to_string(&told).map(|text| PathBuf::from(text.trim()));
+        match made {
+            Ok(program) if program.is_file() => Some(Self { name: "4.x", program }),
+            _ => {
+                eprintln!(
+                    "SKIPPED: no Patroni 4.x here: {} names none. Run tests/patroni.sh (it needs the Python package index).",
+                    told.display()
+                );
+                None
+            }
+        }
+    }
+
+    /// `patronictl` of the same installation.
+    pub fn ctl(&self) -> PathBuf {
+        self.program.with_file_name("patronictl")
+    }
+}
+
 /// A running cluster.
 pub struct Cluster {
     pub nodes: BTreeMap<String, Node>,
@@ -31,6 +69,7 @@ pub struct Node {
     pub rest: u16,
     pub data: PathBuf,
     home: PathBuf,
+    program: PathBuf,
     patroni: Mutex<Process>,
 }
 
@@ -68,7 +107,7 @@ impl Node {
 
     /// Runs its Patroni again.
     pub fn start_again(&self) {
-        *self.patroni.lock().unwrap() = launch(&Unprivileged::find(), &self.home);
+        *self.patroni.lock().unwrap() = launch(&Unprivileged::find(), &self.program, &self.home);
     }
 
     /// A connection of the superuser.
@@ -88,8 +127,13 @@ impl Node {
 }
 
 impl Cluster {
-    /// Starts the cluster: us-east-1 writes, ap-southeast-1 is `nofailover`.
+    /// Starts the cluster under the distribution's Patroni: us-east-1 writes, ap-southeast-1 is `nofailover`.
     pub async fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &Patroni::debian(), "").await
+    }
+
+    /// The same under another Patroni, with further lines of the dynamic configuration (`key: value`, one in a line).
+    pub async fn start_with(dir: &Path, patroni: &Patroni, settings: &str) -> Self {
         let user = Unprivileged::find();
         let dir = dir.to_owned();
         open(&dir);
@@ -106,7 +150,14 @@ impl Cluster {
         };
         for (i, (id, ..)) in REGIONS.iter().enumerate() {
             let (rest, postgres) = (ports[2 + i * 2], ports[3 + i * 2]);
-            let node = node(&user, &cluster.dir, id, [rest, postgres, ports[0]], None);
+            let node = node(
+                &user,
+                &cluster.dir,
+                id,
+                (rest, postgres, ports[0]),
+                patroni,
+                settings,
+            );
             cluster.nodes.insert((*id).to_owned(), node);
             if *id == US {
                 let writer = &cluster.nodes[US];
@@ -140,16 +191,17 @@ impl Cluster {
             etcd: first,
             dir,
         };
-        let writer = node(&user, &cluster.dir, US, [ports[4], ports[5], ports[0]], None);
+        let patroni = Patroni::debian();
+        let at = (ports[4], ports[5], ports[0]);
+        let writer = node(&user, &cluster.dir, US, at, &patroni, "");
         eventually("the first node writes", START, async || writes(&writer).await).await;
         prepare(&writer).await;
-        let standby = node(
-            &user,
-            &cluster.dir,
-            EU,
-            [ports[6], ports[7], ports[2]],
-            Some(ports[5]),
+        let follows = format!(
+            "standby_cluster: {{host: 127.0.0.1, port: {}, create_replica_methods: [basebackup]}}",
+            ports[5]
         );
+        let at = (ports[6], ports[7], ports[2]);
+        let standby = node(&user, &cluster.dir, EU, at, &patroni, &follows);
         cluster.nodes = BTreeMap::from([(US.to_owned(), writer), (EU.to_owned(), standby)]);
         let writer = &cluster.nodes[US];
         eventually("the standby cluster streams", START, async || {
@@ -292,14 +344,13 @@ fn node(
     user: &Unprivileged,
     dir: &Path,
     id: &str,
-    [rest, postgres, etcd]: [u16; 3],
-    follows: Option<u16>,
+    (rest, postgres, etcd): (u16, u16, u16),
+    patroni: &Patroni,
+    settings: &str,
 ) -> Node {
-    let follows = follows.map_or_else(String::new, |port| {
-        format!(
-            "    standby_cluster: {{host: 127.0.0.1, port: {port}, create_replica_methods: [basebackup]}}\n"
-        )
-    });
+    let settings = settings
+        .lines()
+        .fold(String::new(), |all, line| all + "    " + line + "\n");
     let home = dir.join(id);
     std::fs::create_dir(&home).unwrap();
     user.own(&home);
@@ -312,7 +363,8 @@ fn node(
          \x20 authentication: {{username: patroni, password: patroni}}\n\
          etcd3:\n  host: 127.0.0.1:{etcd}\n\
          bootstrap:\n  dcs:\n    ttl: 30\n    loop_wait: 10\n    retry_timeout: 10\n    maximum_lag_on_failover: 1048576\n\
-         {follows}\x20   postgresql:\n      use_pg_rewind: true\n      use_slots: true\n\
+         {settings}\
+         \x20   postgresql:\n      use_pg_rewind: true\n      use_slots: true\n\
          \x20     parameters: {{max_connections: 50, wal_level: replica, hot_standby: 'on'}}\n\
          \x20 initdb: [{{encoding: UTF8}}, {{locale: C}}, no-sync]\n\
          \x20 pg_hba:\n  - host replication replicator 127.0.0.1/32 md5\n  - host all all 127.0.0.1/32 md5\n\
@@ -327,18 +379,20 @@ fn node(
         data.display()
     );
     std::fs::write(home.join("patroni.yml"), config).unwrap();
-    let patroni = Mutex::new(launch(user, &home));
+    let program = patroni.program.clone();
+    let patroni = Mutex::new(launch(user, &program, &home));
     Node {
         postgres,
         rest,
         data,
         home,
+        program,
         patroni,
     }
 }
 
-fn launch(user: &Unprivileged, home: &Path) -> Process {
-    let mut command: Command = user.command("/usr/bin/patroni");
+fn launch(user: &Unprivileged, program: &Path, home: &Path) -> Process {
+    let mut command: Command = user.command(&program.display().to_string());
     command
         .arg(home.join("patroni.yml"))
         .current_dir(home)

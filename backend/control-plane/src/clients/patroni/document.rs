@@ -36,6 +36,9 @@ pub struct MemberStatus {
     /// This member is the synchronous standby.
     #[serde(default)]
     pub sync_standby: bool,
+    /// This member is one of the quorum's standbys (4.x, `synchronous_mode: quorum`).
+    #[serde(default)]
+    pub quorum_standby: bool,
     /// The watchdog could not be activated.
     #[serde(default)]
     pub watchdog_failed: bool,
@@ -86,6 +89,9 @@ pub struct Tags {
     /// Never to become the writer.
     #[serde(default)]
     pub nofailover: bool,
+    /// Never to become a synchronous standby.
+    #[serde(default)]
+    pub nosync: bool,
 }
 
 /// Patroni's own part of a status.
@@ -126,6 +132,14 @@ pub struct Cluster {
     pub pause: bool,
     /// A switchover that waits for its time.
     pub scheduled_switchover: Option<Value>,
+}
+
+impl Cluster {
+    /// Names of the members that are synchronous standbys: roles come from the store's own key, read for the answer.
+    pub fn synchronous_members(&self) -> impl Iterator<Item = &str> {
+        let synchronous = |m: &&ClusterMember| matches!(m.role.as_str(), "sync_standby" | "quorum_standby");
+        self.members.iter().filter(synchronous).map(|m| m.name.as_str())
+    }
 }
 
 /// A member as the DCS has it.

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// `POST /switchover` answers "status unknown" by itself after 20 s and more; below this we would cut it off.
 const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(45);
 /// `PATCH /config` waits for the DCS.
-const CONFIG_TIMEOUT: Duration = Duration::from_secs(12);
+const CONFIG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a call gave no answer that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! Moving the writer, and knowing what a move would cost.
 
+pub mod config;
 pub mod dcs;
 pub mod emergency;
 pub mod patroni;
@@ -8,9 +9,11 @@ mod sql;
 pub mod standing;
 
 use aisoc_model::RegionId;
+use config::ClusterConfig;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use probe::Probe;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,8 +26,28 @@ pub trait DatabaseDriver: Send + Sync {
     /// Asks for a switchover between two members, at a member of the region `ask`.
     fn switchover<'a>(&'a self, ask: &'a RegionId, from: &'a str, to: &'a str) -> BoxFuture<'a, Answer>;
 
+    /// The cluster's dynamic configuration.
+    fn config(&self) -> BoxFuture<'_, Result<ClusterConfig, String>>;
+
+    /// Merges into the dynamic configuration (`null` removes a key) and has the leader look at it at once.
+    fn configure<'a>(&'a self, patch: &'a Value) -> BoxFuture<'a, Result<ClusterConfig, String>>;
+
+    /// The exact request that [`DatabaseDriver::configure`] makes, for the plan.
+    fn configuration(&self, leader: &RegionId, patch: &Value) -> String;
+
     /// The exact request that [`DatabaseDriver::switchover`] makes, for the plan.
     fn request(&self, ask: &RegionId, from: &str, to: &str) -> String;
+
+    /// Why the server of `to` is not a synchronous standby of `writer`, by Patroni's store and by the writer's server;
+    /// `None` when it is one.
+    fn not_synchronous<'a>(
+        &'a self,
+        writer: &'a RegionId,
+        to: &'a RegionId,
+    ) -> BoxFuture<'a, Result<Option<String>, String>>;
+
+    /// What the server of a region says of itself.
+    fn server<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<ServerView, String>>;
 
     /// Whether the server of a region accepts writes, without writing.
     fn stance<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Stance>;
@@ -46,7 +69,7 @@ pub trait DatabaseDriver: Send + Sync {
     fn forget<'a>(&'a self, region: &'a RegionId, operation: &'a str) -> BoxFuture<'a, Result<(), String>>;
 
     /// Where the log of the latest timeline before the present one ended, as the region's Patroni has it.
-    fn fork<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<Option<u64>, String>>;
+    fn fork<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<Option<Fork>, String>>;
 
     /// Makes sure that canaries can be written at all.
     fn prepare<'a>(&'a self, writer: &'a RegionId) -> BoxFuture<'a, Result<(), String>>;
@@ -64,6 +87,8 @@ pub struct Evidence {
     pub standbys: Seen<Vec<StandbyRow>>,
     /// A mark written by the writer and looked for on the candidate.
     pub canary: Seen<Canary>,
+    /// The cluster's dynamic configuration.
+    pub config: Seen<ClusterConfig>,
 }
 
 /// Something seen, when, or why not.
@@ -88,6 +113,7 @@ pub struct Member {
 
 /// What a member's Patroni says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "as Patroni says them")]
 pub struct PatroniView {
     /// Runs as the one that writes.
     pub primary: bool,
@@ -101,6 +127,14 @@ pub struct PatroniView {
     pub system_identifier: Option<String>,
     /// `tags.nofailover`.
     pub nofailover: bool,
+    /// `tags.nosync`.
+    pub nosync: bool,
+    /// Patroni counts it as a synchronous standby.
+    pub sync_standby: bool,
+    /// The watchdog could not be activated.
+    pub watchdog_failed: bool,
+    /// When it last reached the store, seconds since 1970.
+    pub store_seen: Option<i64>,
     /// Maintenance mode of the cluster.
     pub paused: bool,
     /// Version.
@@ -127,6 +161,8 @@ pub struct Receiver {
     pub status: Option<String>,
     /// Timeline it receives.
     pub timeline: Option<u64>,
+    /// Milliseconds since its last message from the writer.
+    pub silent_ms: Option<u64>,
 }
 
 /// A member that follows.
@@ -136,8 +172,29 @@ pub struct StandbyRow {
     pub name: String,
     /// `streaming`, `catchup`, …
     pub state: String,
+    /// `async`, `sync`, `quorum`, `potential`.
+    pub sync_state: String,
     /// Replayed position.
     pub replay_lsn: Option<u64>,
+    /// Flushed position.
+    pub flush_lsn: Option<u64>,
+}
+
+impl StandbyRow {
+    /// Whether commits of the writer wait for it.
+    #[must_use]
+    pub fn synchronous(&self) -> bool {
+        matches!(self.sync_state.as_str(), "sync" | "quorum")
+    }
+}
+
+/// Where a timeline ended because another one began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fork {
+    /// The timeline that ended.
+    pub timeline: u64,
+    /// Where.
+    pub lsn: u64,
 }
 
 /// A mark in the log.

@@ -3,16 +3,18 @@
 
 use crate::clients::patroni::{MemberStatus, PatroniClient, PatroniError, SwitchoverAnswer};
 use crate::clients::postgres::{MemberDatabase, PostgresError};
+use crate::drivers::database::config::ClusterConfig;
 use crate::drivers::database::probe::Probe;
 use crate::drivers::database::sql;
 use crate::drivers::database::{
-    Answer, Canary, DatabaseDriver, Evidence, Member, PatroniView, Seen, ServerView, Stance, StandbyRow,
-    WriteAnswer,
+    Answer, Canary, DatabaseDriver, Evidence, Fork, Member, PatroniView, Seen, ServerView, Stance,
+    StandbyRow, WriteAnswer,
 };
 use aisoc_model::topology::Topology;
 use aisoc_model::{Clock, RegionId};
 use futures::FutureExt;
-use futures::future::{BoxFuture, join, join_all};
+use futures::future::{BoxFuture, join, join_all, join3};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 /// A refusal has to come within a second: a frozen member takes half of it, a lost canary the other half.
 const SQL_TIMEOUT: Duration = Duration::from_millis(500);
-const REST_TIMEOUT: Duration = Duration::from_millis(900);
+const REST_TIMEOUT: Duration = Duration::from_millis(800);
 /// Table creation waits for a disk.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -112,10 +114,16 @@ impl PatroniDriver {
                 .iter()
                 .map(|(region, seat)| async move { (region.clone(), self.rest_view(seat).await) }),
         );
-        let ((mut servers, standbys, canary), rest) = join(servers, rest).await;
+        let store = join(self.any_config(to), self.synchronous_members(to));
+        let ((mut servers, standbys, canary), rest, (config, synchronous)) =
+            join3(servers, rest, store).await;
         let mut members = BTreeMap::new();
-        for (region, patroni) in rest {
+        for (region, mut patroni) in rest {
             if let (Some(seat), Some(server)) = (self.seats.get(&region), servers.remove(&region)) {
+                // A member says of itself what it read a round ago; `/cluster` is what the store has now.
+                if let (Ok(view), Some(names)) = (&mut patroni.what, &synchronous) {
+                    view.sync_standby = names.contains(&seat.member);
+                }
                 let name = seat.member.clone();
                 members.insert(
                     region,
@@ -131,7 +139,52 @@ impl PatroniDriver {
             members,
             standbys,
             canary,
+            config,
         }
+    }
+
+    /// The configuration as the candidate's region has it, else as any other: they read the same store.
+    async fn any_config(&self, first: &RegionId) -> Seen<ClusterConfig> {
+        let asked = self.seats.get(first).into_iter();
+        let others = self.seats.iter().filter(|(r, _)| *r != first).map(|(_, s)| s);
+        let answers = asked
+            .chain(others)
+            .map(|seat| async move { seat.rest.config().await.map_err(|e| e.to_string()) }.boxed());
+        let what = futures::future::select_ok(answers).await;
+        self.seen(what.map(|(config, _)| ClusterConfig(config)))
+    }
+
+    /// The synchronous standbys as the store has them now, asked at `to`.
+    async fn synchronous_members(&self, to: &RegionId) -> Option<Vec<String>> {
+        let cluster = self.seats.get(to)?.rest.cluster().await.ok()?;
+        Some(cluster.synchronous_members().map(str::to_owned).collect())
+    }
+
+    /// The member that Patroni runs as the one that writes.
+    async fn leader(&self) -> Option<&Seat> {
+        let asked = join_all(self.seats.values().map(|seat| async move {
+            let status = seat.rest.status().await;
+            status.is_ok_and(|s| s.is_primary()).then_some(seat)
+        }));
+        asked.await.into_iter().flatten().next()
+    }
+
+    /// At the leader, because whoever takes it wakes itself; at any member when no one says that it leads.
+    async fn patch(&self, patch: &Value) -> Result<ClusterConfig, String> {
+        let leader = self.leader().await;
+        let mut last = "no Patroni answers".to_owned();
+        for seat in leader.into_iter().chain(self.seats.values()) {
+            match seat.rest.patch_config(patch).await {
+                Ok(config) => return Ok(ClusterConfig(config)),
+                Err(e @ PatroniError::Unreachable { .. }) => last = e.to_string(),
+                // Another writer of the same key at the same time: ask again, on top of it.
+                Err(PatroniError::Refused { status: 409, url, .. }) => {
+                    last = format!("{url}: the configuration was changed at the same time");
+                }
+                Err(e) => return Err(e.to_string()),
+            }
+        }
+        Err(last)
     }
 
     async fn ask_writer(
@@ -150,22 +203,18 @@ impl PatroniDriver {
             let why = format!("region {to} has no database member");
             return (self.seen(Err(why.clone())), self.seen(Err(why)));
         };
-        let standbys = async {
-            let rows = sql::standbys(&writer.server).await;
-            self.seen(rows)
+        let follows = servers
+            .get(to)
+            .is_some_and(|s| matches!(&s.what, Ok(v) if v.in_recovery));
+        let canary = if follows {
+            sql::canary(&writer.patient, &candidate.server).await
+        } else {
+            Err("not sent: the candidate's server does not answer as a replica".to_owned())
         };
-        let canary = async {
-            let follows = servers
-                .get(to)
-                .is_some_and(|s| matches!(&s.what, Ok(v) if v.in_recovery));
-            let canary = if follows {
-                sql::canary(&writer.patient, &candidate.server).await
-            } else {
-                Err("not sent: the candidate's server does not answer as a replica".to_owned())
-            };
-            self.seen(canary)
-        };
-        join(standbys, canary).await
+        let canary = self.seen(canary);
+        // After the canary: a synchronous standby that has not flushed it by now holds up commits.
+        let standbys = self.seen(sql::standbys(&writer.server).await);
+        (standbys, canary)
     }
 
     fn seat(&self, region: &RegionId) -> Result<&Seat, String> {
@@ -215,6 +264,23 @@ impl DatabaseDriver for PatroniDriver {
         self.gather(to).boxed()
     }
 
+    fn config(&self) -> BoxFuture<'_, Result<ClusterConfig, String>> {
+        async move {
+            let first = self.seats.keys().next().ok_or("the cluster has no member")?;
+            self.any_config(first).await.what
+        }
+        .boxed()
+    }
+
+    fn configure<'a>(&'a self, patch: &'a Value) -> BoxFuture<'a, Result<ClusterConfig, String>> {
+        self.patch(patch).boxed()
+    }
+
+    fn configuration(&self, leader: &RegionId, patch: &Value) -> String {
+        let url = self.seats.get(leader).map_or("<no member>", |s| s.url.as_str());
+        format!("PATCH {url}/config {patch}")
+    }
+
     fn switchover<'a>(&'a self, ask: &'a RegionId, from: &'a str, to: &'a str) -> BoxFuture<'a, Answer> {
         self.ask_switchover(ask, from, to).boxed()
     }
@@ -222,6 +288,39 @@ impl DatabaseDriver for PatroniDriver {
     fn request(&self, ask: &RegionId, from: &str, to: &str) -> String {
         let url = self.seats.get(ask).map_or("<no member>", |s| s.url.as_str());
         format!("POST {url}/switchover {{\"leader\":\"{from}\",\"candidate\":\"{to}\"}}")
+    }
+
+    fn not_synchronous<'a>(
+        &'a self,
+        writer: &'a RegionId,
+        to: &'a RegionId,
+    ) -> BoxFuture<'a, Result<Option<String>, String>> {
+        async move {
+            let (writer, to) = (self.seat(writer)?, self.seat(to)?);
+            let (rows, cluster) = join(sql::standbys(&writer.server), to.rest.cluster()).await;
+            let cluster = cluster.map_err(|e| e.to_string())?;
+            if !cluster.synchronous_members().any(|name| name == to.member) {
+                return Ok(Some(format!(
+                    "Patroni does not count {} as a synchronous standby yet",
+                    to.member
+                )));
+            }
+            let row = rows?.into_iter().find(|r| r.name == to.member);
+            Ok(match row {
+                Some(row) if row.synchronous() => None,
+                Some(row) => Some(format!("{}'s sync_state is '{}'", to.member, row.sync_state)),
+                None => Some(format!("{} does not follow the writer", to.member)),
+            })
+        }
+        .boxed()
+    }
+
+    fn server<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<ServerView, String>> {
+        async move {
+            let seat = self.seat(region)?;
+            sql::view(&seat.server).await.map_err(|e| e.to_string())
+        }
+        .boxed()
     }
 
     fn stance<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Stance> {
@@ -274,7 +373,7 @@ impl DatabaseDriver for PatroniDriver {
         async move { sql::forget(&self.seat(region)?.patient, operation).await }.boxed()
     }
 
-    fn fork<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<Option<u64>, String>> {
+    fn fork<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<Option<Fork>, String>> {
         async move {
             let rest = &self.seat(region)?.rest;
             let (status, history) = join(rest.status(), rest.history()).await;
@@ -282,7 +381,11 @@ impl DatabaseDriver for PatroniDriver {
             let history = history.map_err(|e| e.to_string())?;
             let last = history.iter().max_by_key(|p| p.timeline);
             // The history is written some time after the promotion: an older line says nothing about this one.
-            Ok(last.filter(|p| timeline == Some(p.timeline + 1)).map(|p| p.lsn))
+            let last = last.filter(|p| timeline == Some(p.timeline + 1));
+            Ok(last.map(|p| Fork {
+                timeline: p.timeline,
+                lsn: p.lsn,
+            }))
         }
         .boxed()
     }
@@ -308,6 +411,10 @@ fn patroni_view(status: MemberStatus) -> PatroniView {
         timeline: status.timeline,
         system_identifier: status.database_system_identifier,
         nofailover: status.tags.nofailover,
+        nosync: status.tags.nosync,
+        sync_standby: status.sync_standby || status.quorum_standby,
+        watchdog_failed: status.watchdog_failed,
+        store_seen: status.dcs_last_seen,
         paused: status.pause,
         version: status.patroni.version,
     }

@@ -15,7 +15,8 @@ const CANARY_POLL: Duration = Duration::from_millis(5);
 
 const VIEW: &str = "SELECT s.recovering, \
     (CASE WHEN s.recovering THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn)::bigint, \
-    c.system_identifier::text, r.pid IS NOT NULL, r.status, r.received_tli \
+    c.system_identifier::text, r.pid IS NOT NULL, r.status, r.received_tli, \
+    (extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time) * 1000)::bigint \
     FROM (SELECT pg_is_in_recovery() AS recovering) s CROSS JOIN pg_control_system() c \
     LEFT JOIN pg_stat_wal_receiver r ON true";
 /// The timeline of a replica is the newest of what it receives, must reach, has checkpointed and has in its files: once
@@ -32,11 +33,13 @@ const HELD: &str = "SELECT s.recovering, \
     FROM (SELECT pg_is_in_recovery() AS recovering) s CROSS JOIN pg_control_checkpoint() c \
     CROSS JOIN pg_control_recovery() m CROSS JOIN pg_control_system() i \
     LEFT JOIN pg_stat_wal_receiver r ON true";
-/// Transactional, so that the commit flushes it: a canary must be as durable as an acknowledged write.
-const EMIT: &str = "SELECT pg_logical_emit_message(true, 'aisoc', 'evidence')::text";
+/// Transactional, so that the commit flushes it: a canary must be as durable as an acknowledged write. Its commit
+/// waits for no standby: a synchronous one that stands still has to be seen, not waited for.
+const EMIT: &str = "SELECT set_config('synchronous_commit', 'local', true), \
+    pg_logical_emit_message(true, 'aisoc', 'evidence')::text";
 const POSITION: &str = "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint";
 const TABLE_EXISTS: &str = "SELECT to_regclass('aisoc_operations.canaries') IS NOT NULL";
-const CREATE: &str = "CREATE SCHEMA IF NOT EXISTS aisoc_operations; \
+const CREATE: &str = "SELECT set_config('synchronous_commit', 'local', true); CREATE SCHEMA IF NOT EXISTS aisoc_operations; \
     CREATE TABLE IF NOT EXISTS aisoc_operations.canaries \
     (operation text NOT NULL, n bigint NOT NULL, PRIMARY KEY (operation, n))";
 /// Negative numbers are single tries to write; only the probe's are looked for.
@@ -57,9 +60,11 @@ pub(super) async fn view(server: &MemberDatabase) -> Result<ServerView, Postgres
 fn server_view(row: &PgRow) -> Result<ServerView, sqlx::Error> {
     let receiving: bool = row.try_get(3)?;
     let timeline: Option<i32> = row.try_get(5)?;
+    let silent: Option<i64> = row.try_get(6)?;
     let receiver = Receiver {
         status: row.try_get(4)?,
         timeline: timeline.map(|t| u64::from(t.unsigned_abs())),
+        silent_ms: silent.map(|ms| u64::try_from(ms).unwrap_or(0)),
     };
     Ok(ServerView {
         in_recovery: row.try_get(0)?,
@@ -93,7 +98,9 @@ pub(super) async fn standbys(server: &MemberDatabase) -> Result<Vec<StandbyRow>,
     let row = |s: Standby| StandbyRow {
         name: s.application_name,
         state: s.state,
+        sync_state: s.sync_state,
         replay_lsn: s.replay_lsn,
+        flush_lsn: s.flush_lsn,
     };
     Ok(rows.into_iter().map(row).collect())
 }

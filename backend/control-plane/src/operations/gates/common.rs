@@ -11,6 +11,9 @@ const FRAME_LEAST_MS: u64 = 3_000;
 /// A load balancer's answer may be this old.
 const TRAFFIC_MS: u64 = 2_000;
 
+/// The gate of the reason.
+pub const REASON: &str = "reason";
+
 /// The gates that every operation passes.
 #[must_use]
 pub fn gates(case: &Case<'_>) -> Vec<Gate> {
@@ -62,13 +65,13 @@ fn reason(case: &Case<'_>) -> Gate {
     let reason = case.request.reason.trim();
     if reason.is_empty() {
         return refuse(
-            "reason",
+            REASON,
             "an operation needs a reason: say why, it goes into its record",
             vec![],
         );
     }
     let reason = aisoc_model::text::sanitize(reason, 300);
-    pass("reason", "given", vec![reason])
+    pass(REASON, "given", vec![reason])
 }
 
 fn one_operation(case: &Case<'_>) -> Gate {

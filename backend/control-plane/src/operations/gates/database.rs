@@ -1,11 +1,11 @@
 //! Gates of a failover: above all the proof that the candidate has everything.
 
-use super::{Case, pass, refuse, region};
+use super::{Case, escort, pass, refuse, region};
 use crate::drivers::database::{Evidence, Member, Seen};
 use crate::operations::gates::common;
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
-use aisoc_model::plan::Gate;
+use aisoc_model::plan::{Decision, Gate};
 use aisoc_model::region::RegionRole;
 use jiff::Timestamp;
 
@@ -31,6 +31,9 @@ pub fn failover(case: &Case<'_>, to: &RegionId) -> Vec<Gate> {
         region::residency(case, evidence.writers().first().copied(), to),
         common::rollouts(case),
     ];
+    gates.push(escort::store(evidence, case.facts.now));
+    gates.push(escort::preflight(evidence));
+    gates.push(escort::escort(evidence, to));
     gates.push(rpo(evidence, to, case.facts.now));
     gates
 }
@@ -136,6 +139,24 @@ fn cluster_paused(evidence: &Evidence) -> Gate {
         "Patroni manages the cluster",
         vec![format!("{known} member(s) say so")],
     )
+}
+
+/// The proof with an escort: what every failover needs, and that commits wait for the candidate.
+#[must_use]
+pub fn escorted_rpo(evidence: &Evidence, to: &RegionId, now: Timestamp) -> Gate {
+    let gate = rpo(evidence, to, now);
+    let missing = evidence
+        .members
+        .get(to)
+        .and_then(|m| escort::not_synchronous(evidence, m));
+    match missing {
+        Some(why) if gate.decision == Decision::Pass => refuse(
+            "rpo",
+            format!("{to} is not a synchronous standby: {why}"),
+            gate.evidence,
+        ),
+        _ => gate,
+    }
 }
 
 /// The proof: each line is one thing that has to be true, seen within the last second.

@@ -5,6 +5,7 @@
 pub mod common;
 pub mod database;
 pub mod emergency;
+pub mod escort;
 pub mod fence;
 pub mod parallel;
 pub mod region;

@@ -5,13 +5,13 @@ use crate::drivers::database::probe::Probe;
 use crate::drivers::database::{Answer, DatabaseDriver, Stance, WriteAnswer};
 use crate::operations::action::Seat;
 use crate::operations::failover;
-use crate::operations::gates::database::{PROOF_MS, lag_of, rpo};
+use crate::operations::gates::database::{PROOF_MS, escorted_rpo, lag_of, rpo};
 use crate::operations::hands::{Acted, Report, Sight, Task};
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::Decision;
-use futures::future::join_all;
-use std::sync::Arc;
+use futures::future::{join_all, try_join};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,6 +26,14 @@ const EARLIER_PATIENCE: Duration = Duration::from_mins(1);
 const NEVER_ARRIVED: Duration = Duration::from_secs(15);
 /// How long the write probe may take to its first acknowledgement.
 const FIRST_CANARY: Duration = Duration::from_secs(2);
+/// How long Patroni may take to make the candidate synchronous before the engine looks by itself.
+const ESCORTED: Duration = Duration::from_secs(15);
+/// Time between two looks at it, each with the leader woken.
+const WAKE: Duration = Duration::from_millis(500);
+/// A switchover that takes longer is followed by looking, so that what it waits for is shown.
+const QUIET: Duration = Duration::from_secs(6);
+/// An old writer that has not stopped after this long is explained.
+const SAY_WHY_MS: u64 = 10_000;
 /// How long the probe may take to write to a promoted server before it is done without.
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for Patroni to write where the old timeline ended.
@@ -33,10 +41,14 @@ const HISTORY: Duration = Duration::from_secs(3);
 
 impl Live {
     /// Proves that the candidate has everything, now.
-    async fn prove(&self, task: &Task, to: &RegionId) -> Result<Report, String> {
+    async fn prove(&self, task: &Task, to: &RegionId, escorted: bool) -> Result<Report, String> {
         let evidence = self.drivers.database.evidence(to).await;
         let now = self.now();
-        let gate = rpo(&evidence, to, now);
+        let gate = if escorted {
+            escorted_rpo(&evidence, to, now)
+        } else {
+            rpo(&evidence, to, now)
+        };
         if gate.decision != Decision::Pass {
             return Err(gate.why);
         }
@@ -45,7 +57,10 @@ impl Live {
             report.figures.insert("lag_bytes".to_owned(), lag as f64);
         }
         report.times.insert("proven".to_owned(), now);
-        self.memory().entry(task.operation.clone()).or_default().proven_at = Some(now);
+        let mut memory = self.memory();
+        let memory = memory.entry(task.operation.clone()).or_default();
+        memory.proven_at = Some(now);
+        memory.escorted = escorted;
         Ok(report)
     }
 
@@ -63,30 +78,99 @@ impl Live {
         )
     }
 
-    pub(super) async fn prove_and_probe(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
+    pub(super) async fn prove_and_probe(&self, task: &Task, from: &Seat, to: &Seat, escorted: bool) -> Acted {
         if let Err(why) = self.drivers.database.prepare(&from.region).await {
             return Acted::Refused(why);
         }
         let probe = self.probe(&task.operation);
-        let begun = Instant::now();
-        while probe.span(&from.region).is_none() {
-            if begun.elapsed() > FIRST_CANARY {
-                let seconds = FIRST_CANARY.as_secs();
-                return Acted::Refused(format!(
-                    "{} acknowledged no canary within {seconds} s",
-                    from.region
-                ));
+        // Together: a candidate that stands still holds the probe's commits up, and is refused by the proof before.
+        let first = async {
+            let begun = Instant::now();
+            while probe.span(&from.region).is_none() {
+                if begun.elapsed() > FIRST_CANARY {
+                    let seconds = FIRST_CANARY.as_secs();
+                    return Err(format!(
+                        "{} acknowledged no canary within {seconds} s",
+                        from.region
+                    ));
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        // Last, so that it is as young as can be when the switchover is asked for.
-        match self.prove(task, &to.region).await {
-            Ok(report) => Acted::Done(report),
+            Ok(())
+        };
+        let proof = self.prove(task, &to.region, escorted);
+        match try_join(proof, first).await {
+            Ok((report, ())) => Acted::Done(report),
             Err(why) => Acted::Refused(why),
         }
     }
 
-    pub(super) async fn see_switchover(&self, from: &Seat, to: &Seat) -> Sight {
+    pub(super) async fn see_escort(&self, from: &Seat, to: &Seat) -> Sight {
+        let seen = self.drivers.database.not_synchronous(&from.region, &to.region);
+        match seen.await {
+            Ok(None) => Sight::Done(Report::new(format!(
+                "commits of {} wait until {} has them",
+                from.region, to.region
+            ))),
+            Ok(Some(why)) => Sight::NotDone(why),
+            Err(why) => Sight::Unknown(why),
+        }
+    }
+
+    pub(super) async fn escort(&self, task: &Task, from: &Seat, to: &Seat, standbys: u64) -> Acted {
+        // A candidate that does not stream would hold every commit up.
+        let evidence = self.drivers.database.evidence(&to.region).await;
+        let gate = rpo(&evidence, &to.region, self.now());
+        if gate.decision != Decision::Pass {
+            return Acted::Refused(gate.why);
+        }
+        if let Err(why) = self.escort.hold(&task.operation, standbys).await {
+            return Acted::Refused(why);
+        }
+        let begun = Instant::now();
+        while let Sight::NotDone(_) = self.see_escort(from, to).await {
+            if begun.elapsed() > ESCORTED {
+                break;
+            }
+            tokio::time::sleep(WAKE).await;
+            self.escort.wake().await;
+        }
+        Acted::Sent
+    }
+
+    pub(super) async fn end_escort(&self, task: &Task, writer: &Seat) -> Acted {
+        self.escort.adopt(&task.operation).await;
+        match self.escort.release(&task.operation).await {
+            Ok(()) => Acted::Done(Report::new("the settings are as they were before the plan")),
+            Err(why) => Acted::Failed(Report::new(format!(
+                "commits of {} may still wait for a standby: {why}; it is tried again until it is done",
+                writer.region
+            ))),
+        }
+    }
+
+    pub(super) async fn see_switchover(&self, task: &Task, from: &Seat, to: &Seat) -> Sight {
+        let (sight, old_writes) = self.see_writer(from, to).await;
+        let (escorted, answer) = match self.memory().get(&task.operation) {
+            Some(memory) => (memory.escorted, memory.answer.clone()),
+            None => (false, None),
+        };
+        let waited = task.since.map_or(0, |since| millis_between(since, self.now()));
+        match (sight, answer) {
+            (Sight::NotDone(_), Some(Answer::Failed(why) | Answer::Refused(why))) if old_writes => {
+                Sight::Failed(format!("{why}: {} goes on writing", from.region))
+            }
+            (Sight::NotDone(_), _) if !old_writes && waited > SAY_WHY_MS => {
+                let candidate = self.drivers.database.server(&to.region).await;
+                let why = failover::why_not_stopped(&from.region, &to.region, &candidate, waited, escorted);
+                Sight::NotDone(why)
+            }
+            (sight, _) => sight,
+        }
+    }
+
+    /// What the servers' stances say, and whether the old writer still writes.
+    async fn see_writer(&self, from: &Seat, to: &Seat) -> (Sight, bool) {
         let regions: Vec<RegionId> = self.view.world().regions.keys().cloned().collect();
         let mut asked = vec![from.region.clone(), to.region.clone()];
         asked.extend(
@@ -98,12 +182,18 @@ impl Live {
             let stance = self.drivers.database.stance(&region).await;
             (region, stance)
         }));
-        failover::switchover_sight(&stances.await, &from.region, &to.region, self.now())
+        let stances = stances.await;
+        let old_writes = stances
+            .iter()
+            .any(|(r, s)| *r == from.region && *s == Stance::Writes);
+        let sight = failover::switchover_sight(&stances, &from.region, &to.region, self.now());
+        (sight, old_writes)
     }
 
     /// Asks for the switchover and watches the candidate at the same time: Patroni's answer comes up to a
     /// second after the fact, or says nothing at all.
     pub(super) async fn switch(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
+        let escorted = self.escort.holders().await.contains(&task.operation);
         let probe = self.probe(&task.operation);
         if task.sent_before
             && let Some(acted) = self.earlier_request(from, to).await
@@ -112,7 +202,7 @@ impl Live {
         }
         let proven_at = self.memory().get(&task.operation).and_then(|m| m.proven_at);
         if proven_at.is_none_or(|at| millis_between(at, self.now()) > PROOF_MS)
-            && let Err(why) = self.prove(task, &to.region).await
+            && let Err(why) = self.prove(task, &to.region, escorted).await
         {
             return Acted::Refused(why);
         }
@@ -128,13 +218,20 @@ impl Live {
         let (send, mut answer) = oneshot::channel();
         let database = Arc::clone(&self.drivers.database);
         let (leader, candidate) = (from.member.clone(), to.member.clone());
+        let (memory, operation) = (Arc::clone(&self.memory), task.operation.clone());
         // Not bound to this future: a request that was cut off half-way is the least known of all.
         tokio::spawn(async move {
             let answer = ask(database.as_ref(), &asks, &leader, &candidate).await;
             tracing::info!(?answer, leader, candidate, "switchover answered");
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(memory) = memory.get_mut(&operation) {
+                memory.answer = Some(answer.clone());
+            }
+            drop(memory);
             // Nobody waits any more once the promotion was seen.
             let _ = send.send(answer);
         });
+        let begun = Instant::now();
         loop {
             tokio::select! {
                 answer = &mut answer => {
@@ -147,7 +244,8 @@ impl Live {
                     };
                 }
                 () = tokio::time::sleep(OBSERVE) => {
-                    if probe.span(&to.region).is_some() {
+                    // Later than this it is worth to be told on the screen what it waits for.
+                    if probe.span(&to.region).is_some() || begun.elapsed() > QUIET {
                         return Acted::Sent;
                     }
                 }
@@ -161,10 +259,10 @@ impl Live {
         let (begun, mut writing_since) = (Instant::now(), None);
         while begun.elapsed() < EARLIER_PATIENCE {
             // Whatever it is, the engine's own look will see it.
-            let Sight::NotDone(_) = self.see_switchover(from, to).await else {
+            let (Sight::NotDone(_), old_writes) = self.see_writer(from, to).await else {
                 return Some(Acted::Sent);
             };
-            if self.drivers.database.stance(&from.region).await == Stance::Writes {
+            if old_writes {
                 let since = *writing_since.get_or_insert_with(Instant::now);
                 if since.elapsed() > NEVER_ARRIVED {
                     return None;
@@ -183,9 +281,9 @@ impl Live {
     async fn settled(&self, why: &str, from: &Seat, to: &Seat) -> Acted {
         let begun = Instant::now();
         while begun.elapsed() < SETTLED {
-            match self.see_switchover(from, to).await {
-                Sight::NotDone(_) if self.drivers.database.stance(&from.region).await == Stance::Writes => {}
-                Sight::Done(_) => return Acted::Sent,
+            match self.see_writer(from, to).await {
+                (Sight::NotDone(_), true) => {}
+                (Sight::Done(_), _) => return Acted::Sent,
                 _ => return Acted::Unknown(why.to_owned()),
             }
             tokio::time::sleep(OBSERVE).await;
@@ -275,9 +373,16 @@ impl Live {
                 _ => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         };
-        let checked = failover::set_check(&acknowledged, &present, fork, &from.region, &to.region);
+        let end = fork.map(|f| f.lsn);
+        let checked = failover::set_check(&acknowledged, &present, end, &from.region, &to.region);
+        let system = database
+            .server(&to.region)
+            .await
+            .ok()
+            .map(|s| s.system_identifier);
         match checked {
-            Ok(report) => {
+            Ok(mut report) => {
+                report.token = failover::demotion_token(from, system, fork).map(Box::new);
                 if let Err(why) = database.forget(&to.region, &task.operation).await {
                     tracing::warn!(why, "the canaries stay in the database");
                 }

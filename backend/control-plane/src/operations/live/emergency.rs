@@ -234,7 +234,7 @@ impl Live {
         let begun = Instant::now();
         loop {
             match self.drivers.database.fork(region).await {
-                Ok(Some(fork)) => return Some(fork),
+                Ok(Some(fork)) => return Some(fork.lsn),
                 _ if begun.elapsed() > HISTORY => return None,
                 _ => tokio::time::sleep(Duration::from_millis(200)).await,
             }

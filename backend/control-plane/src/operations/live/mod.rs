@@ -7,10 +7,12 @@ mod release;
 mod traffic;
 
 use crate::drivers::Drivers;
+use crate::drivers::database::Answer;
 use crate::drivers::database::probe::Probe;
 use crate::drivers::traffic::TrafficReading;
 use crate::operations::WorldView;
 use crate::operations::action::Action;
+use crate::operations::escort::Escort;
 use crate::operations::hands::{Acted, Hands, Sight, Task};
 use crate::operations::region_failover;
 use crate::operations::rollback::Indicators;
@@ -32,9 +34,10 @@ pub struct Live {
     clock: Arc<dyn Clock>,
     slo: Arc<Slo>,
     /// By operation. What is lost here with the process is only ever a measurement, never a decision.
-    memory: Mutex<BTreeMap<String, Memory>>,
+    memory: Arc<Mutex<BTreeMap<String, Memory>>>,
     /// What a load balancer said that must not be asked several times a second.
     reading: tokio::sync::Mutex<Option<(tokio::time::Instant, TrafficReading)>>,
+    escort: Arc<Escort>,
 }
 
 #[derive(Default)]
@@ -43,19 +46,30 @@ struct Memory {
     proven_at: Option<Timestamp>,
     /// Where a writer that is fenced was last seen, and when.
     last_known: Option<(u64, Timestamp)>,
+    /// The proof included that the candidate is synchronous.
+    escorted: bool,
+    /// What the request for a switchover was answered with.
+    answer: Option<Answer>,
     first_indicators: Option<Indicators>,
 }
 
 impl Live {
     /// Hands over these drivers.
-    pub fn new(drivers: Drivers, view: Arc<dyn WorldView>, clock: Arc<dyn Clock>, slo: Arc<Slo>) -> Self {
+    pub fn new(
+        drivers: Drivers,
+        view: Arc<dyn WorldView>,
+        clock: Arc<dyn Clock>,
+        slo: Arc<Slo>,
+        escort: Arc<Escort>,
+    ) -> Self {
         Self {
             drivers,
             view,
             clock,
             slo,
-            memory: Mutex::default(),
+            memory: Arc::default(),
             reading: tokio::sync::Mutex::default(),
+            escort,
         }
     }
 
@@ -74,8 +88,10 @@ impl Live {
             Action::DnsTail { region, milliseconds } => self.see_dns_tail(task, region, *milliseconds).await,
             Action::StillDrained { region } => self.see_drained(region).await,
             Action::Watch { .. } | Action::WatchShare { .. } => Sight::NotDone("not watched yet".to_owned()),
+            Action::Escort { from, to, .. } => self.see_escort(from, to).await,
+            Action::EndEscort { .. } => Sight::NotDone("not put back yet".to_owned()),
             Action::Prove { .. } => Sight::NotDone("not proven yet".to_owned()),
-            Action::Switchover { from, to } => self.see_switchover(from, to).await,
+            Action::Switchover { from, to } => self.see_switchover(task, from, to).await,
             Action::FirstWrite { to } => self.see_first_write(task, to),
             Action::OldWriterRefused { from } => self.see_refusal(task, from).await,
             Action::SetCheck { .. } => Sight::NotDone("not checked yet".to_owned()),
@@ -122,7 +138,9 @@ impl Live {
                 regions,
                 milliseconds,
             } => self.watch(regions, *milliseconds).await,
-            Action::Prove { from, to } => self.prove_and_probe(task, from, to).await,
+            Action::Escort { from, to, standbys } => self.escort(task, from, to, *standbys).await,
+            Action::EndEscort { writer } => self.end_escort(task, writer).await,
+            Action::Prove { from, to, escorted } => self.prove_and_probe(task, from, to, *escorted).await,
             Action::Switchover { from, to } => self.switch(task, from, to).await,
             Action::FirstWrite { to } => self.first_write(task, to).await,
             Action::SetCheck { from, to } => self.check_set(task, from, to).await,

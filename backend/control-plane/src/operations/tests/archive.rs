@@ -148,6 +148,7 @@ fn carried_out(target: Target, figures: &[(&str, f64)]) -> Record {
             detail: "the last step's words".into(),
             times: BTreeMap::new(),
             figures,
+            token: None,
         };
         record.apply(at(1), &result);
     }

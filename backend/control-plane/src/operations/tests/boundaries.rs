@@ -69,6 +69,7 @@ pub(super) struct World {
     fenced: Mutex<bool>,
     /// Share of the other half, and whether there is one and it has changed places.
     halves: Mutex<(u8, bool, bool)>,
+    escorted: Mutex<bool>,
     effects: Mutex<Vec<String>>,
     script: Script,
 }
@@ -108,6 +109,7 @@ impl World {
             revision: Mutex::new(revision.unwrap_or_default()),
             fenced: Mutex::new(fenced),
             halves: Mutex::new((0, beside, false)),
+            escorted: Mutex::default(),
             effects: Mutex::default(),
             script,
         })
@@ -123,6 +125,8 @@ impl World {
             Action::Switchover { to, .. } | Action::Elect { to, .. } | Action::FirstWrite { to } => {
                 Some(*self.writer.lock().unwrap() == to.region.as_str())
             }
+            Action::Escort { .. } => Some(*self.escorted.lock().unwrap()),
+            Action::EndEscort { .. } => Some(!*self.escorted.lock().unwrap()),
             Action::RollBack { revision, .. } | Action::Rollout { revision, .. } => {
                 Some(*self.revision.lock().unwrap() == *revision)
             }
@@ -154,6 +158,8 @@ impl World {
             }
             Action::Fence { .. } => *self.fenced.lock().unwrap() = true,
             Action::Release { .. } | Action::Return { .. } => *self.fenced.lock().unwrap() = false,
+            Action::Escort { .. } => *self.escorted.lock().unwrap() = true,
+            Action::EndEscort { .. } => *self.escorted.lock().unwrap() = false,
             Action::RollBack { revision, .. } => *self.revision.lock().unwrap() = *revision,
             Action::DeployGreen { .. } => self.halves.lock().unwrap().1 = true,
             Action::Share { percent, .. } => self.halves.lock().unwrap().0 = *percent,
@@ -388,7 +394,12 @@ fn an_abort_undoes_before_the_point_of_no_return_and_ends_as_it_stands_behind_it
     assert_eq!(draining.next(), Next::Undo(0));
 
     let failover = plan(Target::Failover { to: region(EU) }, &facts(at(0)));
-    let mut moving = record(&[started(&failover, Begun::Single), intent(0), intent(1)]);
+    let switchover = failover
+        .actions
+        .iter()
+        .position(Action::point_of_no_return)
+        .unwrap();
+    let mut moving = record(&[started(&failover, Begun::Single), intent(0), intent(switchover)]);
     assert!(moving.past_no_return());
     moving.apply(
         at(9),

@@ -1,9 +1,12 @@
 //! A world in memory that counts what is done to it, with drivers over it, and hands for the engine alone.
 
+use crate::drivers::database::config::ClusterConfig;
 use crate::drivers::database::emergency::EmergencyDriver;
 use crate::drivers::database::probe::{Acknowledged, Probe};
 use crate::drivers::database::standing::{Knocks, Standing};
-use crate::drivers::database::{Answer, DatabaseDriver, Evidence, Stance, StandbyRow, WriteAnswer};
+use crate::drivers::database::{
+    Answer, DatabaseDriver, Evidence, Fork, ServerView, Stance, StandbyRow, WriteAnswer,
+};
 use crate::drivers::fence::FenceDriver;
 use crate::drivers::release::ReleaseDriver;
 use crate::drivers::release::smoke::Smoke;
@@ -19,6 +22,7 @@ use aisoc_model::world::World;
 use aisoc_model::{Clock, RegionId, SystemClock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,6 +60,8 @@ pub struct State {
     /// Requests of the other half that fail on every look at its share.
     pub share_failures: u64,
     pub share_requests: u64,
+    /// The cluster's settings.
+    pub config: ClusterConfig,
 }
 
 impl FakeWorld {
@@ -83,6 +89,7 @@ impl FakeWorld {
             smoke: Smoke::default(),
             share_failures: 0,
             share_requests: 0,
+            config: fixture::config(),
         })))
     }
 
@@ -185,6 +192,10 @@ impl DatabaseDriver for FakeWorld {
                 state.writer.as_str()
             };
             let mut evidence = fixture::evidence(SystemClock.now(), writer);
+            evidence.config.what = Ok(state.config.clone());
+            if state.config.synchronous() {
+                fixture::synchronous(&mut evidence);
+            }
             if let Some(spoil) = state.spoil {
                 spoil(&mut evidence);
             }
@@ -212,6 +223,48 @@ impl DatabaseDriver for FakeWorld {
 
     fn request(&self, _ask: &RegionId, from: &str, to: &str) -> String {
         format!("switchover {from} {to}")
+    }
+
+    fn config(&self) -> BoxFuture<'_, Result<ClusterConfig, String>> {
+        async { Ok(self.0.lock().unwrap().config.clone()) }.boxed()
+    }
+
+    fn configure<'a>(&'a self, patch: &'a Value) -> BoxFuture<'a, Result<ClusterConfig, String>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            let after = state.config.patched(patch);
+            if after.synchronous() != state.config.synchronous() {
+                state.effects.push(format!("synchronous {}", after.synchronous()));
+            }
+            state.config = after.clone();
+            Ok(after)
+        }
+        .boxed()
+    }
+
+    fn configuration(&self, leader: &RegionId, patch: &Value) -> String {
+        format!("configure {leader} {patch}")
+    }
+
+    fn not_synchronous<'a>(
+        &'a self,
+        _: &'a RegionId,
+        _: &'a RegionId,
+    ) -> BoxFuture<'a, Result<Option<String>, String>> {
+        async {
+            let on = self.0.lock().unwrap().config.synchronous();
+            Ok((!on).then(|| "async".to_owned()))
+        }
+        .boxed()
+    }
+
+    fn server<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Result<ServerView, String>> {
+        async move {
+            let writer = self.0.lock().unwrap().writer.clone();
+            let evidence = fixture::evidence(SystemClock.now(), writer.as_str());
+            evidence.members[region].server.what.clone()
+        }
+        .boxed()
     }
 
     fn stance<'a>(&'a self, region: &'a RegionId) -> BoxFuture<'a, Stance> {
@@ -262,7 +315,7 @@ impl DatabaseDriver for FakeWorld {
         async { Ok(()) }.boxed()
     }
 
-    fn fork<'a>(&'a self, _: &'a RegionId) -> BoxFuture<'a, Result<Option<u64>, String>> {
+    fn fork<'a>(&'a self, _: &'a RegionId) -> BoxFuture<'a, Result<Option<Fork>, String>> {
         async { Ok(None) }.boxed()
     }
 

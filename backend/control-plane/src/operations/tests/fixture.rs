@@ -1,6 +1,7 @@
 //! Facts as they are on a good day; each test spoils what it is about.
 
 use crate::drivers::Drivers;
+use crate::drivers::database::config::ClusterConfig;
 use crate::drivers::database::dcs::LeaderKey;
 use crate::drivers::database::standing::{Agent, Held, Knock, Knocks, MemberStanding, Standing};
 use crate::drivers::database::{
@@ -196,11 +197,32 @@ pub fn traffic(now: Timestamp) -> TrafficReading {
     TrafficReading { at: now, servers }
 }
 
+/// A careful operator's settings.
+pub fn config() -> ClusterConfig {
+    ClusterConfig(serde_json::json!({
+        "ttl": 30, "loop_wait": 10, "failsafe_mode": true, "check_timeline": true, "synchronous_mode": false
+    }))
+}
+
+/// The candidates are synchronous standbys, as under an escort.
+pub fn synchronous(evidence: &mut Evidence) {
+    if let Ok(rows) = &mut evidence.standbys.what {
+        for row in rows {
+            row.sync_state = "sync".into();
+        }
+    }
+    for member in evidence.members.values_mut() {
+        if let Ok(view) = &mut member.patroni.what {
+            view.sync_standby = !view.primary;
+        }
+    }
+}
+
+fn known<T>(at: Timestamp, what: T) -> Seen<T> {
+    Seen { at, what: Ok(what) }
+}
+
 pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
-    let seen = |what| Seen {
-        at: now,
-        what: Ok(what),
-    };
     let mut members = BTreeMap::new();
     for id in [US, EU, AP] {
         let leads = id == writer;
@@ -211,6 +233,10 @@ pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
             timeline: Some(3),
             system_identifier: Some("77".into()),
             nofailover: id == AP,
+            nosync: false,
+            sync_standby: false,
+            watchdog_failed: false,
+            store_seen: Some(now.as_second()),
             paused: false,
             version: "4.1.5".into(),
         };
@@ -221,6 +247,7 @@ pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
             receiver: (!leads).then(|| Receiver {
                 status: Some("streaming".into()),
                 timeline: Some(3),
+                silent_ms: Some(100),
             }),
         };
         let member = Member {
@@ -239,11 +266,16 @@ pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
     let row = |id: &&str| StandbyRow {
         name: (*id).to_owned(),
         state: "streaming".into(),
+        sync_state: "async".into(),
         replay_lsn: Some(960),
+        flush_lsn: Some(1_000),
     };
     Evidence {
         members,
-        standbys: seen([US, EU, AP].iter().filter(|id| **id != writer).map(row).collect()),
+        standbys: known(
+            now,
+            [US, EU, AP].iter().filter(|id| **id != writer).map(row).collect(),
+        ),
         canary: Seen {
             at: now,
             what: Ok(Canary {
@@ -252,6 +284,7 @@ pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
                 after_ms: 4,
             }),
         },
+        config: known(now, config()),
     }
 }
 

@@ -1,6 +1,10 @@
-use super::fixture::{AP, EU, US, at, decisions, evidence, facts, gate, plan, region};
+use super::fixture::{
+    AP, EU, US, at, decisions, evidence, facts, gate, overridden, plan, prepare, region, request, synchronous,
+};
+use crate::drivers::database::config::ClusterConfig;
 use crate::drivers::database::{Evidence, Member};
-use crate::operations::gates::database::{MAX_LAG_BYTES, rpo};
+use crate::operations::gates::database::{MAX_LAG_BYTES, escorted_rpo, rpo};
+use crate::operations::gates::escort;
 use aisoc_model::plan::{Decision, Target};
 use rstest::rstest;
 
@@ -20,9 +24,11 @@ fn a_healthy_failover_passes() {
     assert_eq!(
         ids,
         [
+            "escort",
             "prove",
             "switchover",
             "first-write",
+            "end-escort",
             "old-writer-refused",
             "set-check",
             "api-health",
@@ -133,5 +139,97 @@ fn a_rollout_in_progress_needs_an_override() {
     assert_eq!(
         decisions(&prepared),
         [("rollout".to_owned(), Decision::NeedsOverride)]
+    );
+}
+
+fn set(e: &mut Evidence, config: serde_json::Value) {
+    e.config.what = Ok(ClusterConfig(config));
+}
+
+#[rstest]
+#[case::can_be_escorted(|_: &mut Evidence| {}, Decision::Pass)]
+#[case::is_synchronous(|e: &mut Evidence| synchronous(e), Decision::Pass)]
+#[case::synchronous_by_its_own_setting(|e: &mut Evidence| {
+    set(e, serde_json::json!({"synchronous_mode": true, "loop_wait": 10}));
+    synchronous(e);
+}, Decision::Pass)]
+#[case::own_setting_with_another_standby(|e: &mut Evidence| {
+    set(e, serde_json::json!({"synchronous_mode": true, "loop_wait": 10}));
+}, Decision::Refuse)]
+#[case::strict(|e: &mut Evidence| set(e, serde_json::json!({"synchronous_mode_strict": true})), Decision::NeedsOverride)]
+#[case::switched_off_by_hand(|e: &mut Evidence| {
+    set(e, serde_json::json!({"aisoc_escort": {"holders": {"x": "2030-01-01T00:00:00Z"}}}));
+}, Decision::Refuse)]
+#[case::nosync(|e: &mut Evidence| member(e, EU).patroni.what.as_mut().unwrap().nosync = true, Decision::NeedsOverride)]
+#[case::settings_unknown(|e: &mut Evidence| e.config.what = Err("no".into()), Decision::Refuse)]
+#[case::commits_are_held_up(|e: &mut Evidence| {
+    synchronous(e);
+    e.standbys.what.as_mut().unwrap()[1].flush_lsn = Some(999);
+}, Decision::Refuse)]
+fn an_escort_never_holds_writes_up_and_never_changes_an_operators_setting(
+    #[case] spoil: Spoil,
+    #[case] decision: Decision,
+) {
+    let mut seen = evidence(at(0), US);
+    spoil(&mut seen);
+    assert_eq!(escort::escort(&seen, &region(EU)).decision, decision);
+}
+
+#[test]
+fn without_its_escort_only_by_an_override_that_names_it() {
+    let mut facts = facts(at(0));
+    member(facts.database.as_mut().unwrap(), EU)
+        .patroni
+        .what
+        .as_mut()
+        .unwrap()
+        .nosync = true;
+    let wanted = overridden(request(to(EU)), escort::NAME);
+    let prepared = prepare(&wanted, &facts).unwrap();
+    assert_eq!(decisions(&prepared), vec![]);
+    assert!(prepared.plan.steps.iter().all(|s| !s.id.contains("escort")));
+}
+
+#[test]
+fn under_an_escort_the_candidate_has_to_be_synchronous_by_both_accounts() {
+    let mut seen = evidence(at(0), US);
+    let decision = |seen: &Evidence| escorted_rpo(seen, &region(EU), at(0)).decision;
+    assert_eq!(decision(&seen), Decision::Refuse);
+    synchronous(&mut seen);
+    assert_eq!(decision(&seen), Decision::Pass);
+    let mut one = seen.clone();
+    member(&mut one, EU).patroni.what.as_mut().unwrap().sync_standby = false;
+    assert_eq!(decision(&one), Decision::Refuse);
+    seen.standbys.what.as_mut().unwrap()[0].sync_state = "potential".into();
+    assert_eq!(decision(&seen), Decision::Refuse);
+}
+
+/// As many as could be taken before the candidate; one that never is does not count.
+#[test]
+fn so_many_standbys_that_the_candidate_is_among_them() {
+    let mut seen = evidence(at(0), US);
+    assert_eq!(escort::standbys(&seen), 1);
+    member(&mut seen, AP).patroni.what.as_mut().unwrap().nofailover = false;
+    assert_eq!(escort::standbys(&seen), 2);
+}
+
+#[test]
+fn a_store_that_patroni_does_not_reach_and_weak_settings_are_named() {
+    let mut seen = evidence(at(0), US);
+    assert_eq!(escort::store(&seen, at(0)).decision, Decision::Pass);
+    member(&mut seen, US).patroni.what.as_mut().unwrap().store_seen = Some(at(-31_000).as_second());
+    assert_eq!(escort::store(&seen, at(0)).decision, Decision::Refuse);
+    assert!(
+        escort::preflight(&seen)
+            .evidence
+            .iter()
+            .all(|l| !l.starts_with("weak"))
+    );
+    set(&mut seen, serde_json::json!({}));
+    let gate = escort::preflight(&seen);
+    assert_eq!(gate.decision, Decision::Pass);
+    assert!(
+        gate.evidence.iter().any(|l| l.contains("failsafe_mode")),
+        "{gate:?}"
     );
 }

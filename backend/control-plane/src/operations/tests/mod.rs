@@ -6,6 +6,7 @@ mod archive;
 mod blue_green;
 mod boundaries;
 mod emergency;
+mod escort;
 mod fakes;
 pub(super) mod fixture;
 mod gates_database;

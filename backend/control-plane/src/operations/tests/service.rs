@@ -207,7 +207,7 @@ async fn a_failover_ends_with_a_new_writer_or_with_nothing_changed() {
     let tried = until(&operations, &tried.id, |o| o.state.ended()).await;
     assert_eq!(tried.state, OperationState::Failed);
     assert!(tried.outcome.unwrap().contains("nothing had been changed"));
-    assert_eq!(world.effects(), Vec::<String>::new());
+    assert_eq!(switches(&world), 0);
     // What was proven when the plan was shown is proven again at the key press.
     let plan = operations
         .plan(request(Target::Failover { to: region(EU) }), "op")
@@ -220,7 +220,7 @@ async fn a_failover_ends_with_a_new_writer_or_with_nothing_changed() {
         "rpo refuses now",
     );
     world.0.lock().unwrap().switchover = Some(Answer::Refused("412".into()));
-    assert_eq!(world.effects(), Vec::<String>::new());
+    assert_eq!(switches(&world), 0);
 }
 
 #[tokio::test]
@@ -235,6 +235,15 @@ async fn a_console_that_dies_while_confirming_leaves_nothing_half_begun() {
     }
     let drained = until(&operations, &plan.id, |o| o.state.ended()).await;
     assert_eq!(drained.state, OperationState::Done);
+}
+
+/// How often a switchover was asked for.
+fn switches(world: &FakeWorld) -> usize {
+    world
+        .effects()
+        .iter()
+        .filter(|e| *e == "switchover eu-west-1")
+        .count()
 }
 
 /// A probe to which both servers have acknowledged, one after the other.
@@ -260,9 +269,9 @@ async fn killed_while_switching(world: &Arc<FakeWorld>) -> Operation {
     let moved = begin(&operations, request(Target::Failover { to: region(EU) }))
         .await
         .unwrap();
-    until(&operations, &moved.id, |o| o.steps[1].started_at.is_some()).await;
+    until(&operations, &moved.id, |o| o.steps[2].started_at.is_some()).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(world.effects(), ["switchover eu-west-1"]);
+    assert_eq!(switches(world), 1);
     operations.close();
     let after = open(world, dir.path(), Arc::new(SystemClock)).await;
     until(&after, &moved.id, |o| o.state.ended()).await
@@ -274,7 +283,7 @@ async fn a_switchover_that_is_under_way_is_waited_for_and_not_asked_for_again() 
     world.0.lock().unwrap().looks = 150;
     let moved = killed_while_switching(&world).await;
     assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
-    assert_eq!(world.effects(), ["switchover eu-west-1"]);
+    assert_eq!(switches(&world), 1);
 }
 
 #[tokio::test]
@@ -288,7 +297,7 @@ async fn a_switchover_that_never_arrived_is_asked_for_again() {
     };
     let (moved, ()) = tokio::join!(killed_while_switching(&world), heals);
     assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
-    assert_eq!(world.effects(), ["switchover eu-west-1", "switchover eu-west-1"]);
+    assert_eq!(switches(&world), 2);
 }
 
 #[tokio::test]
