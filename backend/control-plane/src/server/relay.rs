@@ -184,6 +184,19 @@ impl Regions for Front {
         }
     }
 
+    async fn standing(
+        &self,
+        request: Request<proto::StandingRequest>,
+    ) -> Result<Response<proto::StandingReply>, Status> {
+        match self.way(&request)? {
+            Way::Here => self.service.standing(request).await,
+            Way::There(mut there) => {
+                let answer = there.client.standing(self.onward(request)).await;
+                there.answer(answer)
+            }
+        }
+    }
+
     async fn execute(
         &self,
         request: Request<proto::ExecuteRequest>,
