@@ -222,7 +222,13 @@ fn a_failed_check_after_the_change_is_not_hidden() {
         },
         &[("lost_canaries", 3.0), ("acknowledged_canaries", 9.0)],
     );
-    let text = outcome::incomplete(&record.operation, &record.actions, 4);
+    let check = record
+        .operation
+        .steps
+        .iter()
+        .position(|s| s.id == "set-check")
+        .unwrap();
+    let text = outcome::incomplete(&record.operation, &record.actions, check);
     assert!(
         text.starts_with(
             "eu-west-1 is the writer; 3 of 9 acknowledged canaries lost, BUT 'every acknowledged canary"

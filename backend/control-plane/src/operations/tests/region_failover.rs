@@ -49,9 +49,11 @@ fn the_writer_goes_with_the_traffic_while_it_still_answers() {
         [
             "confirm-down",
             "weight-0",
+            "escort",
             "prove",
             "switchover",
             "first-write",
+            "end-escort",
             "old-writer-refused",
             "set-check",
             "api-health",
@@ -194,7 +196,12 @@ async fn a_region_is_left_and_another_one_is_the_writer() {
     assert_eq!(ended.state, OperationState::Done, "{ended:#?}");
     assert_eq!(
         world.effects(),
-        ["weight us-east-1 0".to_owned(), "switchover eu-west-1".to_owned()]
+        [
+            "weight us-east-1 0",
+            "synchronous true",
+            "switchover eu-west-1",
+            "synchronous false"
+        ]
     );
     assert!(ended.times.contains_key("recovered") && ended.figures.contains_key("recovery_seconds"));
     assert!(
