@@ -1,0 +1,413 @@
+//! What makes a planned switchover lose writes or stand still, done for real: each is refused without an outage, or
+//! carried out without loss. Writers go on on every node, and each case ends with the set check: everything that was
+//! acknowledged is there, and no two nodes acknowledged at the same time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod lab;
+
+use aisoc_control_plane::operations::{OperationError, Operations};
+use aisoc_model::operation::OperationState;
+use aisoc_model::plan::Target;
+use lab::patroni::{Cluster, Patroni, writes};
+use lab::world::{AP, EU, US, ended, operations, plan, region, topology};
+use lab::writers::{Writers, prepare};
+use lab::{eventually, signal};
+use serde_json::{Value, json};
+use sqlx::{Executor, Row};
+use std::time::{Duration, Instant};
+
+/// Deadline for anything that comes back by itself.
+const BACK: Duration = Duration::from_mins(2);
+
+fn to(id: &str) -> Target {
+    Target::Failover { to: region(id) }
+}
+
+/// Processes that stand still; they go on when this is dropped.
+struct Frozen(Vec<u32>);
+
+impl Frozen {
+    fn these(pids: Vec<u32>) -> Self {
+        assert!(!pids.is_empty());
+        for pid in &pids {
+            signal(*pid, "STOP");
+        }
+        Self(pids)
+    }
+
+    /// A node with everything on it.
+    fn node(cluster: &Cluster, id: &str) -> Self {
+        let node = &cluster.nodes[id];
+        let postmaster = node.postmaster().unwrap();
+        let mut pids = vec![node.patroni(), postmaster];
+        pids.extend(children(postmaster));
+        Self::these(pids)
+    }
+
+    async fn walreceiver(cluster: &Cluster, id: &str) -> Self {
+        let mut connection = cluster.nodes[id].connect().await.unwrap();
+        let row = connection.fetch_one("SELECT pid FROM pg_stat_wal_receiver").await;
+        Self::these(vec![row.unwrap().get::<i32, _>(0).unsigned_abs()])
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            signal(*pid, "CONT");
+        }
+    }
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
+    let child = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after = stat.rsplit(')').next().unwrap_or_default().to_owned();
+        after.split_whitespace().nth(1).and_then(|p| p.parse().ok()) == Some(parent)
+    };
+    pids.filter(child).collect()
+}
+
+async fn rest(
+    cluster: &Cluster,
+    id: &str,
+    method: reqwest::Method,
+    path: &str,
+    body: Option<Value>,
+) -> Value {
+    let url = format!("http://127.0.0.1:{}{path}", cluster.nodes[id].rest);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut request = client.request(method, url).basic_auth("patroni", Some("patroni"));
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    let text = request.send().await.unwrap().text().await.unwrap();
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+/// Cuts or mends the candidate's replication.
+async fn connect_to(cluster: &Cluster, id: &str, nowhere: bool) {
+    let mut connection = cluster.nodes[id].connect().await.unwrap();
+    let sql = if nowhere {
+        "ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1 user=replicator application_name=eu-west-1'"
+    } else {
+        "ALTER SYSTEM RESET primary_conninfo"
+    };
+    connection.execute(sql).await.unwrap();
+    connection.execute("SELECT pg_reload_conf()").await.unwrap();
+}
+
+/// A hazard that is there 0.6 s before the key press: refused, by this gate, while the writer goes on.
+async fn refused<T>(
+    cluster: &Cluster,
+    mine: &Operations,
+    (what, candidate, gate): (&str, &str, &str),
+    hazard: impl AsyncFnOnce() -> T,
+    heal: impl AsyncFnOnce(T),
+) {
+    let writers = Writers::start(cluster);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let shown = plan(mine, to(candidate)).await;
+    let there = hazard().await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let begun = Instant::now();
+    let result = mine
+        .execute(&shown.id, &shown.hash, candidate, "tester", "test")
+        .await;
+    let took = begun.elapsed();
+    let Err(OperationError::Refused(why)) = result else {
+        panic!("{what}: {result:?}");
+    };
+    assert!(why.contains(gate), "{what}: {why}");
+    let again = plan(mine, to(candidate)).await;
+    assert!(!again.may_execute(), "{what}: a new plan refuses too");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let written = writers.end().await;
+    heal(there).await;
+    assert_eq!(written.writers(), [US], "{what}: nobody else has written");
+    assert_eq!(written.lost(cluster, US).await, Vec::<i64>::new(), "{what}");
+    println!(
+        "{what}: refused by {gate} in {took:?}; {} acknowledged, 0 lost, longest gap {:?}",
+        written.count(),
+        written.outage()
+    );
+    fit(mine).await;
+}
+
+/// Waits until the usual candidate may be failed over to.
+async fn fit(mine: &Operations) {
+    eventually("the candidate is fit", BACK, async || {
+        plan(mine, to(EU)).await.may_execute()
+    })
+    .await;
+}
+
+async fn before_the_key(cluster: &Cluster, mine: &Operations) {
+    refused(
+        cluster,
+        mine,
+        ("replication cut", EU, "rpo"),
+        async || connect_to(cluster, EU, true).await,
+        async |()| connect_to(cluster, EU, false).await,
+    )
+    .await;
+    refused(
+        cluster,
+        mine,
+        ("walreceiver stopped", EU, "rpo"),
+        async || {
+            let frozen = Frozen::walreceiver(cluster, EU).await;
+            // What an operator would look at says that all is well.
+            let seen = rest(cluster, US, reqwest::Method::GET, "/cluster", None).await;
+            let members = seen["members"].as_array().unwrap();
+            let eu = members.iter().find(|m| m["name"] == EU).unwrap();
+            assert!(eu["state"] == "streaming" || eu["state"] == "running", "{eu}");
+            frozen
+        },
+        async |frozen| drop(frozen),
+    )
+    .await;
+    refused(
+        cluster,
+        mine,
+        ("whole node frozen", EU, "candidate"),
+        async || Frozen::node(cluster, EU),
+        async |frozen| drop(frozen),
+    )
+    .await;
+    refused(
+        cluster,
+        mine,
+        ("cluster paused", EU, "cluster_paused"),
+        async || {
+            rest(
+                cluster,
+                US,
+                reqwest::Method::PATCH,
+                "/config",
+                Some(json!({"pause": true})),
+            )
+            .await;
+            eventually("Patroni says that it is paused", BACK, async || {
+                rest(cluster, US, reqwest::Method::GET, "/patroni", None).await["pause"] == true
+            })
+            .await;
+        },
+        async |()| {
+            rest(
+                cluster,
+                US,
+                reqwest::Method::PATCH,
+                "/config",
+                Some(json!({"pause": null})),
+            )
+            .await;
+        },
+    )
+    .await;
+    refused(
+        cluster,
+        mine,
+        ("nofailover candidate", AP, "candidate_nofailover"),
+        async || (),
+        async |()| (),
+    )
+    .await;
+}
+
+/// A replica that is being copied anew is refused until it truly streams; then nothing is lost.
+async fn fresh_replica(cluster: &Cluster, mine: &Operations) {
+    let writers = Writers::start(cluster);
+    let answer = rest(
+        cluster,
+        EU,
+        reqwest::Method::POST,
+        "/reinitialize",
+        Some(json!({"force": true})),
+    )
+    .await;
+    eventually("the candidate is being copied anew", BACK, async || {
+        !plan(mine, to(EU)).await.may_execute()
+    })
+    .await;
+    let mut tries = 1;
+    let begun = Instant::now();
+    let shown = loop {
+        let shown = plan(mine, to(EU)).await;
+        if shown.may_execute() {
+            break shown;
+        }
+        tries += 1;
+        assert!(begun.elapsed() < BACK, "{answer}: {:#?}", shown.gates);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let moved = mine
+        .execute(&shown.id, &shown.hash, EU, "tester", "test")
+        .await
+        .unwrap();
+    let moved = ended(mine, &moved.id).await;
+    let written = writers.end().await;
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    assert_eq!(written.writers(), [US, EU]);
+    assert_eq!(written.lost(cluster, EU).await, Vec::<i64>::new());
+    println!(
+        "fresh replica: refused {tries} times, then moved with 0 of {} lost",
+        written.count()
+    );
+    cluster.settled(EU).await;
+}
+
+/// A candidate that stands still right after the key press: the step says why the old writer does not stop, and what
+/// can be done; nothing is lost.
+async fn stalled_behind_the_key(cluster: &Cluster, mine: &Operations, from: &str, candidate: &str) {
+    let writers = Writers::start(cluster);
+    let shown = plan(mine, to(candidate)).await;
+    assert!(shown.may_execute(), "{:#?}", shown.gates);
+    let operation = mine
+        .execute(&shown.id, &shown.hash, candidate, "tester", "test")
+        .await
+        .unwrap();
+    let at = shown.steps.iter().position(|s| s.id == "switchover").unwrap();
+    let mut changed = mine.changed();
+    while mine.get(&operation.id).unwrap().steps[at].started_at.is_none() {
+        changed.changed().await.unwrap();
+    }
+    let stalled = Frozen::walreceiver(cluster, candidate).await;
+    let mut said = String::new();
+    eventually("the step says why, or it is over", BACK, async || {
+        let now = mine.get(&operation.id).unwrap();
+        said = now.steps[at].detail.clone().unwrap_or_default();
+        said.contains("Ways out") || now.state.ended()
+    })
+    .await;
+    assert!(
+        said.contains("walsender") && said.contains("heard nothing"),
+        "{said}"
+    );
+    println!("stalled behind the key: {said}");
+    drop(stalled);
+    let moved = ended(mine, &operation.id).await;
+    let written = writers.end().await;
+    assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+    assert_eq!(written.writers(), [from, candidate]);
+    assert_eq!(written.lost(cluster, candidate).await, Vec::<i64>::new());
+    println!(
+        "stalled behind the key: {} acknowledged, 0 lost, outage {:?}",
+        written.count(),
+        written.outage()
+    );
+    cluster.settled(candidate).await;
+}
+
+/// The store stands still. With `failsafe_mode` the writer goes on, and a failover is refused without an outage;
+/// without it Patroni takes the writer down, and nothing is lost.
+async fn frozen_store(cluster: &Cluster, mine: &Operations, failsafe: bool) {
+    let setting = json!({"failsafe_mode": failsafe, "loop_wait": 2, "retry_timeout": 3, "ttl": 20});
+    rest(cluster, US, reqwest::Method::PATCH, "/config", Some(setting)).await;
+    // It holds when the members know each other's addresses for it, a round later.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    fit(mine).await;
+    let writers = Writers::start(cluster);
+    let shown = plan(mine, to(EU)).await;
+    let frozen = Frozen::these(vec![cluster.etcd()]);
+    let begun = Instant::now();
+    let result = mine.execute(&shown.id, &shown.hash, EU, "tester", "test").await;
+    let why = match result {
+        Ok(operation) => {
+            let tried = ended(mine, &operation.id).await;
+            assert_eq!(tried.state, OperationState::Failed, "{tried:#?}");
+            assert!(
+                tried
+                    .steps
+                    .iter()
+                    .all(|s| s.id != "switchover" || s.started_at.is_none()),
+                "{tried:#?}"
+            );
+            tried.outcome.unwrap_or_default()
+        }
+        Err(OperationError::Refused(why)) => why,
+        Err(e) => panic!("{e}"),
+    };
+    println!("frozen store: refused in {:?}: {why}", begun.elapsed());
+    if failsafe {
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        assert!(writes(&cluster.nodes[US]).await, "the writer goes on");
+    } else {
+        eventually("Patroni takes the writer down", BACK, async || {
+            !writes(&cluster.nodes[US]).await
+        })
+        .await;
+        assert!(
+            !plan(mine, to(EU)).await.may_execute(),
+            "without a writer there is no planned failover"
+        );
+    }
+    drop(frozen);
+    let mut writer = US;
+    eventually("somebody writes again", BACK, async || {
+        for id in [US, EU] {
+            if writes(&cluster.nodes[id]).await {
+                writer = id;
+                return true;
+            }
+        }
+        false
+    })
+    .await;
+    cluster.settled(writer).await;
+    let written = writers.end().await;
+    assert_eq!(written.lost(cluster, writer).await, Vec::<i64>::new());
+    assert!(written.writers().len() <= 2, "{:?}", written.writers());
+    println!(
+        "frozen store, failsafe_mode {failsafe}: {} acknowledged, 0 lost, longest gap {:?}",
+        written.count(),
+        written.outage()
+    );
+}
+
+/// Nothing of what plans and operations changed for their escort is left.
+async fn as_it_was(cluster: &Cluster) {
+    eventually("the settings are as they were", BACK, async || {
+        let config = rest(cluster, EU, reqwest::Method::GET, "/config", None).await;
+        config["synchronous_mode"].is_null() && config["aisoc_escort"].is_null()
+    })
+    .await;
+}
+
+async fn hazards(patroni: &Patroni) {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start_with(dir.path(), patroni, "failsafe_mode: true").await;
+    prepare(&cluster, US).await;
+    let mut topology = topology(dir.path());
+    cluster.fill(&mut topology);
+    let mine = operations(&topology).await;
+    fit(&mine).await;
+    before_the_key(&cluster, &mine).await;
+    frozen_store(&cluster, &mine, true).await;
+    fresh_replica(&cluster, &mine).await;
+    stalled_behind_the_key(&cluster, &mine, EU, US).await;
+    as_it_was(&cluster).await;
+    if patroni.name != "4.x" {
+        frozen_store(&cluster, &mine, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hazards_are_refused_or_survived() {
+    hazards(&Patroni::debian()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hazards_are_refused_or_survived_under_patroni_4() {
+    if let Some(patroni) = Patroni::four() {
+        hazards(&patroni).await;
+    }
+}
