@@ -2,7 +2,7 @@
 
 use crate::safety::Decision;
 use aisoc_model::RegionId;
-use aisoc_model::plan::{Decision as GateDecision, Override, Plan, Target};
+use aisoc_model::plan::{Decision as GateDecision, Gate, Override, Plan, Standing, Target};
 use jiff::Timestamp;
 use tui_input::{Input, InputRequest};
 
@@ -23,6 +23,27 @@ pub struct Action {
     pub asked_at: Timestamp,
     /// It is being made anew.
     pub renewing: bool,
+    /// How the plan that is shown stands now.
+    pub look: Look,
+}
+
+/// How a plan that is shown stands, asked again and again while it is shown. Asking is also what has it kept ready.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// When it was asked last.
+    pub asked_at: Option<Timestamp>,
+    /// No answer has come to that yet.
+    pub waiting: bool,
+    /// The latest answer, or why there is none.
+    pub answer: Option<Result<Box<Standing>, String>>,
+}
+
+impl Look {
+    /// The latest answer.
+    #[must_use]
+    pub fn standing(&self) -> Option<&Standing> {
+        self.answer.as_ref()?.as_ref().ok().map(AsRef::as_ref)
+    }
 }
 
 /// How far an action is.
@@ -55,6 +76,26 @@ impl Action {
             | Stage::Confirm(plan, _)
             | Stage::Sent(plan) => Some(plan),
             Stage::Planning | Stage::Failed(_) => None,
+        }
+    }
+
+    /// The plan that is shown and may be carried out once a person has said what is missing.
+    #[must_use]
+    pub fn viable(&self) -> Option<&Plan> {
+        match &self.stage {
+            Stage::Reason(plan, _) | Stage::Confirm(plan, _) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// The gates as they are decided now, as far as that is known; else as they were when the plan was made.
+    #[must_use]
+    pub fn gates(&self) -> &[Gate] {
+        let standing = self.viable().and_then(|_| self.look.standing());
+        match (standing, self.plan()) {
+            (Some(standing), _) => &standing.gates,
+            (None, Some(plan)) => &plan.gates,
+            (None, None) => &[],
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::page::Page;
 use crate::replay::{Replayed, Wish};
 use crate::safety::Permitted;
 use aisoc_model::operation::Operation;
-use aisoc_model::plan::{Plan, PlanRequest};
+use aisoc_model::plan::{Plan, PlanRequest, Standing};
 use aisoc_model::world::{Delta, World};
 use jiff::Timestamp;
 
@@ -90,6 +90,8 @@ pub struct Identity {
 pub enum Reply {
     /// The plan that was asked for with this ticket.
     Plan(u64, Result<Box<Plan>, Failure>),
+    /// How the plan on the screen stands now.
+    Standing(u64, Result<Box<Standing>, Failure>),
     /// The operation that a plan became.
     Executed(u64, Result<Box<Operation>, Failure>),
     /// An alert was acknowledged.
@@ -136,6 +138,13 @@ pub enum Effect {
         ticket: u64,
         /// What for.
         request: PlanRequest,
+    },
+    /// Ask how a plan stands that is on the screen: as long as an operator asks, it is kept ready.
+    Standing {
+        /// Comes back with the reply.
+        ticket: u64,
+        /// The plan's id.
+        plan: String,
     },
     /// Change something. Only [`crate::safety::gate`] makes the value it needs.
     Act {

@@ -355,6 +355,10 @@ fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
                 let call = answer(client, |mut client| async move { client.plan(&request).await });
                 Reply::Plan(ticket, call.await.map(Box::new))
             }
+            Effect::Standing { ticket, plan } => {
+                let call = answer(client, |mut client| async move { client.standing(&plan).await });
+                Reply::Standing(ticket, call.await.map(Box::new))
+            }
             Effect::Probe(endpoints) => Reply::Probed(direct::probe::ask(endpoints).await),
             Effect::Act { ticket, permitted } => act(ticket, permitted.request(), client).await,
             Effect::Quit

@@ -442,7 +442,7 @@ pub struct Standing {
     pub at: Timestamp,
     /// The gates as they would be decided now.
     pub gates: Vec<Gate>,
-    /// Why the plan would be refused if it was confirmed now; empty while it holds.
+    /// What moved since the plan was made, each of which would refuse it now; empty while it holds.
     pub moved: Vec<String>,
     /// What is still being made ready for it, or why it cannot be; `None` when nothing is left.
     pub preparing: Option<String>,

@@ -135,8 +135,19 @@ async fn make_ready(client: &mut Client, plan: &Plan, format: OutputFormat) -> R
     let begun = std::time::Instant::now();
     let mut told = None;
     while begun.elapsed() < READY {
-        let standing = client.standing(&plan.id).await?;
-        if standing.preparing.is_none() || !standing.moved.is_empty() {
+        let Ok(standing) = client.standing(&plan.id).await else {
+            return Ok(());
+        };
+        if !standing.moved.is_empty() {
+            return Ok(());
+        }
+        if standing.preparing.is_none() {
+            if let (OutputFormat::Text, Some(_)) = (format, &told) {
+                let seconds = begun.elapsed().as_secs_f64();
+                out(&format!(
+                    "ready after {seconds:.1} s: commits wait for the candidate; the clocks of the operation begin now\n"
+                ))?;
+            }
             return Ok(());
         }
         if format == OutputFormat::Text && told != standing.preparing {

@@ -1,7 +1,7 @@
 //! Every page at every size, as text; one size with styles, one without colour in 7 bits. And no state looks like
 //! another one.
 
-use crate::action::{Action, Arming, Deciding, Next, Stage};
+use crate::action::{Action, Arming, Deciding, Look, Next, Stage};
 use crate::capabilities::{Capabilities, Colors, Glyphs};
 use crate::connection::Connection;
 use crate::direct::{self, Answer, Said};
@@ -87,6 +87,7 @@ fn action(stage: Stage, target: Target, size: (u16, u16)) -> Model {
         scroll: 0,
         asked_at: now(),
         renewing: false,
+        look: Look::default(),
     }));
     model.armed = Some(armed());
     model
@@ -98,6 +99,25 @@ fn armed() -> Armed {
         environment: "local".to_owned(),
         until: now() + SignedDuration::from_secs(541),
     }
+}
+
+/// The plan of a failover as it stands while its name is asked for.
+fn standings(size: (u16, u16)) -> Vec<(String, Model)> {
+    let failover = || Target::Failover { to: id("eu-west-1") };
+    let plan = operations::plan(failover(), "us-east-1 loses disks");
+    let one = |name: &str, typed: &str, standing| {
+        let typed = Input::new(typed.to_owned());
+        let mut model = action(Stage::Confirm(Box::new(plan.clone()), typed), failover(), size);
+        if let Layer::Action(action) = &mut model.layer {
+            action.look.answer = Some(Ok(Box::new(standing)));
+        }
+        (name.to_owned(), model)
+    };
+    vec![
+        one("plan-confirm", "eu-we", operations::ready(&plan)),
+        one("plan-preparing", "", operations::preparing(&plan)),
+        one("plan-moved", "", operations::moved(&plan)),
+    ]
 }
 
 /// Every picture there is, by name.
@@ -133,8 +153,7 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
         "plan-reason".to_owned(),
         action(Stage::Reason(plan(""), Input::default()), failover(), size),
     ));
-    let confirm = Stage::Confirm(plan("us-east-1 loses disks"), typed("eu-we"));
-    all.push(("plan-confirm".to_owned(), action(confirm, failover(), size)));
+    all.extend(standings(size));
     let refusal = Stage::Refused(Box::new(operations::refused(failover())));
     all.push(("plan-refused".to_owned(), action(refusal, failover(), size)));
     let overriding = Stage::Override(

@@ -1,7 +1,7 @@
 //! Acting: wish, plan, reason, name, gate; and what comes back.
 
-use super::arm;
-use crate::action::{self, Action, Deciding, Next, Stage};
+use super::{arm, standing};
+use crate::action::{self, Action, Deciding, Look, Next, Stage};
 use crate::direct;
 use crate::facts;
 use crate::keys::Command;
@@ -65,6 +65,7 @@ fn plan(model: &mut Model, request: PlanRequest, remark: Option<String>) -> Vec<
         scroll: 0,
         asked_at: model.now,
         renewing: false,
+        look: Look::default(),
     }));
     vec![Effect::Plan { ticket, request }]
 }
@@ -197,7 +198,11 @@ pub fn confirm(model: &mut Model) -> Vec<Effect> {
 /// Something came back.
 pub fn reply(model: &mut Model, reply: Reply) -> Vec<Effect> {
     match reply {
-        Reply::Plan(ticket, result) => planned(model, ticket, result.map_err(|failure| failure.text)),
+        Reply::Plan(ticket, result) => {
+            planned(model, ticket, result.map_err(|failure| failure.text));
+            return standing::look(model);
+        }
+        Reply::Standing(ticket, result) => standing::take(model, ticket, result),
         Reply::Executed(ticket, result) => {
             let Layer::Action(action) = &mut model.layer else {
                 if let Err(failure) = result {

@@ -8,6 +8,7 @@ mod replay;
 pub use explain::open as open_explanation;
 pub use keys::go;
 mod source;
+mod standing;
 mod typing;
 
 #[cfg(test)]
@@ -41,7 +42,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Tick(at) => {
             tell_time(model, at);
-            direct::step(model)
+            let mut effects = standing::look(model);
+            effects.extend(direct::step(model));
+            effects
         }
         Message::Source(event, at) => {
             if model.replaying.is_some() || matches!(event, SourceEvent::Replayed(_)) {
@@ -53,6 +56,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
                 source::reattach(model);
             }
             effects.extend(act::renew(model));
+            effects.extend(standing::look(model));
             effects.extend(direct::step(model));
             effects
         }

@@ -549,6 +549,64 @@ fn a_refused_plan_is_made_anew_while_it_is_shown() {
     assert!(matches!(stage(&model), Stage::Reason(..)));
 }
 
+/// How often it is asked how a plan stands.
+fn looks(effects: &[Effect]) -> usize {
+    let look = |effect: &&Effect| matches!(effect, Effect::Standing { .. });
+    effects.iter().filter(look).count()
+}
+
+#[test]
+fn how_a_plan_stands_is_asked_as_long_as_it_is_shown_and_no_longer() {
+    let mut model = model(fixture::healthy(), true);
+    arm(&mut model, "us-east-1");
+    let effects = press(&mut model, Code::F(7));
+    let effects = plan_for(&mut model, &effects, operations::plan);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Standing { .. }]),
+        "at once: {effects:?}"
+    );
+    assert_eq!(looks(&beat(&mut model, 2)), 0, "one question at a time");
+    assert_eq!(
+        looks(&beat(&mut model, 6)),
+        1,
+        "an answer that is lost is asked for again"
+    );
+    let Some(Effect::Standing { ticket, plan }) = effects.first() else {
+        panic!("{effects:?}")
+    };
+    let shown = operations::plan(Target::Failover { to: id("us-east-1") }, "");
+    assert_eq!(*plan, shown.id);
+    let answer = |model: &mut Model, standing| {
+        let reply = Reply::Standing(*ticket, Ok(Box::new(standing)));
+        update(model, Message::Reply(reply, model.now))
+    };
+    let mut other = operations::ready(&shown);
+    "another".clone_into(&mut other.plan);
+    answer(&mut model, other);
+    let look = |model: &Model| match &model.layer {
+        Layer::Action(action) => action.look.clone(),
+        other => panic!("no action: {other:?}"),
+    };
+    assert!(look(&model).answer.is_none(), "about another plan");
+    answer(&mut model, operations::preparing(&shown));
+    assert!(look(&model).standing().unwrap().preparing.is_some());
+    assert_eq!(looks(&beat(&mut model, 8)), 1);
+    let failed = Failure {
+        text: "not connected".to_owned(),
+        unknown: false,
+    };
+    update(
+        &mut model,
+        Message::Reply(Reply::Standing(*ticket, Err(failed)), now()),
+    );
+    assert!(
+        look(&model).standing().is_none(),
+        "what is not known is not shown"
+    );
+    press(&mut model, Code::Esc);
+    assert_eq!(looks(&beat(&mut model, 20)), 0, "nobody looks at it any more");
+}
+
 #[test]
 fn a_console_that_comes_back_shows_its_own_operation() {
     let back = model(fixture::incident(), true);

@@ -214,12 +214,15 @@ fn known_region(case: &Case<'_>, region: &RegionId) -> Result<(), String> {
     ))
 }
 
-/// What moved between a plan and the same plan made now; empty when it still holds.
+/// What moved between a plan and the same plan made now; empty when it still holds. What refused it when it was made
+/// has not moved.
 #[must_use]
 pub fn drift(shown: &Prepared, now: &Prepared) -> Vec<String> {
+    let refused = |name: &str| shown.plan.refusals().any(|g| g.name == name);
     let mut moved: Vec<String> = now
         .plan
         .refusals()
+        .filter(|gate| !refused(&gate.name))
         .map(|gate| format!("gate {} refuses now: {}", gate.name, gate.why))
         .collect();
     let asked = |name: &str| shown.plan.approval_gates().any(|g| g.name == name);

@@ -16,8 +16,8 @@ const LABEL: usize = 11;
 /// The gate that knows what the others can carry.
 const CAPACITY_GATE: &str = "survivor_capacity";
 
-/// The lines.
-pub fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
+/// The lines; `now` are those that say how it stands now.
+pub fn lines(plan: &Plan, now: Vec<Vec<Piece>>, model: &Model, width: usize) -> Vec<Vec<Piece>> {
     let mut all = Vec::new();
     say(&mut all, width, "moves", &plan.summary, Role::Strong);
     let outage = plan.predicted_write_outage_ms;
@@ -33,6 +33,7 @@ pub fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
         piece(objective(plan, model), Role::Muted),
     ]);
     all.extend(lag(plan, model));
+    all.extend(now);
     for (index, sentence) in plan.affected.iter().enumerate() {
         let label = if index == 0 { "affected" } else { "" };
         say(&mut all, width, label, sentence, Role::Text);
@@ -53,7 +54,7 @@ pub fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
 }
 
 /// A labelled text over as many lines as it takes.
-fn say(all: &mut Vec<Vec<Piece>>, width: usize, label: &'static str, text: &str, role: Role) {
+pub(super) fn say(all: &mut Vec<Vec<Piece>>, width: usize, label: &'static str, text: &str, role: Role) {
     for (index, line) in wrap(text, width.saturating_sub(LABEL)).into_iter().enumerate() {
         let label = if index == 0 { label } else { "" };
         all.push(vec![

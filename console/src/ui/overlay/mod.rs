@@ -8,6 +8,7 @@ pub mod palette;
 pub mod plan;
 pub mod progress;
 mod question;
+mod readiness;
 
 use crate::model::{Following, Layer, Model};
 use crate::table::{Piece, piece};

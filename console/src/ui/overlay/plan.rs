@@ -2,6 +2,7 @@
 
 use super::glance;
 use super::question;
+use super::readiness;
 use super::{dialog, environment, scrolled};
 use crate::action::{Action, Stage};
 use crate::format;
@@ -41,7 +42,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
         ..inner
     };
     if let Some(plan) = action.plan() {
-        let all = lines(plan, model, usize::from(inner.width));
+        let all = lines(action, plan, model, usize::from(inner.width));
         canvas.horizontal(inner.x, content.bottom(), inner.width, '─', Role::Faint);
         let below = scrolled(canvas, content, &all, action.scroll);
         if below > 0 {
@@ -59,7 +60,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
 }
 
 /// The plan in lines.
-fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
+fn lines(action: &Action, plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
     let mut all: Vec<Vec<Piece>> = Vec::new();
     let heading = |all: &mut Vec<Vec<Piece>>, text: &'static str| {
         if !all.is_empty() {
@@ -67,12 +68,17 @@ fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
         }
         all.push(vec![piece(text, Role::Heading)]);
     };
-    all.extend(glance::lines(plan, model, width));
+    let now = readiness::lines(action, model, width);
+    all.extend(glance::lines(plan, now, model, width));
     heading(&mut all, "Gates");
-    let mut gates: Vec<&Gate> = plan.gates.iter().collect();
+    if let (Some(line), Some(age)) = (all.last_mut(), readiness::age(action, model)) {
+        line.push(age);
+    }
+    let mut gates: Vec<&Gate> = action.gates().iter().collect();
     gates.sort_by_key(|gate| matches!(gate.decision, Decision::Pass));
     for gate in gates {
-        gate_lines(&mut all, gate, width);
+        let then = plan.gates.iter().find(|g| g.name == gate.name);
+        gate_lines(&mut all, gate, then.map(|g| g.decision), width);
     }
     heading(&mut all, "Steps");
     for (number, step) in (1..).zip(&plan.steps) {
@@ -111,8 +117,9 @@ fn lines(plan: &Plan, model: &Model, width: usize) -> Vec<Vec<Piece>> {
     all
 }
 
-/// A gate: decision, name, why, and under them what it looked at. Nothing of it is cut off.
-fn gate_lines(all: &mut Vec<Vec<Piece>>, gate: &Gate, width: usize) {
+/// A gate: decision, name, why, and under them what it was when the plan was made (`then`), if that was something else,
+/// and what it looked at. Nothing of it is cut off.
+fn gate_lines(all: &mut Vec<Vec<Piece>>, gate: &Gate, then: Option<Decision>, width: usize) {
     const BEFORE: usize = 41;
     let passed = gate.decision == Decision::Pass;
     let shown = if !passed && gate.name == safety::REASON_GATE {
@@ -133,6 +140,10 @@ fn gate_lines(all: &mut Vec<Vec<Piece>>, gate: &Gate, width: usize) {
         for line in wrap(&gate.why, width.saturating_sub(4)) {
             all.push(vec![piece(format!("    {line}"), role)]);
         }
+    }
+    if let Some(then) = then.filter(|then| *then != gate.decision) {
+        let text = format!("    when the plan was made: {}", state::gate(then).text());
+        all.push(vec![piece(text, Role::Warn)]);
     }
     for evidence in &gate.evidence {
         let indent = if width >= 90 { BEFORE } else { 4 };

@@ -52,7 +52,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
                 "maintenance of rack 4, ticket OPS-123",
             );
         }
-        Stage::Confirm(plan, typed) => confirm(canvas, area, model, plan, typed),
+        Stage::Confirm(plan, typed) => confirm(canvas, area, model, (action, plan), typed),
         Stage::Sent(_) => say(
             canvas,
             "Confirmed. The control plane reads the facts again, writes it down and begins.",
@@ -91,7 +91,13 @@ fn refused(canvas: &mut Canvas<'_>, area: Rect, model: &Model, plan: &Plan) {
     }
 }
 
-fn confirm(canvas: &mut Canvas<'_>, area: Rect, model: &Model, plan: &Plan, typed: &Input) {
+fn confirm(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    model: &Model,
+    (action, plan): (&Action, &Plan),
+    typed: &Input,
+) {
     let kind = model.world.as_ref().map(|world| world.head.environment_kind);
     let ask = [
         piece("To carry it out in ", Role::Muted),
@@ -114,10 +120,15 @@ fn confirm(canvas: &mut Canvas<'_>, area: Rect, model: &Model, plan: &Plan, type
         (text, Role::Warn)
     } else {
         let left = format::since(model.now, plan.expires_at);
-        let read = format::since(plan.created_at, model.now);
-        let text = format!(
-            "The plan holds for {left}; its evidence was read {read} ago, and is read again at the end."
-        );
+        let standing = action.look.standing();
+        let read = standing.map_or(plan.created_at, |standing| standing.at);
+        let read = format::since(read, model.now);
+        let waits = if standing.is_some_and(|standing| standing.preparing.is_some()) {
+            "what is not ready yet is waited for first."
+        } else {
+            "it is read again at the end."
+        };
+        let text = format!("The plan holds for {left}; its evidence was read {read} ago; {waits}");
         (text, Role::Muted)
     };
     canvas.text(area.x, area.y + 2, area.width, &holds, role);
