@@ -45,10 +45,13 @@ struct Remembering {
 }
 
 impl Remembering {
-    /// Looks at every node that answers.
+    /// Looks at every node. Of one that does not answer the last good look stays, as the observer keeps it.
     async fn look(&self, cluster: &Cluster) {
         for (id, node) in &cluster.nodes {
             let Ok(mut connection) = node.connect().await else {
+                if let Some(seen) = self.seen.lock().unwrap().get_mut(&region(id)) {
+                    seen.fail("it does not answer");
+                }
                 continue;
             };
             let row = connection

@@ -20,6 +20,7 @@ const CAPACITY_GATE: &str = "survivor_capacity";
 pub fn lines(plan: &Plan, now: Vec<Vec<Piece>>, model: &Model, width: usize) -> Vec<Vec<Piece>> {
     let mut all = Vec::new();
     say(&mut all, width, "moves", &plan.summary, Role::Strong);
+    all.extend(now);
     let outage = plan.predicted_write_outage_ms;
     all.push(vec![
         piece(format!("{:<LABEL$}", "writes"), Role::Muted),
@@ -33,7 +34,6 @@ pub fn lines(plan: &Plan, now: Vec<Vec<Piece>>, model: &Model, width: usize) -> 
         piece(objective(plan, model), Role::Muted),
     ]);
     all.extend(lag(plan, model));
-    all.extend(now);
     for (index, sentence) in plan.affected.iter().enumerate() {
         let label = if index == 0 { "affected" } else { "" };
         say(&mut all, width, label, sentence, Role::Text);

@@ -123,12 +123,13 @@ fn confirm(
         let standing = action.look.standing();
         let read = standing.map_or(plan.created_at, |standing| standing.at);
         let read = format::since(read, model.now);
-        let waits = if standing.is_some_and(|standing| standing.preparing.is_some()) {
-            "what is not ready yet is waited for first."
+        let text = if standing.is_some_and(|standing| standing.preparing.is_some()) {
+            format!("The plan holds for {left}; read {read} ago; what is missing is waited for first.")
         } else {
-            "it is read again at the end."
+            format!(
+                "The plan holds for {left}; its evidence was read {read} ago, and is read again at the end."
+            )
         };
-        let text = format!("The plan holds for {left}; its evidence was read {read} ago; {waits}");
         (text, Role::Muted)
     };
     canvas.text(area.x, area.y + 2, area.width, &holds, role);
