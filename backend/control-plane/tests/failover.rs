@@ -202,7 +202,7 @@ async fn the_writer_moves_without_loss_or_not_at_all_under_patroni_4() {
 
 async fn moves(patroni: &Patroni) {
     let dir = tempfile::tempdir().unwrap();
-    let cluster = Cluster::start_with(dir.path(), patroni, "").await;
+    let cluster = Cluster::start_with(dir.path(), patroni, "", 1).await;
     lab::application::prepare(&cluster, US).await;
     let mut topology = topology(dir.path());
     cluster.fill(&mut topology);

@@ -57,10 +57,18 @@ impl Patroni {
 pub struct Cluster {
     pub nodes: BTreeMap<String, Node>,
     dir: PathBuf,
-    etcd_url: String,
-    etcd: Process,
+    /// The members of its etcd.
+    pub stores: Vec<Store>,
     /// The stores of regions that have one of their own.
-    own: BTreeMap<String, (String, Process)>,
+    own: BTreeMap<String, Vec<Store>>,
+}
+
+/// A member of etcd.
+pub struct Store {
+    url: String,
+    home: PathBuf,
+    arguments: Vec<String>,
+    process: Mutex<Process>,
 }
 
 /// One node.
@@ -129,32 +137,32 @@ impl Node {
 impl Cluster {
     /// Starts the cluster under the distribution's Patroni: us-east-1 writes, ap-southeast-1 is `nofailover`.
     pub async fn start(dir: &Path) -> Self {
-        Self::start_with(dir, &Patroni::debian(), "").await
+        Self::start_with(dir, &Patroni::debian(), "", 1).await
     }
 
-    /// The same under another Patroni, with further lines of the dynamic configuration (`key: value`, one in a line).
-    pub async fn start_with(dir: &Path, patroni: &Patroni, settings: &str) -> Self {
+    /// The same under another Patroni, with further lines of the dynamic configuration (`key: value`, one in a line) and
+    /// so many members of etcd.
+    pub async fn start_with(dir: &Path, patroni: &Patroni, settings: &str, stores: usize) -> Self {
         let user = Unprivileged::find();
         let dir = dir.to_owned();
         open(&dir);
         user.own(&dir);
-        let ports = free_ports(2 + REGIONS.len() * 2);
-        let etcd = etcd(&user, &dir, ports[0], ports[1]);
-        let etcd_url = format!("http://127.0.0.1:{}", ports[0]);
+        let ports = free_ports((stores + REGIONS.len()) * 2);
+        let pairs: Vec<(u16, u16)> = ports.chunks(2).map(|pair| (pair[0], pair[1])).collect();
+        let (stores, pairs) = pairs.split_at(stores);
         let mut cluster = Self {
             nodes: BTreeMap::new(),
+            stores: Store::start(&user, &dir, stores),
             dir,
-            etcd_url,
-            etcd,
             own: BTreeMap::new(),
         };
         for (i, (id, ..)) in REGIONS.iter().enumerate() {
-            let (rest, postgres) = (ports[2 + i * 2], ports[3 + i * 2]);
             let node = node(
                 &user,
                 &cluster.dir,
                 id,
-                (rest, postgres, ports[0]),
+                pairs[i],
+                &cluster.stores,
                 patroni,
                 settings,
             );
@@ -176,32 +184,28 @@ impl Cluster {
         open(&dir);
         user.own(&dir);
         let ports = free_ports(8);
-        let etcd_at = |id: &str, client: u16, peer: u16| {
+        let store_of = |id: &str, client: u16, peer: u16| {
             let home = dir.join(format!("{id}-etcd"));
             std::fs::create_dir(&home).unwrap();
             user.own(&home);
-            etcd(&user, &home, client, peer)
+            Store::start(&user, &home, &[(client, peer)])
         };
-        let (first, second) = (etcd_at(US, ports[0], ports[1]), etcd_at(EU, ports[2], ports[3]));
-        let url = |port: u16| format!("http://127.0.0.1:{port}");
-        let mut cluster = Self {
-            nodes: BTreeMap::new(),
-            etcd_url: url(ports[0]),
-            own: BTreeMap::from([(EU.to_owned(), (url(ports[2]), second))]),
-            etcd: first,
-            dir,
-        };
+        let (first, second) = (store_of(US, ports[0], ports[1]), store_of(EU, ports[2], ports[3]));
         let patroni = Patroni::debian();
-        let at = (ports[4], ports[5], ports[0]);
-        let writer = node(&user, &cluster.dir, US, at, &patroni, "");
+        let writer = node(&user, &dir, US, (ports[4], ports[5]), &first, &patroni, "");
         eventually("the first node writes", START, async || writes(&writer).await).await;
         prepare(&writer).await;
         let follows = format!(
             "standby_cluster: {{host: 127.0.0.1, port: {}, create_replica_methods: [basebackup]}}",
             ports[5]
         );
-        let at = (ports[6], ports[7], ports[2]);
-        let standby = node(&user, &cluster.dir, EU, at, &patroni, &follows);
+        let standby = node(&user, &dir, EU, (ports[6], ports[7]), &second, &patroni, &follows);
+        let mut cluster = Self {
+            nodes: BTreeMap::new(),
+            stores: first,
+            own: BTreeMap::from([(EU.to_owned(), second)]),
+            dir,
+        };
         cluster.nodes = BTreeMap::from([(US.to_owned(), writer), (EU.to_owned(), standby)]);
         let writer = &cluster.nodes[US];
         eventually("the standby cluster streams", START, async || {
@@ -211,9 +215,9 @@ impl Cluster {
         cluster
     }
 
-    /// The process id of its etcd.
+    /// The process id of its etcd, when that has one member.
     pub fn etcd(&self) -> u32 {
-        self.etcd.pid()
+        self.stores[0].pid()
     }
 
     /// Waits until one node writes and the others stream from it by name.
@@ -239,15 +243,15 @@ impl Cluster {
 
     /// Writes the cluster's addresses into a topology.
     pub fn fill(&self, topology: &mut Topology) {
-        topology.database.etcd = vec![self.etcd_url.clone()];
+        let urls = |stores: &[Store]| stores.iter().map(|s| s.url.clone()).collect();
+        topology.database.etcd = urls(&self.stores);
         topology
             .regions
             .retain(|r| self.nodes.contains_key(r.id.as_str()));
         if !self.own.is_empty() {
             topology.database.layout = DatabaseLayout::StandbyClusters;
             for region in &mut topology.regions {
-                let own = self.own.get(region.id.as_str()).map(|(url, _)| url);
-                region.etcd = vec![own.unwrap_or(&self.etcd_url).clone()];
+                region.etcd = urls(self.own.get(region.id.as_str()).unwrap_or(&self.stores));
             }
         }
         for region in &mut topology.regions {
@@ -263,7 +267,9 @@ impl Drop for Cluster {
         if std::thread::panicking() {
             self.show_logs();
         }
-        signal(self.etcd(), "CONT");
+        for store in &self.stores {
+            signal(store.pid(), "CONT");
+        }
         for node in self.nodes.values() {
             // Patroni first, or it would start its postgres again.
             signal(node.patroni(), "KILL");
@@ -313,44 +319,92 @@ fn open(dir: &Path) {
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn etcd(user: &Unprivileged, dir: &Path, client: u16, peer: u16) -> Process {
-    let mut command = user.command("/usr/bin/etcd");
-    let (client, peer) = (
-        format!("http://127.0.0.1:{client}"),
-        format!("http://127.0.0.1:{peer}"),
-    );
-    command
-        .current_dir(dir)
-        .arg("--data-dir")
-        .arg(dir.join("etcd"))
-        .args(["--name", "one", "--unsafe-no-fsync", "--logger", "zap"])
-        .args([
-            "--listen-client-urls",
-            &client,
-            "--advertise-client-urls",
-            &client,
-        ])
-        .args([
-            "--listen-peer-urls",
-            &peer,
-            "--initial-advertise-peer-urls",
-            &peer,
-        ])
-        .args(["--initial-cluster", &format!("one={peer}")]);
-    Process::start(command, &dir.join("etcd.log"))
+impl Store {
+    /// Starts as many members as there are pairs of ports, for clients and for peers.
+    fn start(user: &Unprivileged, dir: &Path, ports: &[(u16, u16)]) -> Vec<Self> {
+        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let named: Vec<(String, String, String)> = ports
+            .iter()
+            .enumerate()
+            .map(|(n, (client, peer))| (format!("etcd-{n}"), url(*client), url(*peer)))
+            .collect();
+        let all: Vec<String> = named.iter().map(|(n, _, peer)| format!("{n}={peer}")).collect();
+        let all = all.join(",");
+        let member = |(name, client, peer): (String, String, String)| {
+            let home = dir.join(&name);
+            std::fs::create_dir(&home).unwrap();
+            user.own(&home);
+            let arguments = [
+                "--data-dir",
+                &home.join("data").display().to_string(),
+                "--name",
+                &name,
+                "--unsafe-no-fsync",
+                "--logger",
+                "zap",
+                "--listen-client-urls",
+                &client,
+                "--advertise-client-urls",
+                &client,
+                "--listen-peer-urls",
+                &peer,
+                "--initial-advertise-peer-urls",
+                &peer,
+                "--initial-cluster",
+                &all,
+            ]
+            .map(str::to_owned);
+            let process = Mutex::new(Self::run(user, &home, &arguments));
+            Self {
+                url: client,
+                home,
+                arguments: arguments.to_vec(),
+                process,
+            }
+        };
+        named.into_iter().map(member).collect()
+    }
+
+    fn run(user: &Unprivileged, home: &Path, arguments: &[String]) -> Process {
+        let mut command = user.command("/usr/bin/etcd");
+        command.current_dir(home).args(arguments);
+        Process::start(command, &home.join("etcd.log"))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().pid()
+    }
+
+    /// Runs it again, with what it has stored.
+    pub fn start_again(&self) {
+        *self.process.lock().unwrap() = Self::run(&Unprivileged::find(), &self.home, &self.arguments);
+    }
+
+    fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
 }
 
 fn node(
     user: &Unprivileged,
     dir: &Path,
     id: &str,
-    (rest, postgres, etcd): (u16, u16, u16),
+    (rest, postgres): (u16, u16),
+    stores: &[Store],
     patroni: &Patroni,
     settings: &str,
 ) -> Node {
-    let settings = settings
+    // Patroni's own defaults, unless others are asked for.
+    let usual = if settings.contains("ttl:") {
+        ""
+    } else {
+        "ttl: 30\nloop_wait: 10\nretry_timeout: 10\n"
+    };
+    let settings = format!("{usual}{settings}")
         .lines()
         .fold(String::new(), |all, line| all + "    " + line + "\n");
+    let hosts: Vec<&str> = stores.iter().map(Store::host).collect();
+    let hosts = hosts.join(",");
     let home = dir.join(id);
     std::fs::create_dir(&home).unwrap();
     user.own(&home);
@@ -361,8 +415,8 @@ fn node(
         "scope: aisoc\nname: {id}\n\
          restapi:\n  listen: 127.0.0.1:{rest}\n  connect_address: 127.0.0.1:{rest}\n\
          \x20 authentication: {{username: patroni, password: patroni}}\n\
-         etcd3:\n  host: 127.0.0.1:{etcd}\n\
-         bootstrap:\n  dcs:\n    ttl: 30\n    loop_wait: 10\n    retry_timeout: 10\n    maximum_lag_on_failover: 1048576\n\
+         etcd3:\n  hosts: {hosts}\n\
+         bootstrap:\n  dcs:\n    maximum_lag_on_failover: 1048576\n\
          {settings}\
          \x20   postgresql:\n      use_pg_rewind: true\n      use_slots: true\n\
          \x20     parameters: {{max_connections: 50, wal_level: replica, hot_standby: 'on'}}\n\
