@@ -93,16 +93,17 @@ async fn rest(
     serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
-/// Cuts or mends the candidate's replication.
+/// Cuts the candidate's replication, or lets it connect again: the writer lets no new standby in. A setting of the
+/// candidate would be put right by its Patroni.
 async fn connect_to(cluster: &Cluster, id: &str, nowhere: bool) {
-    let mut connection = cluster.nodes[id].connect().await.unwrap();
-    let sql = if nowhere {
-        "ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1 user=replicator application_name=eu-west-1'"
-    } else {
-        "ALTER SYSTEM RESET primary_conninfo"
-    };
-    connection.execute(sql).await.unwrap();
-    connection.execute("SELECT pg_reload_conf()").await.unwrap();
+    let mut connection = cluster.nodes[US].connect().await.unwrap();
+    if !nowhere {
+        connection.execute("ALTER ROLE replicator LOGIN").await.unwrap();
+        return;
+    }
+    connection.execute("ALTER ROLE replicator NOLOGIN").await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = $1";
+    sqlx::query(end).bind(id).execute(&mut connection).await.unwrap();
 }
 
 /// A hazard that is there 0.6 s before the key press: refused, by this gate, while the writer goes on.

@@ -135,6 +135,8 @@ pub struct PatroniView {
     pub watchdog_failed: bool,
     /// When it last reached the store, seconds since 1970.
     pub store_seen: Option<i64>,
+    /// It has lost the store, and the failsafe mode alone keeps the writer up.
+    pub failsafe_active: bool,
     /// Maintenance mode of the cluster.
     pub paused: bool,
     /// Version.

@@ -415,6 +415,7 @@ fn patroni_view(status: MemberStatus) -> PatroniView {
         sync_standby: status.sync_standby || status.quorum_standby,
         watchdog_failed: status.watchdog_failed,
         store_seen: status.dcs_last_seen,
+        failsafe_active: status.failsafe_mode_is_active,
         paused: status.pause,
         version: status.patroni.version,
     }

@@ -163,6 +163,10 @@ pub fn store(evidence: &Evidence, now: Timestamp) -> Gate {
             );
         }
     };
+    if view.failsafe_active {
+        let why = format!("{region}'s Patroni has lost its store: only failsafe_mode keeps the writer up");
+        return refuse(name, why, vec!["failsafe_mode_is_active is true".to_owned()]);
+    }
     let (Some(seen), Ok(config)) = (view.store_seen, &evidence.config.what) else {
         return refuse(
             name,

@@ -237,6 +237,7 @@ pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
             sync_standby: false,
             watchdog_failed: false,
             store_seen: Some(now.as_second()),
+            failsafe_active: false,
             paused: false,
             version: "4.1.5".into(),
         };

@@ -219,6 +219,14 @@ fn a_store_that_patroni_does_not_reach_and_weak_settings_are_named() {
     assert_eq!(escort::store(&seen, at(0)).decision, Decision::Pass);
     member(&mut seen, US).patroni.what.as_mut().unwrap().store_seen = Some(at(-31_000).as_second());
     assert_eq!(escort::store(&seen, at(0)).decision, Decision::Refuse);
+    let mut failsafe = evidence(at(0), US);
+    member(&mut failsafe, US)
+        .patroni
+        .what
+        .as_mut()
+        .unwrap()
+        .failsafe_active = true;
+    assert_eq!(escort::store(&failsafe, at(0)).decision, Decision::Refuse);
     assert!(
         escort::preflight(&seen)
             .evidence
