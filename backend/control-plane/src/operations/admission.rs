@@ -82,7 +82,7 @@ impl Inner {
         }
         if let Some((id, what)) = self.ledger().unfinished() {
             return refused(format!(
-                "gate one_operation: {what} has not ended (operation {id})"
+                "gate one_operation refuses now: {what} has not ended (operation {id})"
             ));
         }
         let now = match self.warm_plan(&plan.id) {

@@ -148,16 +148,21 @@ fn failovers() -> Vec<Scenario> {
     let to = |id| plan(Target::Failover { to: region(id) }, &facts(at(0)));
     let prepared = to(EU);
     vec![
-        way(&prepared, Script::Good, Done, 1),
-        way(&prepared, Script::AnswerLost("switchover"), Done, 1),
-        // Refused before anything changed.
-        way(&prepared, Script::Refuse("prove"), Failed, 0),
-        way(&prepared, Script::Refuse("switchover"), Failed, 0),
+        // Escorted, switched over, and the escort's end.
+        way(&prepared, Script::Good, Done, 3),
+        way(&prepared, Script::AnswerLost("escort"), Done, 3),
+        way(&prepared, Script::AnswerLost("switchover"), Done, 3),
+        // Refused before the writer moved. What an ended operation leaves of its escort is ended beside the engine.
+        way(&prepared, Script::Refuse("escort"), Failed, 0),
+        way(&prepared, Script::Refuse("prove"), Failed, 1),
+        way(&prepared, Script::Refuse("switchover"), Failed, 1),
         // Behind the point of no return a failure is held, and a person retries.
-        way(&prepared, Script::FailOnce("old-writer-refused"), Done, 1),
+        way(&prepared, Script::FailOnce("old-writer-refused"), Done, 3),
         // Lost writes cannot be retried away: it goes on, and ends as failed.
-        way(&prepared, Script::Refuse("set-check"), Failed, 1),
-        way(&to(AP), Script::Good, Done, 1),
+        way(&prepared, Script::Refuse("set-check"), Failed, 3),
+        // So it is with an escort that could not be ended.
+        way(&prepared, Script::Refuse("end-escort"), Failed, 2),
+        way(&to(AP), Script::Good, Done, 3),
     ]
 }
 
@@ -229,16 +234,16 @@ fn region_failovers() -> Vec<Scenario> {
     let prepared = leave(US, EU);
     let (elsewhere, cold) = (leave(EU, US), leave(US, AP));
     vec![
-        way(&prepared, Script::Good, Done, 2),
-        way(&prepared, Script::AnswerLost("weight-0"), Done, 2),
-        way(&prepared, Script::AnswerLost("switchover"), Done, 2),
+        way(&prepared, Script::Good, Done, 4),
+        way(&prepared, Script::AnswerLost("weight-0"), Done, 4),
+        way(&prepared, Script::AnswerLost("switchover"), Done, 4),
         // Refused before the writer moved: the traffic goes back to where it was.
-        way(&prepared, Script::Refuse("prove"), Failed, 2),
+        way(&prepared, Script::Refuse("prove"), Failed, 3),
         // The writer is not in the region that is left.
         way(&elsewhere, Script::Good, Done, 1),
         // A cold region is given its weight, and loses it again.
-        way(&cold, Script::Good, Done, 3),
-        way(&cold, Script::Refuse("prove"), Failed, 4),
+        way(&cold, Script::Good, Done, 5),
+        way(&cold, Script::Refuse("prove"), Failed, 5),
     ]
 }
 
