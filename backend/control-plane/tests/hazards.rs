@@ -140,13 +140,13 @@ async fn refused<T>(
         written.count(),
         written.outage()
     );
-    fit(mine).await;
+    fit(mine, EU).await;
 }
 
-/// Waits until the usual candidate may be failed over to.
-async fn fit(mine: &Operations) {
+/// Waits until a candidate may be failed over to.
+async fn fit(mine: &Operations, candidate: &str) {
     eventually("the candidate is fit", BACK, async || {
-        plan(mine, to(EU)).await.may_execute()
+        plan(mine, to(candidate)).await.may_execute()
     })
     .await;
 }
@@ -291,6 +291,7 @@ async fn fresh_replica(cluster: &Cluster, mine: &Operations) {
 /// A candidate that stands still right after the key press: the step says why the old writer does not stop, and what
 /// can be done; nothing is lost.
 async fn stalled_behind_the_key(cluster: &Cluster, mine: &Operations, from: &str, candidate: &str) {
+    fit(mine, candidate).await;
     let writers = Writers::start(cluster);
     let shown = plan(mine, to(candidate)).await;
     assert!(shown.may_execute(), "{:#?}", shown.gates);
@@ -346,7 +347,7 @@ async fn no_store(cluster: &Cluster, mine: &Operations, what: Store, failsafe: b
     rest(cluster, US, reqwest::Method::PATCH, "/config", Some(setting)).await;
     // It holds when the members know each other's addresses for it, a round later.
     tokio::time::sleep(Duration::from_secs(5)).await;
-    fit(mine).await;
+    fit(mine, EU).await;
     let writers = Writers::start(cluster);
     let shown = plan(mine, to(EU)).await;
     assert!(shown.may_execute(), "{:#?}", shown.gates);
@@ -442,7 +443,7 @@ async fn lab(dir: &std::path::Path, patroni: &Patroni) -> (Cluster, Operations) 
     let mut topology = topology(dir);
     cluster.fill(&mut topology);
     let mine = operations(&topology).await;
-    fit(&mine).await;
+    fit(&mine, EU).await;
     (cluster, mine)
 }
 
