@@ -158,7 +158,9 @@ async fn open(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut drivers = Drivers::from_topology(topology, &clock).unwrap();
     drivers.fence = fence;
-    let slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
+    let mut slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
+    // Tests fail over again at once.
+    slo.failover.block_period_seconds = 0.0;
     let view = Arc::clone(world) as Arc<dyn WorldView>;
     Operations::open_with(Arc::new(topology.clone()), Arc::new(slo), view, clock, drivers)
         .await
