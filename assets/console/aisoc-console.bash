@@ -70,6 +70,9 @@ _aisoc__console() {
             aisoc__console,man)
                 cmd="aisoc__console__subcmd__man"
                 ;;
+            aisoc__console,map)
+                cmd="aisoc__console__subcmd__map"
+                ;;
             aisoc__console,operations)
                 cmd="aisoc__console__subcmd__operations"
                 ;;
@@ -96,6 +99,12 @@ _aisoc__console() {
                 ;;
             aisoc__console,rollback)
                 cmd="aisoc__console__subcmd__rollback"
+                ;;
+            aisoc__console,runbook)
+                cmd="aisoc__console__subcmd__runbook"
+                ;;
+            aisoc__console,runbooks)
+                cmd="aisoc__console__subcmd__runbooks"
                 ;;
             aisoc__console,slis)
                 cmd="aisoc__console__subcmd__slis"
@@ -205,6 +214,9 @@ _aisoc__console() {
             aisoc__console__subcmd__help,man)
                 cmd="aisoc__console__subcmd__help__subcmd__man"
                 ;;
+            aisoc__console__subcmd__help,map)
+                cmd="aisoc__console__subcmd__help__subcmd__map"
+                ;;
             aisoc__console__subcmd__help,operations)
                 cmd="aisoc__console__subcmd__help__subcmd__operations"
                 ;;
@@ -231,6 +243,12 @@ _aisoc__console() {
                 ;;
             aisoc__console__subcmd__help,rollback)
                 cmd="aisoc__console__subcmd__help__subcmd__rollback"
+                ;;
+            aisoc__console__subcmd__help,runbook)
+                cmd="aisoc__console__subcmd__help__subcmd__runbook"
+                ;;
+            aisoc__console__subcmd__help,runbooks)
+                cmd="aisoc__console__subcmd__help__subcmd__runbooks"
                 ;;
             aisoc__console__subcmd__help,slis)
                 cmd="aisoc__console__subcmd__help__subcmd__slis"
@@ -473,7 +491,7 @@ _aisoc__console() {
 
     case "${cmd}" in
         aisoc__console)
-            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
+            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts map runbooks runbook ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1559,7 +1577,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help)
-            opts="status regions health-check lag slis alerts ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
+            opts="status regions health-check lag slis alerts map runbooks runbook ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1881,6 +1899,20 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__map)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2314,6 +2346,34 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__runbook)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__runbooks)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__help__subcmd__slis)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2447,6 +2507,44 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__man)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__map)
             opts="-o -h --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4267,6 +4365,86 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__runbook)
+            opts="-o -h --region --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__runbooks)
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --endpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -26,6 +26,7 @@ pub mod plain;
 pub mod preferences;
 pub mod redaction;
 pub mod replay;
+pub mod runbook;
 pub mod runtime;
 pub mod safety;
 pub mod snapshot;

@@ -6,8 +6,10 @@ use crate::notify::Notification;
 use crate::page::Page;
 use crate::replay::{Replayed, Wish};
 use crate::safety::Permitted;
+use aisoc_model::RegionId;
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest, Standing};
+use aisoc_model::runbook::Runbook;
 use aisoc_model::world::{Delta, World};
 use jiff::Timestamp;
 
@@ -98,6 +100,8 @@ pub enum Reply {
     Acknowledged(String, Result<(), Failure>),
     /// What health endpoints answered.
     Probed(Vec<Answer>),
+    /// The runbook that was asked for with this ticket.
+    Runbook(u64, Result<Box<Runbook>, Failure>),
     /// A decision about an operation arrived.
     Resolved(String, Result<Box<Operation>, Failure>),
 }
@@ -145,6 +149,15 @@ pub enum Effect {
         ticket: u64,
         /// The plan's id.
         plan: String,
+    },
+    /// Ask for a runbook. Changes nothing.
+    Runbook {
+        /// Comes back with the reply.
+        ticket: u64,
+        /// Which.
+        id: String,
+        /// The region to write it for; the control plane chooses when there is none.
+        region: Option<RegionId>,
     },
     /// Change something. Only [`crate::safety::gate`] makes the value it needs.
     Act {

@@ -13,6 +13,7 @@ use crate::page::Page;
 use crate::palette::Palette;
 use crate::preferences::Preferences;
 use crate::replay::{Position, Replaying};
+use crate::runbook::Reading;
 use crate::safety::{Armed, Situation};
 use crate::table::Table;
 use aisoc_model::RegionId;
@@ -91,6 +92,8 @@ pub enum Layer {
     Filter(Input),
     /// An explanation.
     Explain(Explaining),
+    /// A runbook.
+    Runbook(Box<Reading>),
     /// The question whether a region is armed.
     Arming(Box<Arming>),
     /// An action on its way.

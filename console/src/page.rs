@@ -37,12 +37,13 @@ impl Page {
         self.0 + 1
     }
 
-    /// Its number key as text, `0` for the tenth; empty for those behind.
+    /// Its number key as text, `0` for the tenth, `m` for the eleventh, the map; empty for those behind.
     #[must_use]
     pub fn key(self) -> String {
         match self.number() {
             number @ 1..=9 => number.to_string(),
             10 => "0".to_owned(),
+            11 => "m".to_owned(),
             _ => String::new(),
         }
     }

@@ -44,6 +44,8 @@ pub enum Does {
     Page(Page),
     /// Asks for a plan.
     Plan(Target),
+    /// Opens a runbook.
+    Runbook(String),
     /// Acknowledges an alert.
     Acknowledge(String),
     /// Changes the theme until the console leaves.
@@ -196,6 +198,13 @@ fn entries(model: &Model) -> Vec<Entry> {
                 all.push(entry(format!("{what} {name}"), String::new(), Does::Plan(target)));
             }
         }
+        for one in world.runbooks.values() {
+            all.push(entry(
+                format!("runbook {} {}", one.id, one.slug),
+                String::new(),
+                Does::Runbook(one.id.clone()),
+            ));
+        }
         for (key, alert) in &world.alerts {
             if alert.state == AlertState::Firing && alert.acknowledged.is_none() {
                 all.push(entry(
@@ -250,6 +259,9 @@ mod tests {
             ("fail eu", "failover to eu-west-1"),
             ("them hi", "theme high-contrast"),
             ("lag", "page lag"),
+            ("map", "page map"),
+            ("runbooks", "page runbooks"),
+            ("rb-003", "runbook RB-003 region-failover"),
         ] {
             assert_eq!(names(typed)[0], wanted, "{typed}");
         }

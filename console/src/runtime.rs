@@ -359,6 +359,12 @@ fn ask(effect: Effect, client: Option<Client>, replies: mpsc::Sender<Reply>) {
                 let call = answer(client, |mut client| async move { client.standing(&plan).await });
                 Reply::Standing(ticket, call.await.map(Box::new))
             }
+            Effect::Runbook { ticket, id, region } => {
+                let call = answer(client, |mut client| async move {
+                    client.runbook(&id, region.as_ref()).await
+                });
+                Reply::Runbook(ticket, call.await.map(Box::new))
+            }
             Effect::Probe(endpoints) => Reply::Probed(direct::probe::ask(endpoints).await),
             Effect::Act { ticket, permitted } => act(ticket, permitted.request(), client).await,
             Effect::Quit

@@ -107,7 +107,14 @@ impl Service {
             .filter(|parent| parent.ends_with("-01"));
         let span = match sampled {
             Some(parent) => {
-                let span = tracing::info_span!("investigate", tenant = %alert.tenant, alert = %alert.id);
+                let span = tracing::info_span!(
+                    "investigate",
+                    otel.kind = "consumer",
+                    messaging.system = "aisoc-bus",
+                    messaging.destination.name = topic::ALERTS,
+                    tenant = %alert.tenant,
+                    alert = %alert.id
+                );
                 propagation::set_parent(&span, Some(parent));
                 span
             }

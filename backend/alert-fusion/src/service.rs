@@ -37,6 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// The consumer group.
 pub const GROUP: &str = "alert-fusion";
@@ -187,7 +188,9 @@ impl Service {
             failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
             outcome
         });
-        let persisted = persisted.await?;
+        // A batch is committed at once: what the first sampled alert of it waits for, all of it does.
+        let span = spans.first().cloned().unwrap_or_else(tracing::Span::none);
+        let persisted = persisted.instrument(span).await?;
         drop(spans);
         let now = self.clock.now();
         for received_at in accepted {
@@ -270,7 +273,14 @@ fn continue_traces(changes: &mut Changes) -> Vec<tracing::Span> {
     });
     let mut spans = Vec::new();
     for (alert, parent) in sampled {
-        let span = tracing::info_span!("persist alert", tenant = %alert.tenant, alert = %alert.id);
+        let span = tracing::info_span!(
+            "persist alert",
+            otel.kind = "consumer",
+            messaging.system = "aisoc-bus",
+            messaging.destination.name = topic::ENRICHED_EVENTS,
+            tenant = %alert.tenant,
+            alert = %alert.id
+        );
         propagation::set_parent(&span, Some(&parent));
         if let Some(own) = propagation::traceparent_of(&span) {
             alert.traceparent = Some(own);

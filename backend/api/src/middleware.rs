@@ -33,6 +33,7 @@ pub(crate) async fn measure(State(app): State<Arc<App>>, request: Request, next:
         tracing::info_span!(
             "request",
             otel.kind = "server",
+            otel.status_code = tracing::field::Empty,
             http.route = %route,
             http.request.method = %method,
             http.response.status_code = tracing::field::Empty,
@@ -58,6 +59,9 @@ pub(crate) async fn measure(State(app): State<Arc<App>>, request: Request, next:
     });
     let status = response.status().as_u16();
     span.record("http.response.status_code", status);
+    if status >= 500 {
+        span.record("otel.status_code", "error");
+    }
     let seconds = started.elapsed().as_secs_f64();
     if route.starts_with("/api/") {
         app.checks.record(seconds);

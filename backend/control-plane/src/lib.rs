@@ -12,6 +12,7 @@ pub mod observe;
 mod office;
 pub mod operations;
 mod run;
+pub mod runbooks;
 pub mod server;
 pub mod world;
 

@@ -8,6 +8,7 @@ use crate::drivers::traffic::TrafficDriver;
 use crate::observe::board::{Board, Seen, StaleAfter};
 use crate::observe::{self, Starter};
 use crate::operations::Operations;
+use crate::runbooks::Books;
 use crate::server::Role;
 use crate::world::recording::{Recorder, Shelf};
 use crate::world::{Drawer, Drills, Frames};
@@ -33,6 +34,7 @@ pub(crate) struct Office {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) alerts: Arc<Alerts>,
     pub(crate) drills: Arc<Drills>,
+    pub(crate) books: Arc<Books>,
     pub(crate) operations: Operations,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: TaskTracker,
@@ -126,6 +128,7 @@ impl Office {
             board,
             alerts: Arc::clone(&self.alerts),
             drills: Arc::clone(&self.drills),
+            books: Arc::clone(&self.books),
             acting: Arc::new(self.operations.clone()),
             frames: self.frames.clone(),
             clock: Arc::clone(&self.clock),

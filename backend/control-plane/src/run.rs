@@ -6,6 +6,7 @@ use crate::drivers::Drivers;
 use crate::observe::milliseconds;
 use crate::office::Office;
 use crate::operations::{Operations, WorldView};
+use crate::runbooks::Books;
 use crate::server::{self, Parts, Role, auth::Tokens};
 use crate::world::drawer::Acting;
 use crate::world::recording::{Limits, Shelf};
@@ -85,6 +86,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     ))?;
     let shelf = open_shelf(&topology).await?;
     let right = coordinated.as_ref().map(|coordinated| coordinated.right.clone());
+    let books = Arc::new(Books::open(Arc::clone(&slo))?);
     let nobody = Role::Nobody("it is not known yet who may act".to_owned());
     let (role_now, role) = watch::channel(nobody);
     let office = Office {
@@ -97,6 +99,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         shelf: Arc::clone(&shelf),
         alerts: Arc::clone(&alerts),
         drills: Arc::new(drills),
+        books: Arc::clone(&books),
         operations: operations.clone(),
         clock: Arc::clone(&clock),
         tasks: tasks.clone(),
@@ -124,6 +127,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         frames,
         operations,
         alerts,
+        books,
         clock,
         role,
         shelf,

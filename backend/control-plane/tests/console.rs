@@ -11,6 +11,7 @@ mod servers;
 use aisoc_control_plane::alerts::Alerts;
 use aisoc_control_plane::coordination::keys::Member;
 use aisoc_control_plane::operations::Operations;
+use aisoc_control_plane::runbooks::Books;
 use aisoc_control_plane::server::{self, Parts, Role, auth::Tokens};
 use aisoc_control_plane::world::Frames;
 use aisoc_control_plane::world::recording::{Limits, Recorder, Shelf};
@@ -115,6 +116,7 @@ async fn service_as(name: &str, role: watch::Receiver<Role>) -> Service {
         frames: frames.clone(),
         operations,
         alerts: alerts.clone(),
+        books: Arc::new(Books::open(Arc::new(Slo::builtin().unwrap())).unwrap()),
         clock,
         role,
         shelf: shelf.clone(),
@@ -207,6 +209,23 @@ async fn tokens_decide_who_may_do_what() {
         operator.acknowledge("X:*").await.unwrap_err(),
         RpcError::NotFound(_)
     ));
+}
+
+#[tokio::test]
+async fn a_runbook_is_written_on_the_present_frame_for_whoever_may_look() {
+    let service = service().await;
+    let mut viewer = Client::connect(&service.address, "view-token").await.unwrap();
+    let runbook = viewer.runbook("RB-003", None).await.unwrap();
+    assert_eq!((runbook.summary.id.as_str(), &runbook.region), ("RB-003", &None));
+    assert_eq!(runbook.drawn_at, Some(service.frames.latest().head.at));
+    assert!(runbook.markdown.contains("the frame has no region yet"));
+    let mars = "mars-1".parse().unwrap();
+    for unknown in [
+        viewer.runbook("RB-099", None).await.unwrap_err(),
+        viewer.runbook("RB-003", Some(&mars)).await.unwrap_err(),
+    ] {
+        assert!(matches!(unknown, RpcError::NotFound(_)), "{unknown}");
+    }
 }
 
 #[tokio::test]

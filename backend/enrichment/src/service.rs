@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// The consumer group, and the origin of what it appends.
 pub const GROUP: &str = "enrichment";
@@ -210,7 +211,11 @@ impl Service {
                 return Some(());
             }
             let insert = || self.store.insert(&own);
-            let stored = until_done(STORE, &self.readiness, shutdown, insert).await?;
+            // A batch is stored at once: what the first sampled event of it waits for, all of it does.
+            let span = spans.first().cloned().unwrap_or_else(tracing::Span::none);
+            let stored = until_done(STORE, &self.readiness, shutdown, insert)
+                .instrument(span)
+                .await?;
             metrics::count(name::EVENTS_STORED, stored);
             Some(())
         };
@@ -261,7 +266,13 @@ fn continue_trace(event: &mut EventRecord) -> Option<tracing::Span> {
         .traceparent
         .as_deref()
         .filter(|parent| parent.ends_with("-01"))?;
-    let span = tracing::info_span!("enrich", tenant = %event.tenant);
+    let span = tracing::info_span!(
+        "enrich",
+        otel.kind = "consumer",
+        messaging.system = "aisoc-bus",
+        messaging.destination.name = topic::RAW_EVENTS,
+        tenant = %event.tenant
+    );
     propagation::set_parent(&span, Some(parent));
     if let Some(own) = propagation::traceparent_of(&span) {
         event.traceparent = Some(own);

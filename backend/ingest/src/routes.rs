@@ -137,7 +137,12 @@ async fn ingest(
     body: Body,
 ) -> Response {
     let request_id = uuid::Uuid::now_v7().to_string();
-    let span = tracing::info_span!("ingest", %request_id, tenant = tracing::field::Empty);
+    let span = tracing::info_span!(
+        "ingest",
+        otel.kind = "server",
+        %request_id,
+        tenant = tracing::field::Empty
+    );
     propagation::set_parent(&span, headers.get("traceparent").and_then(|v| v.to_str().ok()));
     let named = named.map(|Query(source)| source).unwrap_or_default();
     let mut body = body.into_data_stream();

@@ -4,10 +4,12 @@ use crate::error::RpcError;
 use crate::json;
 use crate::proto::regions_client::RegionsClient;
 use crate::proto::{self, frame::Content};
+use aisoc_model::RegionId;
 use aisoc_model::approval::Approval;
 use aisoc_model::operation::Operation;
 use aisoc_model::plan::{Plan, PlanRequest, Standing};
 use aisoc_model::record::OperationRecord;
+use aisoc_model::runbook::Runbook;
 use aisoc_model::world::{Delta, World};
 use std::time::Duration;
 use tokio_stream::{Stream, StreamExt};
@@ -236,6 +238,19 @@ impl Client {
         };
         let reply = self.inner.resolve(request).await.map_err(|s| self.error(&s))?;
         json::decode("operation", &reply.into_inner().operation)
+    }
+
+    /// A runbook by its id, written for a region; without one the control plane chooses it by what fires.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn runbook(&mut self, id: &str, region: Option<&RegionId>) -> Result<Runbook, RpcError> {
+        let request = proto::RunbookRequest {
+            id: id.to_owned(),
+            region: region.map(ToString::to_string).unwrap_or_default(),
+        };
+        let reply = self.inner.runbook(request).await.map_err(|s| self.error(&s))?;
+        json::decode("runbook", &reply.into_inner().runbook)
     }
 
     /// Acknowledges an alert by its key.

@@ -3,6 +3,7 @@
 use crate::scene::{Scene, Subject};
 use crate::words::{duration, of_sli, percent};
 use aisoc_model::alert::Alert;
+use aisoc_model::certificate::Certificate;
 use aisoc_model::inventory::{Process, ProcessState};
 use aisoc_model::lag::LinkKind;
 use aisoc_model::observed::{Freshness, Observed};
@@ -27,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) instances: Vec<String>,
     /// The other regions, and how ready they are.
     pub(crate) others: Vec<String>,
+    /// The TLS certificates of the region, the one that ends first at the top.
+    pub(crate) certificates: Vec<String>,
     /// Where a rollback of the region's release would lead.
     pub(crate) rollback: String,
     /// There is a revision to roll back to.
@@ -48,6 +51,7 @@ pub(crate) fn of(node: &str, scene: &Scene<'_>, subject: &Subject) -> Facts {
             pipeline: unknown(),
             instances: unknown(),
             others: unknown(),
+            certificates: unknown(),
             rollback: "not known: this was written without a frame of the regions".to_owned(),
             may_roll_back: true,
             drained: false,
@@ -66,6 +70,7 @@ pub(crate) fn of(node: &str, scene: &Scene<'_>, subject: &Subject) -> Facts {
         pipeline: pipeline(world, region, now),
         instances: instances(world, region, node),
         others: others(world, region),
+        certificates: certificates(world, region, now),
         rollback: back.map_or_else(
             || "no revision is known to roll back to".to_owned(),
             |(release, to)| {
@@ -279,6 +284,30 @@ fn instance(process: &Process) -> String {
         "{}: {state}, {}, {} restarts, {} kills for memory, {memory}",
         process.name, process.version, process.restarts, process.oom_kills
     )
+}
+
+fn certificates(world: &World, region: &Region, now: Timestamp) -> Vec<String> {
+    let mut watched: Vec<_> = world
+        .certificates
+        .iter()
+        .filter(|(_, one)| one.region.as_ref().is_none_or(|id| *id == region.id))
+        .collect();
+    watched.sort_by_key(|(_, one)| one.says.value.as_ref().map(|says| says.not_after));
+    if watched.is_empty() {
+        return vec![format!("no certificate of {} is watched", region.id)];
+    }
+    let line = |(name, one): (&String, &Certificate)| {
+        let says = said(&one.says, now, |says| {
+            format!(
+                "{} ends {} UTC, in {:.0} days",
+                says.subject,
+                says.not_after.strftime("%Y-%m-%d %H:%M"),
+                says.days_left(now)
+            )
+        });
+        format!("{name}: {says}")
+    };
+    watched.into_iter().take(12).map(line).collect()
 }
 
 fn others(world: &World, region: &Region) -> Vec<String> {

@@ -23,6 +23,7 @@ pub mod page;
 mod row;
 pub mod sla;
 pub mod tenants;
+mod trace;
 
 pub use cache::Cache;
 pub use database::Database;

@@ -3,6 +3,9 @@
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 
+/// Which share of the traces that begin in a process is exported: what one sampled call stands for.
+pub(crate) const TRACE_RATIO: &str = "aisoc.trace_ratio";
+
 /// Who a process is; becomes the OpenTelemetry resource of everything it exports.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
@@ -20,7 +23,7 @@ pub struct Identity {
 
 impl Identity {
     /// The attributes that are known; an empty field is left out rather than exported as an empty string.
-    pub(crate) fn resource(&self) -> Resource {
+    pub(crate) fn resource(&self, trace_ratio: f64) -> Resource {
         let known = [
             ("service.name", &self.service),
             ("service.instance.id", &self.instance),
@@ -35,6 +38,7 @@ impl Identity {
                     .filter(|(_, value)| !value.is_empty())
                     .map(|(key, value)| KeyValue::new(key, value.clone())),
             )
+            .with_attribute(KeyValue::new(TRACE_RATIO, trace_ratio))
             .build()
     }
 }

@@ -132,7 +132,7 @@ fn providers(
 ) -> anyhow::Result<Providers> {
     let channel = channel(endpoint)?;
     let link = Link::new(endpoint);
-    let resource = identity.resource();
+    let resource = identity.resource(ratio);
     let failed = || format!("cannot set up telemetry export to {endpoint}");
     let retry = || {
         RetryPolicy::recommended()

@@ -94,6 +94,18 @@ async fn all_three_signals_arrive() {
     );
     assert!(traceparent.ends_with("-01"));
 
+    // What the services write about a call to a database is understood as one.
+    let call = tracing::info_span!("call", otel.kind = "client", db.system.name = "postgresql");
+    propagation::set_parent(&call, Some(remote));
+    drop(call);
+    until("an edge of the service map", || {
+        let edges = receiver.edges();
+        edges
+            .iter()
+            .any(|edge| (edge.from.name.as_str(), edge.to.name.as_str()) == ("api", "postgresql"))
+    })
+    .await;
+
     let own = || {
         let services = receiver.services();
         services.into_iter().find(|held| held.instance == "api-a")

@@ -92,6 +92,18 @@ pub enum Command {
     Slis,
     /// Alerts of the platform.
     Alerts,
+    /// Who calls whom, by the traces: rate, failures and durations of each way.
+    Map,
+    /// Runbooks and what triggers each.
+    Runbooks,
+    /// A runbook, written for a region as it is now.
+    Runbook {
+        /// Its id (RB-003) or its name (region-failover).
+        id: String,
+        /// The region; the one where an alert of the runbook fires when absent, else the primary one.
+        #[arg(long)]
+        region: Option<RegionId>,
+    },
     /// Acknowledges an alert by its key (see `alerts`).
     Ack {
         /// The alert's key.

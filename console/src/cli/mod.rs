@@ -80,19 +80,15 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             })?;
             Ok(report::serves(&seen.verdict))
         }
-        Command::Lag => {
-            let world = connect::world(&settings).await?;
-            print(args.output, &world.links, || report::lag(&world))?;
-            Ok(Exit::Ok)
+        Command::Lag | Command::Slis | Command::Alerts | Command::Map | Command::Runbooks => {
+            look(&settings, args.output, &command).await
         }
-        Command::Slis => {
-            let world = connect::world(&settings).await?;
-            print(args.output, &world.slis, || report::slis(&world))?;
-            Ok(Exit::Ok)
-        }
-        Command::Alerts => {
-            let world = connect::world(&settings).await?;
-            print(args.output, &world.alerts, || report::alerts(&world))?;
+        Command::Runbook { id, region } => {
+            let runbook = connect::client(&settings)
+                .await?
+                .runbook(&id, region.as_ref())
+                .await?;
+            print(args.output, &runbook, || runbook.markdown.clone())?;
             Ok(Exit::Ok)
         }
         Command::Ack { alert } => {
@@ -164,6 +160,19 @@ fn saved_world(file: &std::path::Path) -> Result<World, CliError> {
     };
     let text = std::fs::read_to_string(file).map_err(|e| unusable(e.to_string()))?;
     serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
+}
+
+/// A part of the present frame.
+async fn look(settings: &Settings, format: OutputFormat, command: &Command) -> Result<Exit, CliError> {
+    let world = connect::world(settings).await?;
+    match command {
+        Command::Lag => print(format, &world.links, || report::lag(&world))?,
+        Command::Slis => print(format, &world.slis, || report::slis(&world))?,
+        Command::Alerts => print(format, &world.alerts, || report::alerts(&world))?,
+        Command::Map => print(format, &world.service_map, || report::map(&world))?,
+        _ => print(format, &world.runbooks, || report::runbooks(&world))?,
+    }
+    Ok(Exit::Ok)
 }
 
 /// Prints a document as JSON or, by `text`, for a person.

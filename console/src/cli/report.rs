@@ -2,10 +2,13 @@
 
 use super::exit::Exit;
 use super::table::columns;
+use aisoc_console::runbook;
+use aisoc_console::ui::pages::map::graph::{duration, per_second};
 use aisoc_model::alert::{Alert, AlertState};
 use aisoc_model::lag::LagLevel;
 use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::region::{Health, PostgresRole, Region, Standing};
+use aisoc_model::service_map::EdgeFigures;
 use aisoc_model::sli::{SliReading, SliUnit};
 use aisoc_model::text::sanitize;
 use aisoc_model::vantage::Verdict;
@@ -261,6 +264,51 @@ pub fn slis(world: &World) -> String {
         ["REGION", "INDICATOR", "VALUE", "OBJECTIVE", "", "BURN", "SAMPLES"],
         &rows,
     )
+}
+
+/// Who calls whom.
+pub fn map(world: &World) -> String {
+    if world.service_map.is_empty() {
+        return "no trace has reached the control plane\n".to_owned();
+    }
+    let now = world.head.at;
+    let rows: Vec<[String; 7]> = world
+        .service_map
+        .values()
+        .map(|edge| {
+            let some = |show: &dyn Fn(&EdgeFigures) -> String| {
+                edge.figures.fresh(now).map_or_else(|| "-".to_owned(), show)
+            };
+            [
+                edge.region.to_string(),
+                sanitize(&edge.from.label(&edge.region), 60),
+                sanitize(&edge.to.label(&edge.region), 60),
+                cell(&edge.figures, now, |f| per_second(f.per_second)),
+                some(&|f| format!("{:.2} %", f.error_share * 100.0)),
+                some(&|f| duration(f.p50_seconds)),
+                some(&|f| duration(f.p99_seconds)),
+            ]
+        })
+        .collect();
+    columns(["REGION", "FROM", "TO", "RATE", "FAILED", "P50", "P99"], &rows)
+}
+
+/// Runbooks, and which are asked for by what fires.
+pub fn runbooks(world: &World) -> String {
+    let rows: Vec<[String; 4]> = world
+        .runbooks
+        .values()
+        .map(|one| {
+            let (count, region) = runbook::firing(world, &one.id);
+            let now = match (count, region) {
+                (0, _) => "-".to_owned(),
+                (_, Some(region)) => format!("fires in {region}"),
+                (_, None) => "fires".to_owned(),
+            };
+            [one.id.clone(), one.slug.clone(), now, one.trigger.clone()]
+        })
+        .collect();
+    columns(["ID", "NAME", "NOW", "TRIGGER"], &rows)
 }
 
 fn value(reading: &SliReading, value: f64) -> String {

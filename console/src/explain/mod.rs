@@ -81,6 +81,8 @@ pub enum Does {
     Acknowledge(String),
     /// Explains something else.
     Explain(Subject),
+    /// Opens a runbook, written for this region.
+    Runbook(String, Option<RegionId>),
 }
 
 /// A place on a page.
@@ -187,7 +189,7 @@ fn of_alert(model: &Model, world: &World, key: &str, alert: &Alert) -> Explanati
             },
         });
     }
-    items.push(runbook(alert.runbook.as_deref()));
+    items.push(runbook(world, alert));
     items.extend(evidence::of_alert(model, world, alert, condition));
     Explanation { title, says, items }
 }
@@ -241,9 +243,16 @@ fn advised(advice: &Advice) -> Item {
     }
 }
 
-fn runbook(id: Option<&str>) -> Item {
-    let (text, does) = match id {
-        Some(id) => (vec![piece(id.to_owned(), Role::Text)], to_row("runbooks", id)),
+fn runbook(world: &World, alert: &Alert) -> Item {
+    let (text, does) = match &alert.runbook {
+        Some(id) => {
+            let title = world.runbooks.get(id).map(|one| one.title.clone());
+            let text = vec![
+                piece(format!("{id}  "), Role::Text),
+                piece(title.unwrap_or_default(), Role::Muted),
+            ];
+            (text, Does::Runbook(id.clone(), alert.region.clone()))
+        }
         None => (vec![piece("none for this rule", Role::Muted)], Does::Nothing),
     };
     Item {

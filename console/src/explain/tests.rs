@@ -171,6 +171,7 @@ fn every_line_leads_to_what_is_there() {
                 }
                 Does::Plan(Target::Failover { to }) => assert_ne!(to, id("ap-southeast-1")),
                 Does::Explain(next) => assert!(explain(&model, &next).is_some()),
+                Does::Runbook(id, _) => assert!(world.runbooks.contains_key(&id), "{id}"),
                 Does::Nothing | Does::Plan(_) | Does::Acknowledge(_) => {}
             }
         }

@@ -272,11 +272,12 @@ pub const BINDINGS: &[Binding] = &[
             Key::char('8'),
             Key::char('9'),
             Key::char('0'),
+            Key::char('m'),
         ],
         Command::Page(0),
         MOVE,
         "",
-        "page by number; 0 is the tenth",
+        "page by number; 0 is the tenth, m the map",
     ),
     everywhere(
         &[Key::char('[')],

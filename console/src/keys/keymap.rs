@@ -132,6 +132,7 @@ impl Keymap {
                 .map(|b| b.binding.command)
         };
         match (of(scope).or_else(|| of(Scope::Everywhere))?, key.code) {
+            (Command::Page(_), Code::Char('m')) => Some(Command::Page(11)),
             (Command::Page(_), Code::Char(digit)) => {
                 let number = digit.to_digit(10).and_then(|n| usize::try_from(n).ok())?;
                 Some(Command::Page(if number == 0 { 10 } else { number }))
@@ -157,11 +158,15 @@ impl Keymap {
 }
 
 impl Bound {
-    /// Its keys as text: `j Down ^N`; `:` when it has none; `1 … 0` for a row of them.
+    /// Its keys as text: `j Down ^N`; `:` when it has none; `1 … 0 m` for a row of them.
     #[must_use]
     pub fn keys_text(&self) -> String {
         match (self.keys.as_slice(), self.binding.command) {
             ([], _) => ":".to_owned(),
+            ([first, .., last], Command::Page(_)) if last.code == Code::Char('m') => {
+                let zero = Key::char('0');
+                format!("{first} … {zero} {last}")
+            }
             ([first, .., last], Command::Page(_)) => format!("{first} … {last}"),
             (keys, _) => keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" "),
         }
@@ -188,6 +193,10 @@ mod tests {
         assert_eq!(
             keys.command(Key::char('0'), Scope::Everywhere),
             Some(Command::Page(10))
+        );
+        assert_eq!(
+            keys.command(Key::char('m'), Scope::Everywhere),
+            Some(Command::Page(11))
         );
     }
 

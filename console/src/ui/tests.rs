@@ -12,6 +12,7 @@ use crate::model::{Following, Layer, Model};
 use crate::page::Page;
 use crate::palette::Palette;
 use crate::replay::{Position, Present};
+use crate::runbook::{Reading, Stage as Read};
 use crate::safety::{Armed, Decision};
 use crate::snapshot::{Style, draw, print};
 use aisoc_model::Observed;
@@ -178,6 +179,7 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
         model.layer = Layer::Explain(Explaining::new(subject));
         all.push((name.to_owned(), model));
     }
+    all.extend(runbooks(size));
     let mut progress = live(&fixture::incident(), first, size);
     progress.layer = Layer::Progress(Following::new(operations::failover_running().id));
     all.push(("progress-running".to_owned(), progress.clone()));
@@ -251,6 +253,41 @@ fn a_replay_cannot_be_taken_for_live() {
             assert!(shown.contains("REPLAY") && !shown.contains("live"), "{shown}");
         }
     }
+}
+
+/// A runbook that is read, and a map without traces.
+fn runbooks(size: (u16, u16)) -> Vec<(String, Model)> {
+    let mut all = Vec::new();
+    let mut reading = live(&fixture::incident(), "runbooks".parse().unwrap(), size);
+    for (name, stage) in [
+        (
+            "runbook",
+            Read::Shown(Box::new(fixture::traces::runbook("RB-001"))),
+        ),
+        (
+            "runbook-failed",
+            Read::Failed("not connected: nothing was sent".to_owned()),
+        ),
+    ] {
+        reading.layer = Layer::Runbook(Box::new(Reading {
+            id: "RB-001".to_owned(),
+            region: None,
+            ticket: 1,
+            stage,
+            chosen: 0,
+        }));
+        all.push((name.to_owned(), reading.clone()));
+    }
+    let Layer::Runbook(read) = &mut reading.layer else {
+        panic!("it is read")
+    };
+    read.stage = Read::Shown(Box::new(fixture::traces::runbook("RB-001")));
+    read.chosen = crate::runbook::command(&read.lines(size.0), 0, true);
+    all.push(("runbook-command".to_owned(), reading));
+    let mut quiet = live(&fixture::healthy(), "map".parse().unwrap(), size);
+    quiet.world.as_mut().unwrap().service_map.clear();
+    all.push(("map-empty".to_owned(), quiet));
+    all
 }
 
 /// Some drawings in one file, each under its heading.

@@ -233,6 +233,7 @@ pub fn reply(model: &mut Model, reply: Reply) -> Vec<Effect> {
             }
         }
         Reply::Probed(answers) => direct::take(model, answers),
+        Reply::Runbook(ticket, result) => super::runbook::arrived(model, ticket, result),
         Reply::Acknowledged(key, Ok(())) => model.tell(format!("acknowledged {key}")),
         Reply::Acknowledged(_, Err(failure)) | Reply::Resolved(_, Err(failure)) => {
             model.complain(failure.text);

@@ -47,6 +47,7 @@ fn choose(model: &mut Model, does: Does) -> Vec<Effect> {
             open(model, subject);
             Vec::new()
         }
+        Does::Runbook(id, region) => super::runbook::open(model, &id, region),
         Does::Go(jump) => {
             keys::go(model, jump.page);
             if let Some(row) = jump.row {

@@ -1,6 +1,6 @@
 //! Keys, where no text is typed: movement, pages, layers, and the wish to act.
 
-use super::{act, arm, explain, replay, typing};
+use super::{act, arm, explain, replay, runbook, typing};
 use crate::keys::{Code, Command, Key, Scope};
 use crate::message::{Click, Effect};
 use crate::model::{Layer, Model};
@@ -39,7 +39,7 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
         Layer::Palette(_) | Layer::Filter(_) | Layer::Arming(_) | Layer::Action(_) | Layer::Deciding(_) => {
             typing::press(model, key)
         }
-        Layer::None | Layer::Help(_) | Layer::Explain(_) | Layer::Progress(_) => {
+        Layer::None | Layer::Help(_) | Layer::Explain(_) | Layer::Runbook(_) | Layer::Progress(_) => {
             let command = model.preferences.keys.command(key, model.scope());
             command.map(|command| run(model, command)).unwrap_or_default()
         }
@@ -51,7 +51,7 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     if scroll(&mut model.layer, command) {
         return Vec::new();
     }
-    if let Some(effects) = explain::run(model, command) {
+    if let Some(effects) = explain::run(model, command).or_else(|| runbook::run(model, command)) {
         return effects;
     }
     if let Some(effects) = replay::run(model, command) {
@@ -88,7 +88,7 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::PageDown => step(model, usize::saturating_add),
         Command::First => step(model, |_, _| 0),
         Command::Last => step(model, |_, _| usize::MAX),
-        Command::Open => open(model),
+        Command::Open => return open(model),
         Command::Freeze => {
             model.frozen = if model.frozen.is_some() {
                 None
@@ -130,27 +130,30 @@ fn copy(model: &mut Model) -> Vec<Effect> {
 }
 
 /// A click selects; on what is selected already, it opens. What lies over the page is for keys.
-pub fn click(model: &mut Model, click: Click) {
+pub fn click(model: &mut Model, click: Click) -> Vec<Effect> {
     if !matches!(model.layer, Layer::None) {
-        return;
+        return Vec::new();
     }
     model.notice = None;
     match click {
         Click::Page(page) => go(model, page),
         Click::Row(key) => {
             if model.selected_on(model.page) == Some(key.as_str()) {
-                open(model);
-            } else {
-                model.selected.insert(model.page, key);
+                return open(model);
             }
+            model.selected.insert(model.page, key);
         }
     }
+    Vec::new()
 }
 
 /// The wheel moves as the arrows do.
 pub fn wheel(model: &mut Model, up: bool) {
     let command = if up { Command::Up } else { Command::Down };
-    if matches!(model.layer, Layer::None | Layer::Help(_) | Layer::Progress(_)) {
+    if matches!(
+        model.layer,
+        Layer::None | Layer::Help(_) | Layer::Runbook(_) | Layer::Progress(_)
+    ) {
         for _ in 0..WHEEL {
             run(model, command);
         }
@@ -236,17 +239,17 @@ fn step(model: &mut Model, to: impl Fn(usize, usize) -> usize) {
     }
 }
 
-fn open(model: &mut Model) {
+fn open(model: &mut Model) -> Vec<Effect> {
     if !matches!(model.layer, Layer::None) {
-        return;
+        return Vec::new();
     }
     let table = model.table();
     let Some(key) = table
         .selected(model.selected_on(model.page))
         .map(|row| row.key.clone())
     else {
-        return;
+        return Vec::new();
     };
     model.selected.insert(model.page, key.clone());
-    model.page.view().open(model, &key);
+    model.page.view().open(model, &key)
 }

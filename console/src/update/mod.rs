@@ -7,6 +7,8 @@ mod keys;
 mod replay;
 pub use explain::open as open_explanation;
 pub use keys::go;
+pub use runbook::open as open_runbook;
+mod runbook;
 mod source;
 mod standing;
 mod typing;
@@ -28,8 +30,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Click(click, at) => {
             tell_time(model, at);
-            keys::click(model, click);
-            Vec::new()
+            keys::click(model, click)
         }
         Message::Wheel(up, at) => {
             tell_time(model, at);

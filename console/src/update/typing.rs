@@ -62,7 +62,9 @@ pub fn press(model: &mut Model, key: Key) -> Vec<Effect> {
             edit(&mut deciding.input, key);
             Vec::new()
         }
-        Layer::None | Layer::Help(_) | Layer::Explain(_) | Layer::Progress(_) => Vec::new(),
+        Layer::None | Layer::Help(_) | Layer::Explain(_) | Layer::Runbook(_) | Layer::Progress(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -141,6 +143,7 @@ fn choose(model: &mut Model, entry: palette::Entry) -> Vec<Effect> {
             Vec::new()
         }
         Does::Plan(target) => act::wish(model, target),
+        Does::Runbook(id) => super::runbook::open(model, &id, None),
         Does::Acknowledge(key) => act::acknowledge(model, &key),
         Does::Theme(name) => {
             model.preferences.theme = name;

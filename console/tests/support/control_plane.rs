@@ -407,6 +407,25 @@ impl Regions for Service {
         }))
     }
 
+    async fn runbook(
+        &self,
+        request: Request<proto::RunbookRequest>,
+    ) -> Result<Response<proto::RunbookReply>, Status> {
+        authorised(&request)?;
+        let wanted = request.into_inner();
+        let slo = aisoc_model::slo::Slo::builtin().unwrap();
+        let world = self.world.lock().unwrap();
+        let region = wanted.region.parse().ok();
+        let scene = aisoc_runbooks::Scene::of(&slo, &world, region.as_ref());
+        let runbook = aisoc_runbooks::Library::builtin()
+            .unwrap()
+            .render(&wanted.id, &scene)
+            .map_err(|e| Status::not_found(e.to_string()))?;
+        Ok(Response::new(proto::RunbookReply {
+            runbook: json::encode("runbook", &runbook).unwrap(),
+        }))
+    }
+
     async fn resolve(
         &self,
         _: Request<proto::ResolveRequest>,

@@ -8,6 +8,7 @@ use aisoc_model::certificate::Certificate;
 use aisoc_model::inventory::Inventory;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::region::{ApiHealth, BusState, RedisMember};
+use aisoc_model::service_map::Edge;
 use aisoc_model::sla::SlaReading;
 use aisoc_model::sli::SliReading;
 use aisoc_model::topology::Topology;
@@ -30,6 +31,8 @@ pub struct Seen {
     pub inventory: Observed<Inventory>,
     /// Indicators measured over OTLP.
     pub slis: Vec<SliReading>,
+    /// Who calls whom.
+    pub service_map: Vec<Edge>,
     /// How incidents are handled.
     pub sla: Vec<SlaReading>,
     /// TLS certificates, by name.
@@ -93,6 +96,7 @@ impl Default for Seen {
             vantages: BTreeMap::new(),
             inventory: Observed::not_yet("supervisor"),
             slis: Vec::new(),
+            service_map: Vec::new(),
             sla: Vec::new(),
             certificates: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -143,6 +147,7 @@ impl Seen {
             vantages: BTreeMap::new(),
             inventory,
             slis: Vec::new(),
+            service_map: Vec::new(),
             sla: Vec::new(),
             certificates: BTreeMap::new(),
             sources: BTreeMap::new(),

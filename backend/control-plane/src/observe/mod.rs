@@ -18,6 +18,7 @@ pub mod round;
 mod sla;
 mod start;
 mod supervisor;
+mod traces;
 mod traffic;
 mod vantage;
 

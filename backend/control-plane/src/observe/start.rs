@@ -10,6 +10,7 @@ use super::postgres::Postgres;
 use super::redis::Redis;
 use super::sla::Sla;
 use super::supervisor::Supervisor;
+use super::traces::Traces;
 use super::traffic::LoadBalancer;
 use super::vantage::VantagePoint;
 use super::{Look, Pace, run};
@@ -20,6 +21,7 @@ use crate::drivers::traffic::TrafficDriver;
 use aisoc_bus::remote::RemoteBus;
 use aisoc_model::certificate::Certificate;
 use aisoc_model::observed::{Absence, Observed};
+use aisoc_model::service_map::Edge;
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::{RegionRemoval, Slo};
 use aisoc_model::topology::{RegionConfig, Topology};
@@ -42,15 +44,27 @@ const CERTIFICATES: Pace = Pace {
     timeout: Duration::from_secs(5),
 };
 
+/// A map is a picture, not an alarm.
+const TRACES: Pace = Pace {
+    interval: Duration::from_secs(5),
+    timeout: Duration::from_secs(5),
+};
+
 /// Where measured indicators are read off.
 pub trait Sli: Send + Sync {
     /// An indicator of a region now.
     fn reading(&self, region: &RegionId, sli: SliId) -> SliReading;
+    /// Who calls whom, by the traces.
+    fn edges(&self) -> Vec<Edge>;
 }
 
 impl Sli for aisoc_telemetry::receive::Receiver {
     fn reading(&self, region: &RegionId, sli: SliId) -> SliReading {
         Self::reading(self, region, sli)
+    }
+
+    fn edges(&self) -> Vec<Edge> {
+        Self::edges(self)
     }
 }
 
@@ -89,6 +103,10 @@ pub fn start(
     };
     starter.spawn(sla, SLA);
     let regions = topology.regions.iter().map(|r| r.id.clone()).collect();
+    let traces = Traces {
+        windows: Arc::clone(&windows),
+    };
+    starter.spawn(traces, TRACES);
     starter.spawn(Otlp { regions, windows }, pace);
     Ok(())
 }

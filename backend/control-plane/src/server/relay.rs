@@ -288,6 +288,19 @@ impl Regions for Front {
         }
     }
 
+    async fn runbook(
+        &self,
+        request: Request<proto::RunbookRequest>,
+    ) -> Result<Response<proto::RunbookReply>, Status> {
+        match self.way(&request)? {
+            Way::Here => self.service.runbook(request).await,
+            Way::There(mut there) => {
+                let answer = there.client.runbook(self.onward(request)).await;
+                there.answer(answer)
+            }
+        }
+    }
+
     async fn list_operations(
         &self,
         request: Request<proto::ListOperationsRequest>,

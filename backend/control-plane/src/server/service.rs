@@ -8,6 +8,7 @@ use super::watch::{Watcher, frames};
 use crate::alerts::Alerts;
 use crate::coordination::Right;
 use crate::operations::{OperationError, Operations, Resolution};
+use crate::runbooks::Books;
 use crate::world::Frames;
 use crate::world::recording::Shelf;
 use aisoc_model::Clock;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub operations: Operations,
     /// Where alerts are acknowledged.
     pub alerts: Arc<Alerts>,
+    /// Where runbooks are written.
+    pub books: Arc<Books>,
     /// The present time.
     pub clock: Arc<dyn Clock>,
     /// Who answers: this control plane, or another one that is asked.
@@ -293,6 +296,18 @@ impl Regions for Service {
             .map_err(|e| status(&e))?;
         let operation = document("operation", &operation)?;
         Ok(Response::new(proto::OperationReply { operation }))
+    }
+
+    async fn runbook(
+        &self,
+        request: Request<proto::RunbookRequest>,
+    ) -> Result<Response<proto::RunbookReply>, Status> {
+        auth::caller(&request)?;
+        let wanted = request.into_inner();
+        let world = self.parts.frames.latest();
+        let runbook = self.parts.books.write(&wanted.id, &wanted.region, &world)?;
+        let runbook = document("runbook", &runbook)?;
+        Ok(Response::new(proto::RunbookReply { runbook }))
     }
 
     async fn acknowledge(

@@ -5,6 +5,7 @@ use super::merge::{Setting, merge};
 use crate::alerts::Alerts;
 use crate::observe::board::Board;
 use crate::observe::milliseconds;
+use crate::runbooks::Books;
 use aisoc_model::operation::Operation;
 use aisoc_model::region::Drain;
 use aisoc_model::slo::Slo;
@@ -91,6 +92,8 @@ pub struct Drawer {
     pub alerts: Arc<Alerts>,
     /// Drills, and how they went.
     pub drills: Arc<Drills>,
+    /// Runbooks that can be asked for.
+    pub books: Arc<Books>,
     /// What is being carried out.
     pub acting: Arc<dyn Acting>,
     /// Where frames go.
@@ -135,6 +138,7 @@ impl Drawer {
         let mut world = self.board.read(|seen| merge(seen, &setting, head));
         self.alerts.judge(&mut world, &self.slo);
         self.drills.judge(&mut world, &self.slo);
+        world.runbooks.clone_from(self.books.list());
         self.frames.publish(world);
     }
 }
@@ -169,6 +173,7 @@ mod tests {
             board: Arc::new(Board::new(example::seen(&topology, example::now()))),
             alerts: Arc::new(Alerts::default()),
             drills: Arc::new(Drills::open(None).unwrap()),
+            books: Arc::new(Books::open(Arc::new(example::slo())).unwrap()),
             acting: Arc::new(Idle(watch::Sender::new(0))),
             frames: frames.clone(),
             topology,

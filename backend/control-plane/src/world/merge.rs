@@ -9,6 +9,7 @@ use aisoc_model::lag::Link;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::operation::Operation;
 use aisoc_model::region::{ApiProbe, Drain, Health, PostgresRole, Readiness, Region, Traffic};
+use aisoc_model::service_map::Edge;
 use aisoc_model::sla::SlaReading;
 use aisoc_model::sli::SliReading;
 use aisoc_model::slo::Slo;
@@ -46,6 +47,10 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
     for reading in &seen.slis {
         let key = SliReading::key(&reading.region, reading.sli);
         world.slis.insert(key, reading.clone());
+    }
+    for edge in &seen.service_map {
+        let key = Edge::key(&edge.region, &edge.from, &edge.to);
+        world.service_map.insert(key, edge.clone());
     }
     for reading in &seen.sla {
         let key = SlaReading::key(&reading.tenant, &reading.level);

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// A service finishes what is in flight within 10 s; then its telemetry has 2 s.
 const GRACE: Duration = Duration::from_secs(13);
+/// Share of the traces that the services of a local world export.
+const TRACE_RATIO: &str = "0.25";
 
 /// All services of a region, at a revision of its release.
 #[must_use]
@@ -255,6 +257,10 @@ fn telemetry(world: &World, ports: &Ports, plan: &RegionPlan, spec: &mut Spec) {
         "AISOC_OTLP_INTERVAL_MS",
         world.config.intervals.otlp_export_ms.to_string(),
     );
+    // Few requests come here: of one in twenty a service map would learn little.
+    if std::env::var_os("AISOC_TRACE_RATIO").is_none() {
+        set(spec, "AISOC_TRACE_RATIO", TRACE_RATIO);
+    }
 }
 
 fn ready(port: u16) -> Probe {

@@ -1,12 +1,14 @@
 //! The part of the cache that lives in Redis.
 
 use super::memory::{Stored, after};
+use crate::trace;
 use aisoc_model::Clock;
 use jiff::Timestamp;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisResult};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tracing::Instrument;
 
 /// An answer later than this costs more than it saves.
 const ANSWER: Duration = Duration::from_millis(100);
@@ -36,7 +38,8 @@ impl Remote {
     pub(super) async fn get(&self, key: &str) -> Option<Stored> {
         let mut command = redis::cmd("GET");
         command.arg(format!("{PREFIX}{key}"));
-        let bytes: Option<Vec<u8>> = self.ask(&command).await?;
+        let span = trace::call("redis", "GET");
+        let bytes: Option<Vec<u8>> = self.ask(&command).instrument(span).await?;
         bytes.map(Into::into)
     }
 
@@ -48,7 +51,8 @@ impl Remote {
             .arg(&stored[..])
             .arg("PX")
             .arg(millis);
-        let _: Option<()> = self.ask(&command).await;
+        let span = trace::call("redis", "SET");
+        let _: Option<()> = self.ask(&command).instrument(span).await;
     }
 
     pub(super) async fn remove(&self, key: &str) {

@@ -15,6 +15,7 @@ pub use look::{HostLook, Look};
 
 use crate::dsn::{Dsn, Host};
 use crate::error::{Error, Result};
+use crate::trace;
 use classify::classify;
 use hosts::{Hosts, Role};
 use sqlx::pool::PoolConnection;
@@ -22,6 +23,7 @@ use sqlx::{PgPool, Postgres};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// A connection taken from a pool, handed to the closures of [`Database::read`] and [`Database::write`].
 pub type Connection = PoolConnection<Postgres>;
@@ -193,6 +195,21 @@ impl Database {
     }
 
     async fn repeat<T, F, Fut>(&self, role: Role, what: &'static str, budget: Duration, op: F) -> Result<T>
+    where
+        F: Fn(Connection) -> Fut + Send + Sync,
+        Fut: Future<Output = sqlx::Result<T>> + Send,
+        T: Send,
+    {
+        let span = trace::call("postgresql", what);
+        let tries = self.tries(role, what, budget, op).instrument(span.clone());
+        let outcome = tries.await;
+        if outcome.is_err() {
+            trace::failed(&span);
+        }
+        outcome
+    }
+
+    async fn tries<T, F, Fut>(&self, role: Role, what: &'static str, budget: Duration, op: F) -> Result<T>
     where
         F: Fn(Connection) -> Fut + Send + Sync,
         Fut: Future<Output = sqlx::Result<T>> + Send,

@@ -10,6 +10,7 @@ mod query;
 pub use query::{EventFilter, EventPage};
 
 use crate::error::{Error, EventStoreCause, Result};
+use crate::trace;
 use aisoc_model::event::EventRecord;
 use day::Day;
 use jiff::SignedDuration;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::Instrument;
 
 /// Open files; older ones are closed first.
 const OPEN_DAYS: usize = 8;
@@ -76,6 +78,15 @@ impl EventStore {
         if self.inner.mode == Mode::Read {
             return Err(Error::ReadOnly(self.inner.dir.clone()));
         }
+        let span = trace::event_store("insert events");
+        let stored = self.insert_by_day(events).instrument(span.clone()).await;
+        if stored.is_err() {
+            trace::failed(&span);
+        }
+        stored
+    }
+
+    async fn insert_by_day(&self, events: &[EventRecord]) -> Result<u64> {
         let mut by_day: BTreeMap<Date, Vec<&EventRecord>> = BTreeMap::new();
         for event in events {
             by_day.entry(date(event.received_at)).or_default().push(event);

@@ -4,6 +4,7 @@ use super::day::{Day, absent};
 use super::{EventStore, failed};
 use crate::error::{Error, EventStoreCause, Result};
 use crate::page::MAX_LIMIT;
+use crate::trace;
 use aisoc_model::event::{Entities, EventClass, EventRecord};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use sqlx::Row;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// Longest time a search over all days may take.
 const BOUND: Duration = Duration::from_secs(5);
@@ -76,6 +78,22 @@ impl EventStore {
         after: Option<&str>,
         limit: u32,
     ) -> Result<EventPage> {
+        let span = trace::event_store("query events");
+        let page = self.page(tenant, filter, after, limit).instrument(span.clone());
+        let page = page.await;
+        if page.is_err() {
+            trace::failed(&span);
+        }
+        page
+    }
+
+    async fn page(
+        &self,
+        tenant: &str,
+        filter: &EventFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<EventPage> {
         let limit = limit.clamp(1, MAX_LIMIT) as usize;
         let start = after.map(str::parse::<Position>).transpose()?;
         let deadline = Instant::now() + BOUND;
@@ -106,6 +124,25 @@ impl EventStore {
     /// # Errors
     /// When a file cannot be read in time.
     pub async fn around_entity(
+        &self,
+        tenant: &str,
+        entities: &Entities,
+        at: Timestamp,
+        around: Duration,
+        limit: u32,
+    ) -> Result<Vec<EventRecord>> {
+        let span = trace::event_store("events around an entity");
+        let near = self
+            .near(tenant, entities, at, around, limit)
+            .instrument(span.clone());
+        let near = near.await;
+        if near.is_err() {
+            trace::failed(&span);
+        }
+        near
+    }
+
+    async fn near(
         &self,
         tenant: &str,
         entities: &Entities,

@@ -8,11 +8,11 @@ mod relay;
 mod services;
 mod traffic;
 
-pub use map::Edge;
 pub use relay::Destination;
 pub use traffic::{LogCounts, ServiceTraffic};
 
 use crate::sli::{SliWindows, Tally};
+use aisoc_model::service_map::Edge;
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::Slo;
 use aisoc_model::{Clock, RegionId};
@@ -32,6 +32,8 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use traffic::Traffic;
 
+/// What the names of our services begin with, as senders; everywhere else they go by their own names.
+const OURS: &str = "aisoc-";
 /// Largest message accepted, after decompression.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 /// Exports of one connection worked on at a time.
@@ -62,7 +64,7 @@ impl Receiver {
             held: Arc::new(Mutex::new(Held {
                 windows: SliWindows::new(slo),
                 traffic: Traffic::default(),
-                map: ServiceMap::default(),
+                map: ServiceMap::new(slo),
             })),
         }
     }
@@ -94,10 +96,18 @@ impl Receiver {
         self.held().traffic.all()
     }
 
-    /// Who calls whom.
+    /// Who calls whom, and what was measured on each way.
     #[must_use]
     pub fn edges(&self) -> Vec<Edge> {
-        self.held().map.edges()
+        let now = self.clock.now();
+        let mut held = self.held();
+        let Held { windows, map, .. } = &mut *held;
+        map.edges(now, |region, service| {
+            let ours = format!("{OURS}{service}");
+            windows
+                .last_heard(region, &ours)
+                .or_else(|| windows.last_heard(region, service))
+        })
     }
 
     /// What became of the points of metrics.

@@ -38,10 +38,19 @@ pub(crate) fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str>
 }
 
 /// A whole number, also when a sender wrote it as text.
-pub(super) fn integer(attributes: &[KeyValue], key: &str) -> Option<i64> {
+pub(crate) fn integer(attributes: &[KeyValue], key: &str) -> Option<i64> {
     match value(attributes, key)? {
         Value::IntValue(number) => Some(*number),
         Value::StringValue(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A number, whole or not.
+pub(crate) fn double(attributes: &[KeyValue], key: &str) -> Option<f64> {
+    match value(attributes, key)? {
+        Value::DoubleValue(number) => Some(*number),
+        Value::IntValue(number) => Some(*number as f64),
         _ => None,
     }
 }

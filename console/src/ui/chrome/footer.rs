@@ -89,6 +89,14 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
             return vec![(key, "arm"), ("Esc".to_owned(), "back out")];
         }
         Layer::Explain(_) => return fixed(&[("Enter", "go there"), ("↑↓", "choose"), ("Esc", "close")]),
+        Layer::Runbook(_) => {
+            return fixed(&[
+                ("Enter", "the plan of a command"),
+                ("Tab", "next command"),
+                ("↑↓ PgUp PgDn", "move"),
+                ("Esc", "close"),
+            ]);
+        }
         Layer::Deciding(_) => return fixed(&[("Esc", "back out")]),
         Layer::Palette(_) => return fixed(&[("Enter", "choose"), ("↑↓", "move"), ("Esc", "close")]),
         Layer::Help(_) => return fixed(&[("Esc", "close"), ("j k", "scroll")]),

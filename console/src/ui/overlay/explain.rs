@@ -94,6 +94,7 @@ fn leads(does: &Does) -> Vec<Piece> {
         Does::Plan(_) => "the plan".to_owned(),
         Does::Acknowledge(_) => "acknowledge".to_owned(),
         Does::Explain(_) => "explain".to_owned(),
+        Does::Runbook(..) => "read it".to_owned(),
     };
     vec![piece("Enter ", Role::Accent), piece(to, Role::Muted)]
 }

@@ -1,4 +1,4 @@
-//! What lies over a page: help, palette, arming, explanation, plan, progress.
+//! What lies over a page: help, palette, arming, explanation, runbook, plan, progress.
 
 pub mod arm;
 pub mod explain;
@@ -9,6 +9,7 @@ pub mod plan;
 pub mod progress;
 mod question;
 mod readiness;
+pub mod runbook;
 
 use crate::model::{Following, Layer, Model};
 use crate::table::{Piece, piece};
@@ -26,6 +27,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         Layer::Palette(palette) => palette::draw(canvas, area, model, palette),
         Layer::Arming(arming) => arm::draw(canvas, area, model, arming),
         Layer::Explain(explaining) => explain::draw(canvas, area, model, explaining),
+        Layer::Runbook(reading) => runbook::draw(canvas, area, model, reading),
         Layer::Action(action) => plan::draw(canvas, area, model, action),
         Layer::Progress(following) => progress::draw(canvas, area, model, following, None),
         Layer::Deciding(deciding) => {

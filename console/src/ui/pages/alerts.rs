@@ -5,6 +5,7 @@ use crate::explain::Subject;
 use crate::facts;
 use crate::format;
 use crate::keys::Command;
+use crate::message::Effect;
 use crate::model::Model;
 use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
@@ -73,8 +74,9 @@ impl PageView for Alerts {
     }
 
     /// An alert opens as its explanation.
-    fn open(&self, model: &mut Model, key: &str) {
+    fn open(&self, model: &mut Model, key: &str) -> Vec<Effect> {
         crate::update::open_explanation(model, Subject::Alert(key.to_owned()));
+        Vec::new()
     }
 }
 

@@ -3,14 +3,17 @@
 pub mod alerts;
 pub mod drills;
 pub mod lag;
+pub mod map;
 pub mod operations;
 pub mod overview;
 pub mod releases;
+pub mod runbooks;
 pub mod services;
 pub mod sla;
 pub mod slis;
 
 use crate::explain::Subject;
+use crate::message::Effect;
 use crate::model::Model;
 use crate::table::Table;
 use crate::ui::canvas::Canvas;
@@ -32,14 +35,15 @@ pub trait PageView: Sync {
     fn region(&self, model: &Model, key: &str) -> Option<RegionId>;
 
     /// Opens a row: what is known of its region, unless the page has something better.
-    fn open(&self, model: &mut Model, key: &str) {
+    fn open(&self, model: &mut Model, key: &str) -> Vec<Effect> {
         if let Some(region) = self.region(model, key) {
             crate::update::open_explanation(model, Subject::Region(region));
         }
+        Vec::new()
     }
 }
 
-/// All pages, in the order of the tabs; the first nine have number keys.
+/// All pages, in the order of the tabs; the first eleven have keys.
 pub const ALL: &[&dyn PageView] = &[
     &overview::Overview,
     &lag::Lag,
@@ -50,4 +54,6 @@ pub const ALL: &[&dyn PageView] = &[
     &operations::Operations,
     &sla::Sla,
     &drills::Drills,
+    &runbooks::Runbooks,
+    &map::Map,
 ];

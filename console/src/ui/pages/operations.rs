@@ -3,6 +3,7 @@
 use super::PageView;
 use crate::facts;
 use crate::format;
+use crate::message::Effect;
 use crate::model::{Following, Layer, Model};
 use crate::table::{Column, Row, Table, Value, cell, piece};
 use crate::theme::Role;
@@ -90,8 +91,9 @@ impl PageView for Operations {
         facts::target_region(world, &world.operations.get(key)?.plan.request.target)
     }
 
-    fn open(&self, model: &mut Model, key: &str) {
+    fn open(&self, model: &mut Model, key: &str) -> Vec<Effect> {
         model.layer = Layer::Progress(Following::new(key));
+        Vec::new()
     }
 }
 
