@@ -7,7 +7,7 @@ BIN := target/debug
 # A test that hangs is a failure with a name, not a lost CI run.
 TEST_MINUTES ?= 40
 
-.PHONY: help packages build up down reset test lint bench bench-failover docs docs-check
+.PHONY: help packages build up demo recording down reset test lint bench bench-failover docs docs-check
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,13 @@ up: packages build ## starts the local three-region world and opens the console
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/aisoc-console; else \
 	  $(BIN)/aisoc-console status || [ $$? -eq 1 ]; \
 	  echo "no terminal here: run $(BIN)/aisoc-console in one"; fi
+
+demo: ## replays a region failover that was recorded; needs nothing but Rust
+	$(CARGO) build -p aisoc-console
+	@$(BIN)/aisoc-console replay assets/recordings/region-failover.rec
+
+recording: packages build ## records that region failover again, in a local world of its own
+	@assets/recordings/make.sh
 
 down: ## stops everything that `make up` started
 	@$(BIN)/aisoc local down

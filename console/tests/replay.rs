@@ -13,6 +13,9 @@ mod fixture;
 #[allow(dead_code)]
 mod support;
 
+use aisoc_model::operation::OperationState;
+use aisoc_model::plan::OperationKind;
+use aisoc_model::region::Health;
 use aisoc_rpc::recording::Tape;
 use fixture::recording;
 use jiff::{SignedDuration, Timestamp};
@@ -218,4 +221,56 @@ fn a_range_is_exported_without_names() {
     let (mut tape, said) = exported(&plane, &file, &["--from", "70s", "--keep-names"]);
     assert!(said.contains("nothing is left out"), "{said}");
     assert!(tape.value(5).unwrap().to_string().contains("alice"));
+}
+
+/// The recording that is shipped is understood to its end, and is what it says: a change of the vocabulary that makes it
+/// unreadable is found here (`make recording` makes another one).
+#[test]
+fn the_shipped_recording_is_replayed_to_its_end() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../assets/recordings/region-failover.rec"
+    );
+    let bytes = std::fs::read(file).unwrap();
+    assert!(bytes.len() < 300 * 1024, "{} bytes", bytes.len());
+    let mut tape = Tape::read(bytes).unwrap();
+    assert_eq!(tape.torn(), None);
+    assert!(!tape.about().unwrap().left_out.is_empty());
+    let (mut down, mut done, mut healthy) = (None, None, None);
+    for index in 0..tape.marks().len() {
+        let world = tape.world(index).unwrap();
+        let all_well = world
+            .regions
+            .values()
+            .all(|region| region.health == Health::Healthy);
+        if world.regions.values().any(|region| region.health == Health::Down) {
+            down = down.or(Some(index));
+        }
+        let failed_over = world.operations.values().any(|operation| {
+            operation.plan.request.target.kind() == OperationKind::RegionFailover
+                && operation.state == OperationState::Done
+        });
+        if failed_over {
+            done = done.or(Some(index));
+        }
+        if all_well {
+            healthy = Some(index);
+        }
+        let text = serde_json::to_string(&world).unwrap();
+        assert!(
+            !text.contains("127.0.0.1") && !text.contains("/tmp"),
+            "frame {index}"
+        );
+    }
+    // A fault, the failover, the recovery.
+    assert!(
+        down.is_some() && down < done && done < healthy,
+        "{down:?} {done:?} {healthy:?}"
+    );
+    let told = console(&["--plain", "replay", file, "--speed", "64"]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(
+        told.status.success() && text.contains("The recording ends here."),
+        "{text}"
+    );
 }

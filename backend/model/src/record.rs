@@ -10,7 +10,7 @@ pub use markdown::markdown;
 
 use crate::operation::Operation;
 use crate::slo::RecoveryObjective;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Everything that is known of an operation afterwards.
@@ -26,8 +26,66 @@ pub struct OperationRecord {
     pub objective: Option<Measured>,
     /// Where the journal holds it.
     pub journal: Option<JournalSpan>,
+    /// What is recorded of its time; `None` when that was not looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recorded>,
     /// The operation: its plan with facts, gates and steps, and how each step went.
     pub operation: Operation,
+}
+
+/// What is recorded of an operation's time: what the screens showed then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// From a little before it began.
+    pub from: Timestamp,
+    /// To a little after it ended.
+    pub to: Timestamp,
+    /// How much of it is kept.
+    pub kept: Kept,
+}
+
+/// How much of a time is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// From the operation's beginning to its end.
+    Whole,
+    /// Not all of it.
+    Partly,
+    /// Nothing, or nothing any more.
+    Nothing,
+}
+
+/// Seconds before an operation that belong to its story, and seconds after it.
+const AROUND: (i64, i64) = (30, 60);
+
+/// The time of an operation with what led to it and what followed; one that runs reaches to `now`.
+#[must_use]
+pub fn around(operation: &Operation, now: Timestamp) -> (Timestamp, Timestamp) {
+    let moved = |at: Timestamp, seconds: i64| {
+        let by = SignedDuration::from_secs(seconds);
+        at.saturating_add(by).unwrap_or(at)
+    };
+    let end = operation.ended_at.map_or(now, |at| moved(at, AROUND.1));
+    (moved(operation.started_at, -AROUND.0), end)
+}
+
+impl Recorded {
+    /// What some stretches of recording, milliseconds since 1970, hold of an operation.
+    #[must_use]
+    pub fn of(operation: &Operation, now: Timestamp, spans: &[(i64, i64)]) -> Self {
+        let (from, to) = around(operation, now);
+        let begin = operation.started_at.as_millisecond();
+        let end = operation.ended_at.unwrap_or(now).as_millisecond();
+        let kept = if spans.iter().any(|(from, to)| *from <= begin && end <= *to) {
+            Kept::Whole
+        } else if spans.iter().any(|(from, to)| *from <= end && begin <= *to) {
+            Kept::Partly
+        } else {
+            Kept::Nothing
+        };
+        Self { from, to, kept }
+    }
 }
 
 /// Moments of an operation. `None` is "did not happen, or nobody saw it", never zero.
@@ -158,6 +216,7 @@ impl OperationRecord {
             clocks,
             loss,
             journal,
+            recording: None,
             operation,
         }
     }

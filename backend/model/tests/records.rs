@@ -8,7 +8,7 @@
 
 use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
 use aisoc_model::plan::{Decision, Fact, Gate, Plan, PlanRequest, PlannedStep, Target};
-use aisoc_model::record::{JournalSpan, OperationRecord, Verdict, markdown};
+use aisoc_model::record::{JournalSpan, Kept, OperationRecord, Recorded, Verdict, markdown};
 use aisoc_model::slo::{RecoveryObjective, Slo};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -203,5 +203,34 @@ fn text_from_outside_is_no_markup() {
     assert!(!text.lines().any(|line| line.starts_with("# d")));
     for line in text.lines().filter(|l| l.starts_with("| rpo")) {
         assert_eq!(line.replace("\\|", "").matches('|').count(), 5, "{line}");
+    }
+}
+
+/// The record says whether what the screens showed is kept, and how to have it.
+#[test]
+fn a_record_leads_into_the_recording() {
+    let operation = failover();
+    let ms = |at: Timestamp| at.as_millisecond();
+    let (began, ended) = (ms(operation.started_at), ms(operation.ended_at.unwrap()));
+    for (spans, kept, said) in [
+        (vec![(began - 5, ended + 5)], Kept::Whole, "takes it out"),
+        (vec![(began + 1, ended + 5)], Kept::Partly, "not all of it"),
+        (
+            vec![(began - 5, began), (ended, ended + 5)],
+            Kept::Partly,
+            "not all of it",
+        ),
+        (vec![(ended + 1, ended + 5)], Kept::Nothing, "nothing of it"),
+        (vec![], Kept::Nothing, "nothing of it"),
+    ] {
+        let recorded = Recorded::of(&operation, at(0), &spans);
+        assert_eq!(recorded.kept, kept, "{spans:?}");
+        assert_eq!(
+            (ms(recorded.from), ms(recorded.to)),
+            (began - 30_000, ended + 60_000)
+        );
+        let mut record = OperationRecord::of(operation.clone(), None, None);
+        record.recording = Some(recorded);
+        assert!(markdown(&record).contains(said), "{}", markdown(&record));
     }
 }

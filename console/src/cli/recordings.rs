@@ -8,6 +8,7 @@ use aisoc_console::format;
 use aisoc_console::redaction::{LEFT_OUT, Redaction};
 use aisoc_console::replay::Position;
 use aisoc_console::runtime::Recording;
+use aisoc_model::record::around;
 use aisoc_model::world::World;
 use aisoc_rpc::recording::{About, Kind, RecordingError, Tape, Writer, start};
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
@@ -18,9 +19,6 @@ use tokio_stream::StreamExt;
 
 /// Bytes of a recording that are taken into memory at most.
 const MOST: u64 = 1024 * 1024 * 1024;
-/// What is taken of an operation before it began and after it ended.
-const AROUND: (SignedDuration, SignedDuration) =
-    (SignedDuration::from_secs(30), SignedDuration::from_secs(60));
 
 /// Reads a file.
 fn read(file: &Path) -> Result<Tape, CliError> {
@@ -122,8 +120,7 @@ pub async fn export(settings: &Settings, wanted: Exporting) -> Result<Exit, CliE
     let range = |text: &str| moment(text, Reference::Before(now)).map_err(CliError::Usage);
     let (from, to) = if let Some(id) = &wanted.operation {
         let operation = client.operation(id).await?;
-        let end = operation.ended_at.unwrap_or(now);
-        (operation.started_at - AROUND.0, end + AROUND.1)
+        around(&operation, now)
     } else {
         let from = wanted.from.as_deref().map(range).transpose()?;
         let to = range(&wanted.to)?;

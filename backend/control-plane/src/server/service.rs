@@ -12,6 +12,7 @@ use crate::runbooks::Books;
 use crate::world::Frames;
 use crate::world::recording::Shelf;
 use aisoc_model::Clock;
+use aisoc_model::record::Recorded;
 use aisoc_model::text::sanitize;
 use aisoc_rpc::json;
 use aisoc_rpc::proto;
@@ -249,7 +250,12 @@ impl Regions for Service {
     ) -> Result<Response<proto::RecordReply>, Status> {
         auth::caller(&request)?;
         let id = request.into_inner().id;
-        let record = self.parts.operations.record(&id).await.map_err(|e| status(&e))?;
+        let mut record = self.parts.operations.record(&id).await.map_err(|e| status(&e))?;
+        let spans: Vec<(i64, i64)> = recordings::spans("", &self.parts.shelf.segments())
+            .iter()
+            .map(|span| (span.from_ms, span.to_ms))
+            .collect();
+        record.recording = Some(Recorded::of(&record.operation, self.parts.clock.now(), &spans));
         let record = document("record", &record)?;
         Ok(Response::new(proto::RecordReply { record }))
     }

@@ -1,7 +1,7 @@
 //! A record as Markdown: for a ticket, a post-mortem, an auditor.
 
 use super::words::{after, bound, code, moment, name, safe, seconds};
-use super::{Measured, OperationRecord, Verdict};
+use super::{Kept, Measured, OperationRecord, Recorded, Verdict};
 use crate::operation::{OperationState, StepState};
 use crate::plan::{Decision, Gate};
 use std::fmt::Write;
@@ -76,6 +76,19 @@ fn head(text: &mut String, record: &OperationRecord) {
         },
     );
     line(text, "Journal", journal);
+    if let Some(recorded) = &record.recording {
+        line(text, "Recording", recording(recorded, &operation.id));
+    }
+}
+
+fn recording(recorded: &Recorded, id: &str) -> String {
+    let time = format!("{} to {}", moment(recorded.from), moment(recorded.to));
+    let command = code(&format!("aisoc-console export --operation {id} --file FILE"));
+    match recorded.kept {
+        Kept::Whole => format!("{time}: {command} takes it out"),
+        Kept::Partly => format!("{time}, not all of it: {command} takes out what there is"),
+        Kept::Nothing => format!("{time}: the control plane that was asked has nothing of it, or no longer"),
+    }
 }
 
 fn times(text: &mut String, record: &OperationRecord) {
