@@ -4,7 +4,7 @@
 //! frames from before they were met. The same name always gets the same stand-in, so that the story still holds.
 
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is taken out, each in a sentence.
 pub const LEFT_OUT: [&str; 5] = [
@@ -19,6 +19,8 @@ pub const LEFT_OUT: [&str; 5] = [
 const NOTHING: &str = "(left out)";
 /// Texts of at least so many characters without a space, of letters and digits, look like a token.
 const TOKEN: usize = 32;
+/// Shorter texts that people typed are words of the program, too, and only left out where they stand alone.
+const QUOTED: usize = 8;
 
 /// Names that were met, and what stands for them.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +30,8 @@ pub struct Redaction {
     people: usize,
     tenants: usize,
     addresses: BTreeMap<String, String>,
+    /// What people typed: it is quoted in evidence, too.
+    typed: BTreeSet<String>,
 }
 
 impl Redaction {
@@ -60,7 +64,13 @@ impl Redaction {
     fn meet(&mut self, value: &Value) {
         match value {
             Value::Object(object) => {
+                let typed = is_typed(object);
                 for (key, inner) in object {
+                    if let (true, true, Some(text)) = (typed, is_reason(key), inner.as_str())
+                        && !text.trim().is_empty()
+                    {
+                        self.typed.insert(text.trim().to_owned());
+                    }
                     if let (true, Some(name)) = (is_person(key, object), inner.as_str()) {
                         self.person(name);
                     }
@@ -93,7 +103,7 @@ impl Redaction {
                 let inner = object.iter().map(|(key, inner)| {
                     let text = inner.as_str();
                     let value = match text {
-                        Some(text) if typed && matches!(key.as_str(), "reason" | "break_glass") => {
+                        Some(text) if typed && is_reason(key) => {
                             let stand_in = if text.is_empty() { "" } else { NOTHING };
                             Value::from(stand_in)
                         }
@@ -115,7 +125,14 @@ impl Redaction {
         if text.parse::<jiff::Timestamp>().is_ok() {
             return text.to_owned();
         }
-        let named = self.named(text);
+        if self.typed.contains(text.trim()) {
+            return NOTHING.to_owned();
+        }
+        let mut unquoted = text.to_owned();
+        for typed in self.typed.iter().filter(|typed| typed.len() >= QUOTED) {
+            unquoted = unquoted.replace(typed.as_str(), NOTHING);
+        }
+        let named = self.named(&unquoted);
         let mut clean = String::with_capacity(named.len());
         for word in named.split_inclusive(|c: char| c.is_whitespace() || "()[]{}\"'`,;<>".contains(c)) {
             let end = word
@@ -203,6 +220,10 @@ fn is_person(key: &str, object: &Map<String, Value>) -> bool {
     }
 }
 
+fn is_reason(key: &str) -> bool {
+    matches!(key, "reason" | "break_glass")
+}
+
 /// Whether the reasons of an object are what a person typed: a request, an override, a drain, a renewal.
 fn is_typed(object: &Map<String, Value>) -> bool {
     ["target", "gate", "by"]
@@ -271,6 +292,7 @@ mod tests {
             }},
             "releases": {"r": {"origin": {"by": "deploy"}}},
             "processes": {"p": {"log": "/var/lib/aisoc/logs/api-a.log", "hash": "a1".repeat(32)}},
+            "gates": [{"evidence": ["bob is ill"], "why": "given: bob is ill"}, {"why": "disks"}],
             "note": format!("token=abc {} 127.0.0.1:17101", "Zx9".repeat(12)),
             "sla": {"acme:high": {"tenant": "acme", "name": "Acme Corporation", "level": "high"}},
         });
@@ -290,6 +312,7 @@ mod tests {
                 }},
                 "releases": {"r": {"origin": {"by": "deploy"}}},
                 "processes": {"p": {"log": "…/api-a.log", "hash": "a1".repeat(32)}},
+                "gates": [{"evidence": ["(left out)"], "why": "given: (left out)"}, {"why": "(left out)"}],
                 "note": "token=(left out) (left out) address-1",
                 "sla": {"tenant-1:high": {"tenant": "tenant-1", "name": "tenant-1", "level": "high"}},
             })
