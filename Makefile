@@ -60,5 +60,5 @@ bench: packages ## prints the figures that the README quotes
 	$(CARGO) build --workspace --bins
 	@$(BIN)/figures
 
-bench-failover: packages ## prints how long nobody writes after the writer's machine was lost: Patroni alone, and fenced
-	$(CARGO) test -p aisoc-control-plane --test emergency -- --ignored --nocapture
+bench-failover: packages ## prints how long nobody writes: moved by Patroni's REST, patronictl, and ours; the machine lost: Patroni alone, and fenced
+	$(CARGO) test -p aisoc-control-plane --test failover --test emergency -- --ignored --nocapture

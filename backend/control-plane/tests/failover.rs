@@ -16,6 +16,7 @@ use aisoc_model::plan::{Decision, Plan, Target};
 use lab::application::{Application, rows};
 use lab::patroni::{Cluster, Patroni};
 use lab::world::{AP, EU, US, carry_out, ended, operations, plan, region, topology};
+use lab::writers::Writers;
 use lab::{eventually, signal};
 use sqlx::{Executor, Row};
 use std::time::{Duration, Instant};
@@ -198,6 +199,175 @@ async fn the_writer_moves_without_loss_or_not_at_all_under_patroni_4() {
     if let Some(patroni) = Patroni::four() {
         moves(&patroni).await;
     }
+}
+
+/// How a person has the writer moved.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Rest,
+    Patronictl,
+    Ours,
+}
+
+/// The plan on the screen until it is ready; what is measured begins with the key.
+async fn shown(operations: &Operations, writer: &str) -> Plan {
+    let mut shown = None;
+    eventually("the plan is ready", Duration::from_mins(2), async || {
+        let made = plan(operations, to(writer)).await;
+        if made.may_execute() {
+            shown = Some(made);
+        }
+        shown.is_some()
+    })
+    .await;
+    let shown = shown.unwrap();
+    eventually(
+        "the candidate is synchronous",
+        Duration::from_mins(1),
+        async || operations.standing(&shown.id, true).await.unwrap().ready(),
+    )
+    .await;
+    shown
+}
+
+/// Moves the writer once; seconds from the key to the first acknowledged write, and of the write outage.
+async fn timed(cluster: &Cluster, operations: &Operations, by: By, from: &str, writer: &str) -> (f64, f64) {
+    let ready = match by {
+        By::Ours => Some(shown(operations, writer).await),
+        By::Rest | By::Patronictl => None,
+    };
+    let writers = Writers::start(cluster);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let node = &cluster.nodes[from];
+    let key = Instant::now();
+    match by {
+        By::Rest => {
+            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let request = client
+                .post(format!("http://127.0.0.1:{}/switchover", node.rest))
+                .basic_auth("patroni", Some("patroni"))
+                .json(&serde_json::json!({"leader": from, "candidate": writer}));
+            let answer = request.send().await.unwrap();
+            assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        }
+        By::Patronictl => {
+            let mut command = tokio::process::Command::new(Patroni::debian().ctl());
+            command.arg("-c").arg(node.configuration());
+            command.args([
+                "switchover",
+                "aisoc",
+                "--leader",
+                from,
+                "--candidate",
+                writer,
+                "--force",
+            ]);
+            let output = command.output().await.unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+        By::Ours => {
+            let plan = ready.unwrap();
+            let begun = operations.execute(&plan.id, &plan.hash, writer, "tester", "test");
+            let moved = ended(operations, &begun.await.unwrap().id).await;
+            assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
+        }
+    }
+    eventually("the new writer writes", Duration::from_mins(1), async || {
+        lab::patroni::writes(&cluster.nodes[writer]).await
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let written = writers.end().await;
+    assert_eq!(written.lost(cluster, writer).await, Vec::<i64>::new(), "{by:?}");
+    cluster.settled(writer).await;
+    let first = written.first(writer, key).unwrap();
+    (first.as_secs_f64(), written.outage().as_secs_f64())
+}
+
+/// The candidate's walreceiver stands still 0.6 s before the key: seconds until that is refused, by the plan's gates or by
+/// the proof before the switchover, and the longest time that a write took meanwhile.
+async fn timed_refusal(cluster: &Cluster, operations: &Operations, candidate: &str) -> (f64, f64) {
+    let ready = shown(operations, candidate).await;
+    let writers = Writers::start(cluster);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let pid = walreceiver(cluster, candidate).await;
+    signal(pid, "STOP");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let key = Instant::now();
+    let result = operations
+        .execute(&ready.id, &ready.hash, candidate, "tester", "test")
+        .await;
+    match result {
+        Err(OperationError::Refused(_)) => {}
+        Ok(begun) => {
+            let tried = ended(operations, &begun.id).await;
+            assert_eq!(tried.state, OperationState::Failed, "{tried:#?}");
+            assert!(asked(operations, &begun.id).is_none(), "{tried:#?}");
+        }
+        Err(e) => panic!("{e}"),
+    }
+    let refused = key.elapsed();
+    // Until commits wait for nobody any more.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    signal(pid, "CONT");
+    let written = writers.end().await;
+    (refused.as_secs_f64(), written.outage().as_secs_f64())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "prints figures; each run moves the writer three times"]
+async fn figures_of_a_planned_failover() {
+    let runs = std::env::var("AISOC_BENCH_RUNS")
+        .ok()
+        .and_then(|n| n.parse().ok());
+    let runs = runs.unwrap_or(10);
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(dir.path()).await;
+    lab::writers::prepare(&cluster, US).await;
+    let mut topology = topology(dir.path());
+    cluster.fill(&mut topology);
+    let mine = operations(&topology).await;
+    let ways = [
+        (By::Rest, "POST /switchover"),
+        (By::Patronictl, "patronictl"),
+        (By::Ours, "ours"),
+    ];
+    let (mut firsts, mut outages) = (vec![vec![]; 3], vec![vec![]; 3]);
+    let (mut writer, mut other) = (US, EU);
+    for run in 0..runs {
+        for (n, (by, name)) in ways.iter().enumerate() {
+            let (first, outage) = timed(&cluster, &mine, *by, writer, other).await;
+            println!("  {run} {name}: key to first write {first:.2} s, write outage {outage:.2} s");
+            firsts[n].push(first);
+            outages[n].push(outage);
+            std::mem::swap(&mut writer, &mut other);
+        }
+    }
+    let (mut refusals, mut waits) = (vec![], vec![]);
+    for _ in 0..runs {
+        let (refused, waited) = timed_refusal(&cluster, &mine, other).await;
+        refusals.push(refused);
+        waits.push(waited);
+    }
+    println!(
+        "planned failover of a healthy cluster, {runs} runs each in turn, 0 rows lost, medians in seconds:"
+    );
+    for (n, (_, name)) in ways.iter().enumerate() {
+        println!(
+            "  {name:<17} key to first acknowledged write {:.2}, write outage {:.2}",
+            lab::measure::median(&mut firsts[n]),
+            lab::measure::median(&mut outages[n])
+        );
+    }
+    println!(
+        "  ours over POST /switchover: {:.2}",
+        lab::measure::median(&mut firsts[2]) / lab::measure::median(&mut firsts[0])
+    );
+    println!(
+        "  candidate stalled 0.6 s before the key: refused after {:.2}, longest wait of a write {:.2}",
+        lab::measure::median(&mut refusals),
+        lab::measure::median(&mut waits)
+    );
 }
 
 async fn moves(patroni: &Patroni) {

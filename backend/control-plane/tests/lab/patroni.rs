@@ -118,6 +118,11 @@ impl Node {
         *self.patroni.lock().unwrap() = launch(&Unprivileged::find(), &self.program, &self.home);
     }
 
+    /// Its Patroni's configuration, which `patronictl` reads too.
+    pub fn configuration(&self) -> PathBuf {
+        self.home.join("patroni.yml")
+    }
+
     /// A connection of the superuser.
     pub async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         self.options("postgres", "postgres", "super").connect().await
