@@ -79,6 +79,9 @@ _aisoc__console() {
             aisoc__console,plan)
                 cmd="aisoc__console__subcmd__plan"
                 ;;
+            aisoc__console,promote)
+                cmd="aisoc__console__subcmd__promote"
+                ;;
             aisoc__console,region-failover)
                 cmd="aisoc__console__subcmd__region__subcmd__failover"
                 ;;
@@ -223,6 +226,9 @@ _aisoc__console() {
             aisoc__console__subcmd__help,plan)
                 cmd="aisoc__console__subcmd__help__subcmd__plan"
                 ;;
+            aisoc__console__subcmd__help,promote)
+                cmd="aisoc__console__subcmd__help__subcmd__promote"
+                ;;
             aisoc__console__subcmd__help,region-failover)
                 cmd="aisoc__console__subcmd__help__subcmd__region__subcmd__failover"
                 ;;
@@ -319,6 +325,9 @@ _aisoc__console() {
             aisoc__console__subcmd__help__subcmd__plan,green-switch)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__green__subcmd__switch"
                 ;;
+            aisoc__console__subcmd__help__subcmd__plan,promote)
+                cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__promote"
+                ;;
             aisoc__console__subcmd__help__subcmd__plan,region-failover)
                 cmd="aisoc__console__subcmd__help__subcmd__plan__subcmd__region__subcmd__failover"
                 ;;
@@ -409,6 +418,9 @@ _aisoc__console() {
             aisoc__console__subcmd__plan,help)
                 cmd="aisoc__console__subcmd__plan__subcmd__help"
                 ;;
+            aisoc__console__subcmd__plan,promote)
+                cmd="aisoc__console__subcmd__plan__subcmd__promote"
+                ;;
             aisoc__console__subcmd__plan,region-failover)
                 cmd="aisoc__console__subcmd__plan__subcmd__region__subcmd__failover"
                 ;;
@@ -447,6 +459,9 @@ _aisoc__console() {
                 ;;
             aisoc__console__subcmd__plan__subcmd__help,help)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__help"
+                ;;
+            aisoc__console__subcmd__plan__subcmd__help,promote)
+                cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__promote"
                 ;;
             aisoc__console__subcmd__plan__subcmd__help,region-failover)
                 cmd="aisoc__console__subcmd__plan__subcmd__help__subcmd__region__subcmd__failover"
@@ -491,7 +506,7 @@ _aisoc__console() {
 
     case "${cmd}" in
         aisoc__console)
-            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts map runbooks runbook ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
+            opts="-o -h -V --endpoint --token-file --state-dir --config --theme --mouse --plain --wall --print-default-config --output --help --version status regions health-check lag slis alerts map runbooks runbook ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin promote rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1577,7 +1592,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help)
-            opts="status regions health-check lag slis alerts map runbooks runbook ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin rollback config captive completions man keys help"
+            opts="status regions health-check lag slis alerts map runbooks runbook ack watch replay export snapshot operations releases green plan approve execute drain restore drain-renew region-failover failover fence rejoin promote rollback config captive completions man keys help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2025,7 +2040,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__help__subcmd__plan)
-            opts="drain restore drain-renew region-failover failover fence rejoin rollback green-deploy green-switch green-cancel blue-delete"
+            opts="drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2150,6 +2165,20 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__promote)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__region__subcmd__failover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2195,6 +2224,20 @@ _aisoc__console() {
         aisoc__subcmd__console__subcmd__help__subcmd__plan__subcmd__rollback)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__help__subcmd__promote)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2977,7 +3020,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help drain restore drain-renew region-failover failover fence rejoin rollback green-deploy green-switch green-cancel blue-delete help"
+            opts="-o -h --endpoint --token-file --state-dir --config --output --help drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3455,7 +3498,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__help)
-            opts="drain restore drain-renew region-failover failover fence rejoin rollback green-deploy green-switch green-cancel blue-delete help"
+            opts="drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3594,6 +3637,20 @@ _aisoc__console() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__promote)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__help__subcmd__region__subcmd__failover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -3643,6 +3700,60 @@ _aisoc__console() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__plan__subcmd__promote)
+            opts="-o -h --to --allow-data-loss --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -3816,6 +3927,64 @@ _aisoc__console() {
                     return 0
                     ;;
                 --revision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --override)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --break-glass)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        aisoc__subcmd__console__subcmd__promote)
+            opts="-o -h --to --allow-data-loss --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -90,7 +90,9 @@ pub fn target_region(world: &World, target: &Target) -> Option<RegionId> {
         | Target::Fence { region }
         | Target::RegionFailover { region, .. }
         | Target::Rejoin { region } => Some(region.clone()),
-        Target::Failover { to } | Target::EmergencyFailover { to, .. } => Some(to.clone()),
+        Target::Failover { to } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => {
+            Some(to.clone())
+        }
         Target::Rollback { release, .. }
         | Target::GreenDeploy { release, .. }
         | Target::GreenSwitch { release }

@@ -2,6 +2,7 @@
 
 use crate::identity::IdentityArgs;
 use aisoc_model::RegionId;
+use aisoc_model::dsn::Dsn;
 use aisoc_telemetry::ExportConfig;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -98,6 +99,9 @@ pub struct ServeArgs {
     /// `PostgreSQL`, all hosts: `postgres://user:pw@h1:1,h2:2/db?target_session_attrs=read-write`.
     #[arg(long, env = "AISOC_DATABASE_URL")]
     database_url: Option<String>,
+    /// File that holds it instead, read at the start; a control plane may rewrite it when the writer moves.
+    #[arg(long, env = "AISOC_DATABASE_URL_FILE", conflicts_with = "database_url")]
+    database_url_file: Option<PathBuf>,
     /// The region's Redis, `redis://host:port`; optional.
     #[arg(long, env = "AISOC_REDIS_URL")]
     redis_url: Option<String>,
@@ -268,9 +272,17 @@ impl ServeArgs {
     }
 
     fn database(&self) -> anyhow::Result<String> {
-        self.database_url
-            .clone()
-            .context("--database-url (AISOC_DATABASE_URL) is missing")
+        self.database_if_any()?
+            .context("--database-url (AISOC_DATABASE_URL, or AISOC_DATABASE_URL_FILE) is missing")
+    }
+
+    fn database_if_any(&self) -> anyhow::Result<Option<String>> {
+        let Some(file) = &self.database_url_file else {
+            return Ok(self.database_url.clone());
+        };
+        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let dsn = Dsn::parse(&text).with_context(|| format!("{}", file.display()))?;
+        Ok(Some(dsn.url))
     }
 
     fn bus(&self) -> String {
@@ -325,7 +337,7 @@ impl ServeArgs {
             self.internal_token()?,
         );
         config.peers = aisoc_ingest::parse_peers(&self.bus_peers).map_err(anyhow::Error::msg)?;
-        config.database_url.clone_from(&self.database_url);
+        config.database_url = self.database_if_any()?;
         config.inject_latency = self.inject_latency();
         Ok(config)
     }

@@ -9,7 +9,7 @@
 
 mod support;
 
-use aisoc_model::inventory::{Colour, FaultSpec, ParallelState, ProcessState, RevisionStatus};
+use aisoc_model::inventory::{Colour, FaultSpec, Inventory, ParallelState, ProcessState, RevisionStatus};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,6 +90,28 @@ impl Clients {
         }
         self.asked.load(Ordering::Relaxed)
     }
+}
+
+/// What uses the database is replaced by itself: the same settings, other processes, nothing else is touched.
+async fn restarts_by_itself(running: &Running) {
+    let supervisor = &running.supervisor;
+    let before = supervisor.inventory();
+    let begun = supervisor.restart(NAME, "op-1").unwrap();
+    let made = begun.history.last().unwrap();
+    assert!(made.description.contains("(operation op-1)"), "{made:?}");
+    assert!(supervisor.restart(NAME, "op-2").is_err(), "one rollout at a time");
+    rolled_out(running).await;
+    let restarted = supervisor.inventory();
+    for (name, same) in [
+        ("api-a", false),
+        ("api-b", false),
+        ("alert-fusion", false),
+        ("enrichment", true),
+    ] {
+        let pid = |inventory: &Inventory| process(inventory, &format!("us-east-1/{name}")).pid;
+        assert_eq!(pid(&before) == pid(&restarted), same, "{name}");
+    }
+    assert_eq!(status(running, made.number), RevisionStatus::Deployed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,6 +203,7 @@ async fn revisions_roll_out_fail_and_roll_back_without_a_failed_request() {
         .clone();
     assert_eq!(description, "rollback to 1 (operation operation-7)");
     blue_green_and_back(&running).await;
+    restarts_by_itself(&running).await;
     let asked = clients.finish().await;
     println!("{asked} requests, none failed");
 

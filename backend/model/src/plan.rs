@@ -35,6 +35,8 @@ pub enum OperationKind {
     Rejoin,
     /// Do elsewhere everything that a region did.
     RegionFailover,
+    /// Make a managed database's replica the writer.
+    Promote,
     /// Return a release to an earlier revision.
     Rollback,
     /// Deploy a release beside the one that serves.
@@ -60,6 +62,7 @@ impl OperationKind {
             Self::Fence => "fence",
             Self::Rejoin => "rejoin",
             Self::RegionFailover => "region-failover",
+            Self::Promote => "promote",
             Self::Rollback => "rollback",
             Self::GreenDeploy => "green-deploy",
             Self::GreenSwitch => "green-switch",
@@ -125,6 +128,13 @@ pub enum Target {
         /// The region that takes over; a DR-only one only when it is named here.
         to: RegionId,
     },
+    /// Make this region's replica of a managed database (RDS, Aurora) the writer.
+    Promote {
+        /// The new writer's region.
+        to: RegionId,
+        /// Whether acknowledged writes may be lost, where the product has a way without.
+        allow_data_loss: bool,
+    },
     /// Return a release to a revision.
     Rollback {
         /// Release name, for example `aisoc-us-east-1`.
@@ -169,6 +179,7 @@ impl Target {
             Self::Fence { .. } => OperationKind::Fence,
             Self::Rejoin { .. } => OperationKind::Rejoin,
             Self::RegionFailover { .. } => OperationKind::RegionFailover,
+            Self::Promote { .. } => OperationKind::Promote,
             Self::Rollback { .. } => OperationKind::Rollback,
             Self::GreenDeploy { .. } => OperationKind::GreenDeploy,
             Self::GreenSwitch { .. } => OperationKind::GreenSwitch,
@@ -187,7 +198,9 @@ impl Target {
             | Self::Fence { region }
             | Self::RegionFailover { region, .. }
             | Self::Rejoin { region } => region.as_str(),
-            Self::Failover { to } | Self::EmergencyFailover { to, .. } => to.as_str(),
+            Self::Failover { to } | Self::EmergencyFailover { to, .. } | Self::Promote { to, .. } => {
+                to.as_str()
+            }
             Self::Rollback { release, .. }
             | Self::GreenDeploy { release, .. }
             | Self::GreenSwitch { release }
@@ -238,6 +251,12 @@ impl Target {
             Self::Rejoin { region } => say(&["rejoin", region.as_str()]),
             Self::RegionFailover { region, to } => {
                 say(&["region-failover", region.as_str(), "--to", to.as_str()]);
+            }
+            Self::Promote { to, allow_data_loss } => {
+                say(&["promote", "--to", to.as_str()]);
+                if *allow_data_loss {
+                    say(&["--allow-data-loss"]);
+                }
             }
             Self::Rollback { release, revision } => {
                 say(&["rollback", "--release", release]);

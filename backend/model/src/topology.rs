@@ -3,8 +3,10 @@
 //! `aisoc local up` generates this file (TOML) for the local world; in production Helm renders it. The control
 //! plane is the only reader.
 
+use crate::dsn::DsnSecrets;
 use crate::ids::RegionId;
 use crate::load_balancer::LoadBalancer;
+use crate::managed::ManagedDatabase;
 use crate::region::RegionRole;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,13 @@ pub struct Topology {
     pub load_balancer: LoadBalancer,
     /// The PostgreSQL cluster under Patroni.
     pub database: DatabaseCluster,
+    /// A database that a cloud manages, whose writer Patroni does not choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_database: Option<ManagedDatabase>,
+    /// The services' connection strings, where they name one host and have to be rewritten when the writer moves.
+    /// Absent where they name all hosts: those follow by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dsn_secret: Option<DsnSecrets>,
     /// Where releases are driven and processes listed.
     pub supervisor: Option<Supervisor>,
     /// How several control planes agree which of them may act; one alone needs none.

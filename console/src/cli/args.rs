@@ -195,6 +195,8 @@ pub enum Command {
     Fence(Acting<FenceTarget>),
     /// Lets a fenced database member come back as a replica.
     Rejoin(Acting<RejoinTarget>),
+    /// Makes a managed database's replica (RDS, Aurora) the writer; a promotion of a read replica is for ever.
+    Promote(Acting<PromoteTarget>),
     /// Returns a release to its last good revision, or to a named one.
     Rollback(Acting<RollbackTarget>),
     /// The console's settings.
@@ -374,6 +376,8 @@ pub enum PlanTarget {
     Fence(Planning<FenceTarget>),
     /// Let a fenced database member come back.
     Rejoin(Planning<RejoinTarget>),
+    /// Make a managed database's replica the writer.
+    Promote(Planning<PromoteTarget>),
     /// Return a release to an earlier revision.
     Rollback(Planning<RollbackTarget>),
     /// Deploy green beside what serves.
@@ -515,6 +519,26 @@ pub struct RegionFailoverTarget {
     /// The region that takes over; a DR-only one only when it is named here.
     #[arg(long)]
     to: RegionId,
+}
+
+/// Where a managed database's writer goes.
+#[derive(Debug, clap::Args)]
+pub struct PromoteTarget {
+    /// The new writer's region.
+    #[arg(long)]
+    to: RegionId,
+    /// Although acknowledged writes may be lost; needs a second person. RDS has no way without.
+    #[arg(long)]
+    allow_data_loss: bool,
+}
+
+impl From<PromoteTarget> for Target {
+    fn from(t: PromoteTarget) -> Self {
+        Self::Promote {
+            to: t.to,
+            allow_data_loss: t.allow_data_loss,
+        }
+    }
 }
 
 /// Which release to return to what.
@@ -710,6 +734,7 @@ impl From<PlanTarget> for PlanRequest {
             PlanTarget::Failover(p) => p.into(),
             PlanTarget::Fence(p) => p.into(),
             PlanTarget::Rejoin(p) => p.into(),
+            PlanTarget::Promote(p) => p.into(),
             PlanTarget::Rollback(p) => p.into(),
             PlanTarget::GreenDeploy(p) => p.into(),
             PlanTarget::GreenSwitch(p) => p.into(),
@@ -857,6 +882,14 @@ mod tests {
             Target::RegionFailover {
                 region: region(),
                 to: to(),
+            },
+            Target::Promote {
+                to: to(),
+                allow_data_loss: false,
+            },
+            Target::Promote {
+                to: to(),
+                allow_data_loss: true,
             },
             Target::Rollback {
                 release: release(),

@@ -116,6 +116,7 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
         Command::Failover(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Fence(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Rejoin(acting) => act::execute(&settings, args.output, acting.into()).await,
+        Command::Promote(acting) => act::execute(&settings, args.output, acting.into()).await,
         Command::Rollback(acting) => act::execute(&settings, args.output, acting.into()).await,
     }
 }

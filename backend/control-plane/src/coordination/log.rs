@@ -124,6 +124,10 @@ impl EventLog for TermLog {
     fn may_act(&self) -> Result<(), LogError> {
         self.prove()
     }
+
+    fn epoch(&self) -> Option<u64> {
+        Some(self.epoch)
+    }
 }
 
 fn refused(error: &NoRight) -> LogError {

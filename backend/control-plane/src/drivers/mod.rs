@@ -2,8 +2,11 @@
 //!
 //! A driver reads and acts; it never decides. Its answers tell "refused, nothing changed" from "nobody knows".
 
+mod aws;
 pub mod database;
+pub mod dsn;
 pub mod fence;
+pub mod managed;
 pub mod release;
 pub mod tenants;
 pub mod traffic;
@@ -14,8 +17,11 @@ use anyhow::Context;
 use database::DatabaseDriver;
 use database::emergency::{EmergencyDriver, PatroniEmergency};
 use database::patroni::PatroniDriver;
+use dsn::DsnDriver;
 use fence::FenceDriver;
 use fence::local::LocalFence;
+use managed::ManagedDriver;
+use managed::rds::RdsDriver;
 use release::ReleaseDriver;
 use release::local::LocalReleases;
 use std::sync::Arc;
@@ -41,6 +47,10 @@ pub struct Drivers {
     pub traffic: Arc<dyn TrafficDriver>,
     /// The writer.
     pub database: Arc<dyn DatabaseDriver>,
+    /// A database that a cloud manages, where there is one.
+    pub managed: Option<Arc<dyn ManagedDriver>>,
+    /// The services' connection strings, where they have to be rewritten when the writer moves.
+    pub dsn: Option<Arc<dyn DsnDriver>>,
     /// Tenants, and where their data may be.
     pub tenants: Arc<dyn TenantDirectory>,
     /// The writer when it is gone, where the topology names the store of Patroni's leader key.
@@ -73,9 +83,18 @@ impl Drivers {
             }
         };
         let emergency = PatroniEmergency::new(topology, Arc::clone(clock))?;
+        let managed = match &topology.managed_database {
+            None => None,
+            Some(settings) => {
+                let driver = RdsDriver::new(settings, Arc::clone(clock))?;
+                Some(Arc::new(driver) as Arc<dyn ManagedDriver>)
+            }
+        };
         Ok(Self {
             traffic: traffic::from_topology(topology, clock)?,
             database: Arc::new(PatroniDriver::new(topology, Arc::clone(clock))?),
+            managed,
+            dsn: topology.dsn_secret.as_ref().map(dsn::from_settings).transpose()?,
             tenants: Arc::new(PostgresTenants::new(topology)?),
             emergency: emergency.map(|e| Arc::new(e) as Arc<dyn EmergencyDriver>),
             fence,

@@ -1,6 +1,7 @@
 //! What steps do, as data: everything a step needs is in its [`Action`], so that it can be journaled, compared
 //! with a newer plan, and taken up again after a crash.
 
+use crate::drivers::managed::Way;
 use aisoc_model::RegionId;
 use aisoc_model::fence::FenceKind;
 use serde::{Deserialize, Serialize};
@@ -195,6 +196,27 @@ pub enum Action {
         /// What the time is held against.
         objective: Option<Objective>,
     },
+    /// Ask a cloud to make its database's replica the writer.
+    MakeManagedWriter {
+        /// The new writer's region.
+        to: RegionId,
+        /// How.
+        way: Way,
+    },
+    /// Point the connection string of a region's services at the new writer.
+    PointDsn {
+        /// The region whose services read it.
+        region: RegionId,
+        /// `host:port` of the new writer as they reach it.
+        address: String,
+    },
+    /// Replace what uses the database in a release by itself, one instance at a time.
+    Restart {
+        /// The release.
+        release: String,
+        /// The revision in force, whose settings stay.
+        revision: u32,
+    },
     /// Have a release returned to a revision.
     RollBack {
         /// The release.
@@ -358,6 +380,7 @@ impl Action {
             | Self::Smoke { .. }
             | Self::Share { .. }
             | Self::WatchShare { .. }
+            | Self::MakeManagedWriter { .. }
             | Self::Switchover { .. } => OnFailure::Undo,
             // The change itself has happened and stands; a person needs the next operation, not a held one.
             // What could not be put back is tried again in the background as long as it takes.
@@ -368,6 +391,7 @@ impl Action {
             | Self::Return { .. }
             | Self::Announce { .. }
             | Self::ApiHealth { .. }
+            | Self::Restart { .. }
             | Self::Recovered { .. } => OnFailure::GoOn,
             Self::FirstWrite { .. }
             | Self::Release { .. }
@@ -375,6 +399,7 @@ impl Action {
             | Self::OldWriterRefused { .. }
             | Self::Redundancy { .. }
             | Self::RollBack { .. }
+            | Self::PointDsn { .. }
             | Self::Swap { .. }
             | Self::RemoveParallel { .. }
             | Self::Rollout { .. } => OnFailure::Hold,
@@ -386,7 +411,11 @@ impl Action {
     pub fn point_of_no_return(&self) -> bool {
         matches!(
             self,
-            Self::Switchover { .. } | Self::Elect { .. } | Self::Swap { .. } | Self::RemoveParallel { .. }
+            Self::Switchover { .. }
+                | Self::Elect { .. }
+                | Self::MakeManagedWriter { .. }
+                | Self::Swap { .. }
+                | Self::RemoveParallel { .. }
         )
     }
 
@@ -416,6 +445,7 @@ impl Action {
             | Self::Loss { .. }
             | Self::Elect { .. }
             | Self::Silenced { .. }
+            | Self::PointDsn { .. }
             | Self::RollBack { .. } => Duration::from_secs(30),
             Self::OldWriterRefused { .. }
             | Self::ApiHealth { .. }
@@ -424,6 +454,10 @@ impl Action {
             | Self::Swap { .. }
             | Self::RemoveParallel { .. } => Duration::from_mins(1),
             Self::Rollout { .. } => Duration::from_mins(5),
+            // The writer has moved already: what hangs here must not keep the rest from being looked at for long.
+            Self::Restart { .. } => Duration::from_mins(2),
+            // A promotion reboots the instance after its last log is applied.
+            Self::MakeManagedWriter { .. } => Duration::from_hours(1),
             Self::AwaitIdle { deadline_ms, .. }
             | Self::Redundancy { deadline_ms, .. }
             | Self::Followers { deadline_ms, .. }
@@ -445,10 +479,13 @@ impl Action {
             | Self::Silenced { .. }
             | Self::OldWriterRefused { .. } => Duration::from_millis(25),
             Self::Rollout { .. }
+            | Self::Restart { .. }
             | Self::Recovered { .. }
             | Self::Followers { .. }
             | Self::Return { .. }
             | Self::Redundancy { .. } => Duration::from_millis(500),
+            // A cloud's API has a rate limit, and this takes minutes.
+            Self::MakeManagedWriter { .. } => Duration::from_secs(5),
             _ => Duration::from_millis(200),
         }
     }
@@ -480,6 +517,9 @@ impl Action {
             Self::Return { .. } => "return".to_owned(),
             Self::ConfirmDown { .. } => "confirm-down".to_owned(),
             Self::Announce { .. } => "announce".to_owned(),
+            Self::MakeManagedWriter { .. } => "make-writer".to_owned(),
+            Self::PointDsn { region, .. } => format!("dsn-{region}"),
+            Self::Restart { release, .. } => format!("restart-{release}"),
             Self::RollBack { .. } => "roll-back".to_owned(),
             Self::Rollout { .. } => "rollout".to_owned(),
             Self::Recovered { .. } => "recovered".to_owned(),

@@ -43,6 +43,11 @@ pub trait EventLog: Send + Sync {
     fn may_act(&self) -> Result<(), LogError> {
         Ok(())
     }
+
+    /// The epoch under which events are written, for targets that can tell a later one from an earlier one.
+    fn epoch(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why an event is not durable.
@@ -259,6 +264,7 @@ impl Run {
                 since: record.since(step),
                 sent_before: direction == Direction::Do && record.may_have_acted(step),
                 decided: record.operation.started_at,
+                epoch: self.log.epoch(),
             };
             (task, action, request.unwrap_or_default())
         };

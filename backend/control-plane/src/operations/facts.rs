@@ -3,6 +3,7 @@
 use crate::drivers::Drivers;
 use crate::drivers::database::Evidence;
 use crate::drivers::database::standing::Standing;
+use crate::drivers::managed::ManagedReading;
 use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::TrafficReading;
 use crate::operations::load::Peak;
@@ -30,6 +31,8 @@ pub struct Facts {
     pub database: Option<Evidence>,
     /// The database when nothing of it can be taken for granted, asked now.
     pub emergency: Option<Result<Emergency, String>>,
+    /// The managed database, asked now.
+    pub managed: Option<Result<ManagedReading, String>>,
     /// The releases, asked now.
     pub releases: Option<Result<Vec<Release>, String>>,
     /// The tenants, asked now.
@@ -91,6 +94,7 @@ pub async fn gather(
         traffic: None,
         database: None,
         emergency: None,
+        managed: None,
         releases: None,
         tenants: None,
         own,
@@ -108,6 +112,17 @@ pub async fn gather(
             let read = join(emergency(drivers, &facts.world), drivers.tenants.list());
             let (emergency, tenants) = read.await;
             facts.emergency = Some(emergency);
+            facts.tenants = Some(tenants);
+        }
+        Target::Promote { to, .. } => {
+            let managed = async {
+                let driver = drivers.managed.as_ref()?;
+                Some(driver.read(to).await.map_err(|e| e.to_string()))
+            };
+            let (managed, database, tenants) =
+                tokio::join!(managed, drivers.database.evidence(to), drivers.tenants.list());
+            facts.managed = managed;
+            facts.database = Some(database);
             facts.tenants = Some(tenants);
         }
         Target::GreenDeploy { .. }

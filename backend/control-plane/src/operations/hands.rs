@@ -32,6 +32,8 @@ pub struct Task {
     pub sent_before: bool,
     /// When the operation was confirmed.
     pub decided: Timestamp,
+    /// The epoch under which it is carried out now; none where nothing is coordinated.
+    pub epoch: Option<u64>,
 }
 
 /// What was seen of an action's effect.

@@ -180,7 +180,10 @@ impl Ledger {
 /// Whether a failover began the step behind which there is no way back.
 fn moved_writer(operation: &Operation) -> bool {
     let moves = match operation.plan.request.target.kind() {
-        OperationKind::Failover | OperationKind::EmergencyFailover | OperationKind::RegionFailover => true,
+        OperationKind::Failover
+        | OperationKind::EmergencyFailover
+        | OperationKind::RegionFailover
+        | OperationKind::Promote => true,
         OperationKind::Drain
         | OperationKind::Restore
         | OperationKind::RenewDrain
@@ -242,6 +245,7 @@ fn mark(drains: &mut BTreeMap<RegionId, Drain>, operation: &Operation) {
         | Target::EmergencyFailover { .. }
         | Target::Fence { .. }
         | Target::Rejoin { .. }
+        | Target::Promote { .. }
         | Target::Rollback { .. }
         | Target::GreenDeploy { .. }
         | Target::GreenSwitch { .. }

@@ -2,7 +2,9 @@
 
 use crate::operations::action::Action;
 use crate::operations::gates::{self, Case};
-use crate::operations::{blue_green, drain, emergency, failover, fence, region_failover, rollback};
+use crate::operations::{
+    blue_green, drain, dsn, emergency, failover, fence, managed, region_failover, rollback,
+};
 use aisoc_model::RegionId;
 use aisoc_model::plan::{Decision, Fact, LONGEST_DRAIN_SECONDS, Plan, PlannedStep, Target};
 use jiff::{SignedDuration, Timestamp};
@@ -77,7 +79,7 @@ pub struct Requester<'a> {
 pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, String> {
     let target = &case.request.target;
     check_names(case)?;
-    let draft = match target {
+    let mut draft = match target {
         Target::Drain {
             region,
             deadline_seconds,
@@ -99,6 +101,9 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
         Target::Fence { region } => fence::draft_fence(case, requester.drivers, region),
         Target::Rejoin { region } => fence::draft_rejoin(case, region),
         Target::RegionFailover { region, to } => region_failover::draft(case, requester.drivers, region, to),
+        Target::Promote { to, allow_data_loss } => {
+            managed::draft(case, requester.drivers, to, *allow_data_loss)
+        }
         Target::Rollback { release, revision } => {
             rollback::draft(case, requester.drivers, release, *revision)
         }
@@ -107,6 +112,7 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
         | Target::GreenCancel { release }
         | Target::BlueDelete { release } => blue_green::draft(case, requester.drivers, target, release),
     };
+    dsn::follow(case, requester.drivers, &mut draft);
     let mut all = gates::common::gates(case);
     all.extend(draft.gates);
     gates::apply_overrides(&mut all, &case.request.overrides)?;
@@ -183,7 +189,7 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
         | Target::Fence { region }
         | Target::RegionFailover { region, .. }
         | Target::Rejoin { region } => region,
-        Target::Failover { to } | Target::EmergencyFailover { to, .. } => to,
+        Target::Failover { to } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => to,
         Target::Rollback { release, .. }
         | Target::GreenDeploy { release, .. }
         | Target::GreenSwitch { release }

@@ -66,6 +66,8 @@ pub fn topology(data_dir: &Path) -> Topology {
             patroni_user: "patroni".into(),
             patroni_password: "patroni".into(),
         },
+        managed_database: None,
+        dsn_secret: None,
         supervisor: None,
         coordination: None,
         certificates: Vec::new(),

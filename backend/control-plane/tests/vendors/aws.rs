@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const KEYS: &str =
+pub const KEYS: &str =
     r#"{"Version":1,"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"wJalrXUtnFEMI","SessionToken":"tok"}"#;
 
 struct State {
@@ -42,11 +42,11 @@ fn problem(kind: &str, message: &str) -> Response {
 }
 
 /// Signs the same request with the same keys and the same time: the signatures have to be equal.
-fn signature_is_right(call: &Call) -> bool {
+pub fn signature_is_right(call: &Call, service: &str, region: &str, headers: &[&'static str]) -> bool {
     let given = call.header("authorization");
     let scope = "Credential=AKIDEXAMPLE/";
     if !given.starts_with(&format!("AWS4-HMAC-SHA256 {scope}"))
-        || !given.contains("/us-west-2/globalaccelerator/aws4_request")
+        || !given.contains(&format!("/{region}/{service}/aws4_request"))
         || call.header("x-amz-security-token") != "tok"
     {
         return false;
@@ -60,17 +60,17 @@ fn signature_is_right(call: &Call) -> bool {
     let identity = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI", Some("tok".into()), None, "test").into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
-        .region("us-west-2")
-        .name("globalaccelerator")
+        .region(region)
+        .name(service)
         .time(time.timestamp().into())
         .settings(SigningSettings::default())
         .build()
         .unwrap()
         .into();
     let url = format!("http://{}/", call.header("host"));
-    let headers = ["content-type", "x-amz-target"].map(|name| (name, call.header(name)));
+    let headers = headers.iter().map(|name| (*name, call.header(name)));
     let body = SignableBody::Bytes(&call.body);
-    let request = SignableRequest::new("POST", &url, headers.into_iter(), body).unwrap();
+    let request = SignableRequest::new("POST", &url, headers, body).unwrap();
     let (instructions, _) = sign(request, &parameters).unwrap().into_parts();
     instructions
         .headers()
@@ -81,7 +81,14 @@ fn answer(state: &mut State, call: &Call) -> Response {
     if call.method != Method::POST || call.uri.path() != "/" {
         return problem("UnknownOperationException", "");
     }
-    if call.header("content-type") != "application/x-amz-json-1.1" || !signature_is_right(call) {
+    if call.header("content-type") != "application/x-amz-json-1.1"
+        || !signature_is_right(
+            call,
+            "globalaccelerator",
+            "us-west-2",
+            &["content-type", "x-amz-target"],
+        )
+    {
         return problem(
             "InvalidSignatureException",
             "The request signature we calculated does not match",

@@ -3,6 +3,8 @@
 pub mod aws;
 pub mod cloudflare;
 pub mod gcp;
+pub mod kubernetes;
+pub mod rds;
 
 use aisoc_control_plane::drivers::DriverError;
 use aisoc_model::RegionId;

@@ -132,7 +132,10 @@ fn base(
     set(&mut spec, "AISOC_ZONE", zone);
     set(&mut spec, "AISOC_VERSION", settings.version().unwrap_or(version));
     set(&mut spec, "AISOC_DATA_DIR", data.to_string_lossy());
-    set(&mut spec, "AISOC_DATABASE_URL", world.database_url(plan.name));
+    match world.dsn_file(plan.name) {
+        Some(file) => set(&mut spec, "AISOC_DATABASE_URL_FILE", file.to_string_lossy()),
+        None => set(&mut spec, "AISOC_DATABASE_URL", world.database_url(plan.name)),
+    }
     set(
         &mut spec,
         "AISOC_REDIS_URL",

@@ -31,6 +31,7 @@ pub(super) fn router(supervisor: Arc<Supervisor>) -> Router {
         .route("/v1/fences/{region}", get(fenced).put(fence).delete(unfence))
         .route("/v1/deploy", post(deploy))
         .route("/v1/rollback", post(rollback))
+        .route("/v1/restart", post(restart))
         .route("/v1/releases", get(releases))
         .route("/v1/green", post(green))
         .route("/v1/green/swap", post(swap))
@@ -187,6 +188,21 @@ async fn rollback(
     Json(ask): Json<Rollback>,
 ) -> Result<(StatusCode, Json<Releases>), Refusal> {
     let release = supervisor.rollback(&ask.release, ask.revision, ask.operation.as_deref())?;
+    Ok((StatusCode::ACCEPTED, one(release)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Restart {
+    release: String,
+    operation: String,
+}
+
+async fn restart(
+    State(supervisor): Shared,
+    Json(ask): Json<Restart>,
+) -> Result<(StatusCode, Json<Releases>), Refusal> {
+    let release = supervisor.restart(&ask.release, &ask.operation)?;
     Ok((StatusCode::ACCEPTED, one(release)))
 }
 

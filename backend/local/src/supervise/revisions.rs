@@ -48,7 +48,7 @@ impl Supervisor {
         check_binaries(targets.iter().map(|(_, s)| s))?;
         let mut begun = Vec::new();
         for (plan, settings) in targets {
-            begun.push(self.begin(plan, settings, Origin::Deploy, description)?);
+            begun.push(self.begin(plan, settings, Origin::Deploy, description, false)?);
         }
         Ok(begun)
     }
@@ -91,7 +91,29 @@ impl Supervisor {
             settings,
             Origin::Rollback { to: revision, from },
             &format!("rollback to {revision}{by}"),
+            false,
         )
+    }
+
+    /// Begins to replace the services of a release that use the database by themselves, one at a time.
+    ///
+    /// # Errors
+    /// When there is no such release, or a rollout of it is going on.
+    pub fn restart(self: &Arc<Self>, release: &str, operation: &str) -> anyhow::Result<Release> {
+        let Some(plan) = REGIONS.iter().find(|r| r.release() == release) else {
+            return Err(Failure::usage(
+                format!(
+                    "there is no release '{}'",
+                    aisoc_model::text::sanitize(release, 80)
+                ),
+                "`aisoc local history` shows the releases",
+            )
+            .into());
+        };
+        let (_, settings) = self.runs(plan).unwrap_or_default();
+        let operation = aisoc_model::text::sanitize(operation, 80);
+        let why = format!("restart (operation {operation})");
+        self.begin(plan, settings, Origin::Deploy, &why, true)
     }
 
     /// Number and settings of what has to be assumed to run: after an interrupted rollout any service may run the
@@ -110,17 +132,23 @@ impl Supervisor {
         settings: Settings,
         origin: Origin,
         description: &str,
+        restart: bool,
     ) -> anyhow::Result<Release> {
         let name = plan.release();
         let description = aisoc_model::text::sanitize(description, 300);
         let before = self.runs(plan);
         let number = self.releases().begin(&name, &settings, origin, description)?;
         let supervisor = Arc::clone(self);
-        let after = Target { number, settings };
+        let after = Target {
+            number,
+            settings,
+            restart,
+        };
         let (number_before, settings_before) = before.unwrap_or_default();
         let before = Target {
             number: number_before,
             settings: settings_before,
+            restart,
         };
         let release = name.clone();
         tokio::spawn(async move {

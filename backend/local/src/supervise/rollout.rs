@@ -25,6 +25,8 @@ pub(super) const SUCCESSOR: &str = ".next";
 pub(super) struct Target {
     pub(super) number: u32,
     pub(super) settings: Settings,
+    /// What uses the database is replaced even when nothing of it changes: it reads its DSN anew.
+    pub(super) restart: bool,
 }
 
 /// One service of the region.
@@ -32,6 +34,13 @@ pub(super) struct Target {
 enum Step {
     Api(&'static ApiPlan),
     Pipeline(Service),
+}
+
+impl Step {
+    /// Whether it connects to the database, by the string that it reads at its start.
+    fn reads_dsn(self) -> bool {
+        !matches!(self, Self::Pipeline(Service::Enrichment))
+    }
 }
 
 impl Supervisor {
@@ -140,7 +149,7 @@ impl Supervisor {
             };
             settings(from).same_template(&settings(to)) && from.settings.version() == to.settings.version()
         };
-        if unchanged {
+        if unchanged && !(to.restart && step.reads_dsn()) {
             return Ok(false);
         }
         let status = handle.status();

@@ -79,6 +79,8 @@ pub struct Database {
     pub retry_timeout_seconds: u32,
     /// PostgreSQL's buffer of each node, MiB.
     pub shared_buffers_mb: u32,
+    /// Whether the services read a connection string with one host from a file, which a failover rewrites.
+    pub dsn_file: bool,
 }
 
 /// Bounds.
@@ -146,6 +148,7 @@ impl Default for Database {
             loop_wait_seconds: 5,
             retry_timeout_seconds: 5,
             shared_buffers_mb: 24,
+            dsn_file: false,
         }
     }
 }

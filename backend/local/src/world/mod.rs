@@ -10,6 +10,8 @@ pub mod topology;
 use crate::packages::Binaries;
 use crate::privileges::{self, Account};
 use crate::state::{self, StateDir};
+use aisoc_model::dsn::Dsn;
+use anyhow::Context;
 use config::WorldConfig;
 use ports::{Ports, Slot};
 use regions::{REGIONS, RegionPlan};
@@ -73,6 +75,7 @@ impl World {
             state::write_atomic(&path, topology.as_bytes(), 0o600)?;
         }
         topology::write_peers(&world, &world.ports)?;
+        world.write_dsn_files()?;
         state::write_atomic(
             &world.state.console_toml(),
             topology::console(&world).as_bytes(),
@@ -116,6 +119,40 @@ impl World {
             self.secrets.aisoc,
             hosts.join(",")
         )
+    }
+
+    /// The file that the services of a region read their connection string from, where they do.
+    #[must_use]
+    pub fn dsn_file(&self, region: &str) -> Option<PathBuf> {
+        let path = || self.state.data(region).join("dsn");
+        self.config.database.dsn_file.then(path)
+    }
+
+    /// Points the file of each region at the node that had the writer last, the first region's in a new world: ports may
+    /// be others at each start. The epoch in it stays.
+    fn write_dsn_files(&self) -> anyhow::Result<()> {
+        let former = std::fs::read_to_string(self.state.at("leader")).unwrap_or_default();
+        let Some(writer) = RegionPlan::find(former.trim()).or(REGIONS.first()) else {
+            return Ok(());
+        };
+        let address = format!("127.0.0.1:{}", self.ports.of(writer, "postgres"));
+        for region in &REGIONS {
+            let Some(path) = self.dsn_file(region.name) else {
+                continue;
+            };
+            let there = if path.exists() {
+                Dsn::parse(&std::fs::read_to_string(&path)?)
+                    .with_context(|| format!("{} is not what aisoc wrote there; delete it", path.display()))?
+            } else {
+                Dsn {
+                    url: format!("postgres://aisoc:{}@127.0.0.1:1/aisoc", self.secrets.aisoc),
+                    epoch: None,
+                }
+            };
+            let dsn = there.pointed_at(&address, None)?;
+            state::write_atomic(&path, dsn.render().as_bytes(), 0o600)?;
+        }
+        Ok(())
     }
 
     /// Bus addresses of all regions, `us-east-1=http://…,…`.

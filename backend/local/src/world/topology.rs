@@ -5,12 +5,15 @@ use super::ports::Ports;
 use super::regions::{FULL_WEIGHT, REGIONS, RegionPlan};
 use crate::parts;
 use crate::state::write_atomic;
+use aisoc_model::RegionId;
+use aisoc_model::dsn::{DsnSecrets, Files, Keeper};
 use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::topology::{
     ApiConfig, ControlPlane, CoordinationConfig, DatabaseCluster, DatabaseLayout, Environment,
     EnvironmentKind, RecordingConfig, RegionConfig, Supervisor, Topology,
 };
 use aisoc_model::vantage::{Peer, Peers};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const HEAD: &str = "# Made by `aisoc local up` from world.toml; edits are lost at the next start.\n\
@@ -60,6 +63,8 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
             patroni_user: parts::patroni::REST_USER.to_owned(),
             patroni_password: world.secrets.patroni.clone(),
         },
+        managed_database: None,
+        dsn_secret: dsn_secret(world),
         supervisor: Some(Supervisor {
             url: http(ports.global("supervisor")),
             token_file: path(world.state.token("supervisor.token")),
@@ -70,6 +75,16 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
         certificates: Vec::new(),
         regions: regions(world, ports),
     }
+}
+
+fn dsn_secret(world: &World) -> Option<DsnSecrets> {
+    let file = |r: &RegionPlan| Some((r.id()?, world.dsn_file(r.name)?.to_string_lossy().into_owned()));
+    let paths: BTreeMap<RegionId, String> = REGIONS.iter().filter_map(file).collect();
+    (!paths.is_empty()).then(|| DsnSecrets {
+        keeper: Keeper::File(Files { paths }),
+        restart: true,
+        addresses: BTreeMap::new(),
+    })
 }
 
 fn regions(world: &World, ports: &Ports) -> Vec<RegionConfig> {

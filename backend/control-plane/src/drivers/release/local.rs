@@ -59,6 +59,16 @@ impl ReleaseDriver for LocalReleases {
         .boxed()
     }
 
+    fn restart<'a>(&'a self, release: &'a str, operation: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        let body = serde_json::json!({ "release": release, "operation": operation });
+        self.post("/v1/restart", body)
+    }
+
+    fn restart_request(&self, release: &str) -> String {
+        let body = serde_json::json!({ "release": release, "operation": "<this>" });
+        format!("POST {}/v1/restart {body}", self.url)
+    }
+
     fn deploy_green<'a>(
         &'a self,
         release: &'a str,

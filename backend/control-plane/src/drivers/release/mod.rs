@@ -27,6 +27,13 @@ pub trait ReleaseDriver: Send + Sync {
     /// The exact request that [`ReleaseDriver::roll_back`] makes, for the plan.
     fn request(&self, release: &str, revision: u32) -> String;
 
+    /// Begins to replace what uses the database in a release by itself, one instance at a time, so that it reads anew
+    /// what it reads at its start. The operation's id goes into the new revision's description.
+    fn restart<'a>(&'a self, release: &'a str, operation: &'a str) -> BoxFuture<'a, Result<(), DriverError>>;
+
+    /// The exact request that [`ReleaseDriver::restart`] makes.
+    fn restart_request(&self, release: &str) -> String;
+
     /// Begins to start a release beside the one that serves, with these settings on top of those in force. The
     /// operation's id is kept with it.
     fn deploy_green<'a>(

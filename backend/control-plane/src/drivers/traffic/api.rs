@@ -19,18 +19,18 @@ const TRIES: u32 = 3;
 /// Longest pause that a vendor may ask for; beyond it the call has failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Between two vendors' looks at the same things: their rate limits are for operations.
-pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(15);
+pub(in crate::drivers) const OBSERVE_EVERY: Duration = Duration::from_secs(15);
 
 /// A vendor's API.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub(in crate::drivers) struct Api {
     client: Client,
     base: String,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::drivers) struct Answer {
     /// HTTP status.
     pub status: StatusCode,
     body: Vec<u8>,
@@ -42,6 +42,19 @@ impl Api {
     /// # Errors
     /// When the endpoint cannot be used safely or with this build.
     pub fn new(vendor: &str, settings: &VendorApi, public: &str) -> anyhow::Result<Self> {
+        Self::with_authority(vendor, settings, public, None)
+    }
+
+    /// The same, trusting the certificate authority in a file instead of the well-known ones.
+    ///
+    /// # Errors
+    /// Also when the file holds none.
+    pub fn with_authority(
+        vendor: &str,
+        settings: &VendorApi,
+        public: &str,
+        ca_file: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let base = settings.endpoint.as_deref().unwrap_or(public);
         let base = base.trim_end_matches('/').to_owned();
         let url = Url::parse(&base).with_context(|| format!("{vendor} endpoint {base}"))?;
@@ -54,6 +67,9 @@ impl Api {
             .timeout(TIMEOUT);
         if !settings.addresses.is_empty() {
             client = client.resolve_to_addrs(&host, &settings.addresses);
+        }
+        if let Some(file) = ca_file {
+            client = trusting(client, file).with_context(|| format!("{vendor} authority {file}"))?;
         }
         let client = client.build().with_context(|| format!("{vendor} client"))?;
         Ok(Self { client, base })
@@ -119,10 +135,29 @@ impl Answer {
         })
     }
 
+    /// The answer as it came.
+    pub fn raw(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
     /// The answer as harmless text.
     pub fn text(&self) -> String {
         server_text(&String::from_utf8_lossy(&self.body))
     }
+}
+
+#[cfg(feature = "cloud")]
+fn trusting(client: reqwest::ClientBuilder, file: &str) -> anyhow::Result<reqwest::ClientBuilder> {
+    let authorities = reqwest::Certificate::from_pem_bundle(&std::fs::read(file)?)?;
+    anyhow::ensure!(!authorities.is_empty(), "it holds no certificate");
+    Ok(client.tls_certs_only(authorities))
+}
+
+/// Without TLS there is nothing to trust, and no endpoint that would need it: [`may_use`].
+#[cfg(not(feature = "cloud"))]
+fn trusting(client: reqwest::ClientBuilder, file: &str) -> anyhow::Result<reqwest::ClientBuilder> {
+    std::fs::metadata(file)?;
+    Ok(client)
 }
 
 /// Credentials never travel in clear, except within this machine.

@@ -3,23 +3,18 @@
 //! Only the dial is ever sent: a list of endpoints in the same call would replace the set. The API answers from
 //! `us-west-2` whatever region is in trouble.
 
-use super::api::{Answer, Api, OBSERVE_EVERY};
-use super::secret::SecretFile;
+use super::api::{Answer, OBSERVE_EVERY};
 use super::{ServerReading, TrafficDriver, TrafficReading, Traits};
 use crate::drivers::DriverError;
+use crate::drivers::aws::{Aws, Place};
 use aisoc_model::load_balancer::GlobalAccelerator;
 use aisoc_model::{Clock, RegionId};
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
-use jiff::Timestamp;
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::Instant;
 
 const PUBLIC: &str = "https://globalaccelerator.us-west-2.amazonaws.com";
@@ -34,22 +29,11 @@ const DEPLOYMENT: Duration = Duration::from_mins(2);
 
 /// The endpoint groups of an accelerator.
 pub struct GlobalAcceleratorDriver {
-    api: Api,
+    aws: Aws,
     settings: GlobalAccelerator,
-    credentials: SecretFile,
     clock: Arc<dyn Clock>,
     /// Between two tries and two looks; shorter in tests.
     pause: Duration,
-}
-
-/// Credentials as `credential_process` prints them.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Keys {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: Option<String>,
-    expiration: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -104,15 +88,23 @@ impl GlobalAcceleratorDriver {
     /// # Errors
     /// When the endpoint or the credentials file cannot be used.
     pub fn new(settings: &GlobalAccelerator, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let driver = Self {
-            api: Api::new("global accelerator", &settings.api, PUBLIC)?,
-            credentials: SecretFile::open(&settings.credentials_file)?,
+        let place = Place {
+            vendor: "global accelerator",
+            public: PUBLIC.to_owned(),
+            service: SERVICE,
+            region: SIGNING_REGION.to_owned(),
+        };
+        Ok(Self {
+            aws: Aws::new(
+                place,
+                &settings.api,
+                &settings.credentials_file,
+                Arc::clone(&clock),
+            )?,
             settings: settings.clone(),
             clock,
             pause: Duration::from_secs(1),
-        };
-        driver.keys().map_err(|why| anyhow::anyhow!("{why}"))?;
-        Ok(driver)
+        })
     }
 
     /// The same with another pause between tries, for tests.
@@ -120,59 +112,6 @@ impl GlobalAcceleratorDriver {
     pub fn with_pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
-    }
-
-    fn keys(&self) -> Result<Keys, String> {
-        let file = &self.settings.credentials_file;
-        // The parser's own words could quote the secret.
-        let keys: Keys = serde_json::from_str(&self.credentials.text()).map_err(|_| {
-            format!(
-                "{file} is not JSON with AccessKeyId and SecretAccessKey, as `credential_process` prints it"
-            )
-        })?;
-        match keys.expiration {
-            Some(at) if at <= self.clock.now() => Err(format!(
-                "the credentials in {file} have expired at {at}: renew them; nothing was sent"
-            )),
-            _ => Ok(keys),
-        }
-    }
-
-    fn signed(&self, action: &str, body: &str) -> Result<reqwest::RequestBuilder, String> {
-        let keys = self.keys()?;
-        let identity = Credentials::new(
-            keys.access_key_id,
-            keys.secret_access_key,
-            keys.session_token,
-            keys.expiration.map(SystemTime::from),
-            "file",
-        )
-        .into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(SIGNING_REGION)
-            .name(SERVICE)
-            .time(SystemTime::from(self.clock.now()))
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|e| e.to_string())?
-            .into();
-        let target = format!("{TARGET}.{action}");
-        let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", target.as_str())];
-        let url = self.api.url("/");
-        let signable = SignableRequest::new(
-            "POST",
-            url.as_str(),
-            headers.into_iter(),
-            SignableBody::Bytes(body.as_bytes()),
-        );
-        let signed = signable.and_then(|request| sign(request, &parameters));
-        let (instructions, _) = signed.map_err(|e| e.to_string())?.into_parts();
-        let mut request = self.api.call(Method::POST, "/").body(body.to_owned());
-        for (name, value) in headers.into_iter().chain(instructions.headers()) {
-            request = request.header(name, value);
-        }
-        Ok(request)
     }
 
     async fn call<T: serde::de::DeserializeOwned>(
@@ -183,9 +122,9 @@ impl GlobalAcceleratorDriver {
         let mut pause = self.pause;
         let text = body.to_string();
         for tried in 1.. {
-            // Signed again each time: a signature is good for minutes only.
-            let request = self.signed(action, &text).map_err(DriverError::Refused)?;
-            let answer = self.api.send(request).await?;
+            let target = format!("{TARGET}.{action}");
+            let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", target.as_str())];
+            let answer = self.aws.post(&headers, &text).await?;
             if answer.status.is_success() {
                 return answer.document();
             }

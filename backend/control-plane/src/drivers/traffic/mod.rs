@@ -3,13 +3,13 @@
 //! One file for each product. All of them give a region a share of its own full weight, in percent; what a product
 //! cannot show is absent in its readings and said in the plan, never zero.
 
-mod api;
+pub(in crate::drivers) mod api;
 pub mod cloudflare;
 pub mod gcp;
 mod gcp_token;
 pub mod global_accelerator;
 pub mod haproxy;
-mod secret;
+pub(in crate::drivers) mod secret;
 pub mod share;
 
 use crate::drivers::DriverError;

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 const MAX: u64 = 64 * 1024;
 
 /// A file that holds a secret and is kept fresh by something else (a mounted secret, an agent).
-pub(super) struct SecretFile {
+pub(in crate::drivers) struct SecretFile {
     path: PathBuf,
     last_good: Mutex<String>,
 }

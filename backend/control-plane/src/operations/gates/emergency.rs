@@ -38,7 +38,7 @@ pub fn emergency(case: &Case<'_>, to: &RegionId, wanted: Option<FenceKind>) -> V
         most_advanced(standing, &from, to),
         rpo(case, emergency, &from, to, wanted),
         demotion_token(case, emergency, &from, to),
-        dr_only(case, to),
+        region::dr_only(case, to),
         region::block_period(case),
         region::residency(case, Some(&from), to),
         common::rollouts(case),
@@ -468,14 +468,5 @@ pub fn objective(case: &Case<'_>, to: &RegionId) -> &'static str {
     match case.topology.region(to).map(|r| r.role) {
         Some(RegionRole::DrOnly) => "region_cold",
         _ => "region_warm",
-    }
-}
-
-fn dr_only(case: &Case<'_>, to: &RegionId) -> Gate {
-    let name = "dr_only_explicit";
-    match case.topology.region(to).map(|r| r.role) {
-        None => refuse(name, format!("{to} is not a region of this topology"), vec![]),
-        Some(RegionRole::DrOnly) => pass(name, format!("{to} is DR-only and was named explicitly"), vec![]),
-        Some(role) => pass(name, format!("{to} is a {} region", role.word()), vec![]),
     }
 }

@@ -7,6 +7,7 @@ pub mod database;
 pub mod emergency;
 pub mod escort;
 pub mod fence;
+pub mod managed;
 pub mod parallel;
 pub mod region;
 pub mod release;

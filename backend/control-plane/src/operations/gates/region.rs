@@ -361,6 +361,13 @@ pub fn target_role(case: &Case<'_>, region: &RegionId, to: &RegionId) -> Gate {
     if region == to {
         return refuse(name, format!("{to} is the region to leave"), vec![]);
     }
+    dr_only(case, to)
+}
+
+/// Naming a candidate is naming its region: the gate leaves in the record that a DR-only one was.
+#[must_use]
+pub fn dr_only(case: &Case<'_>, to: &RegionId) -> Gate {
+    let name = "dr_only_explicit";
     match case.topology.region(to).map(|r| r.role) {
         None => refuse(name, format!("{to} is not a region of this topology"), vec![]),
         Some(RegionRole::DrOnly) => pass(

@@ -331,6 +331,10 @@ impl Live {
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
+        // Nobody could make sure of their table while there was no writer.
+        if let Err(why) = self.drivers.database.prepare(&to.region).await {
+            return Acted::Refused(why);
+        }
         match self.drivers.database.write(&to.region, &task.operation).await {
             WriteAnswer::Acknowledged => {
                 let mut report = Report::new(format!("{} acknowledges writes", to.region));

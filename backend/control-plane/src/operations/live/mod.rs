@@ -1,7 +1,9 @@
 //! Hands that act on the real thing through the drivers.
 
 mod database;
+mod dsn;
 mod emergency;
+mod managed;
 mod parallel;
 mod release;
 mod traffic;
@@ -121,8 +123,11 @@ impl Live {
             } => self.see_begun(task, release, *revision).await,
             Action::Rollout {
                 release, revision, ..
-            } => self.see_rollout(task, release, *revision).await,
+            }
+            | Action::Restart { release, revision } => self.see_rollout(task, release, *revision).await,
             Action::Recovered { region, deadline_ms } => self.see_recovery(task, region, *deadline_ms),
+            Action::MakeManagedWriter { to, .. } => self.see_managed(to).await,
+            Action::PointDsn { region, address } => self.see_dsn(region, address).await,
             Action::DeployGreen { release, .. } => self.see_green(task, release).await,
             Action::Smoke { .. } => Sight::NotDone("not tested yet".to_owned()),
             Action::Share { region, percent, .. } => self.see_share(region, *percent).await,
@@ -162,6 +167,9 @@ impl Live {
             Action::RollBack {
                 release, revision, ..
             } => self.roll_back(task, release, *revision).await,
+            Action::PointDsn { region, address } => self.point_dsn(task, region, address).await,
+            Action::Restart { release, .. } => self.restart(task, release).await,
+            Action::MakeManagedWriter { to, way } => self.make_managed_writer(task, to, *way).await,
             Action::DeployGreen {
                 release, settings, ..
             } => self.deploy_green(task, release, settings).await,

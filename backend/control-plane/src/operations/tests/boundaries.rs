@@ -16,7 +16,7 @@ use aisoc_model::plan::Target;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
@@ -67,6 +67,9 @@ pub(super) struct World {
     writer: Mutex<String>,
     revision: Mutex<u32>,
     fenced: Mutex<bool>,
+    /// Where the services of each region connect to.
+    hosts: Mutex<BTreeMap<String, String>>,
+    restarted: Mutex<BTreeSet<String>>,
     /// Share of the other half, and whether there is one and it has changed places.
     halves: Mutex<(u8, bool, bool)>,
     escorted: Mutex<bool>,
@@ -108,6 +111,8 @@ impl World {
             writer: Mutex::new(US.to_owned()),
             revision: Mutex::new(revision.unwrap_or_default()),
             fenced: Mutex::new(fenced),
+            hosts: Mutex::default(),
+            restarted: Mutex::default(),
             halves: Mutex::new((0, beside, false)),
             escorted: Mutex::default(),
             effects: Mutex::default(),
@@ -122,6 +127,7 @@ impl World {
             }
             Action::Fence { .. } => Some(*self.fenced.lock().unwrap()),
             Action::Release { .. } | Action::Return { .. } => Some(!*self.fenced.lock().unwrap()),
+            Action::MakeManagedWriter { to, .. } => Some(*self.writer.lock().unwrap() == to.as_str()),
             Action::Switchover { to, .. } | Action::Elect { to, .. } | Action::FirstWrite { to } => {
                 Some(*self.writer.lock().unwrap() == to.region.as_str())
             }
@@ -130,6 +136,10 @@ impl World {
             Action::RollBack { revision, .. } | Action::Rollout { revision, .. } => {
                 Some(*self.revision.lock().unwrap() == *revision)
             }
+            Action::PointDsn { region, address } => {
+                Some(self.hosts.lock().unwrap().get(region.as_str()) == Some(address))
+            }
+            Action::Restart { release, .. } => Some(self.restarted.lock().unwrap().contains(release)),
             Action::DeployGreen { .. } => Some(self.halves.lock().unwrap().1),
             Action::Share { percent, .. } => Some(self.halves.lock().unwrap().0 == *percent),
             Action::Swap { .. } => Some(self.halves.lock().unwrap().2),
@@ -148,6 +158,7 @@ impl World {
             Action::SetWeight { region, percent, .. } => {
                 self.weights.lock().unwrap().insert(region.to_string(), *percent);
             }
+            Action::MakeManagedWriter { to, .. } => *self.writer.lock().unwrap() = to.to_string(),
             Action::Switchover { to, .. } => *self.writer.lock().unwrap() = to.region.to_string(),
             Action::Elect { to, .. } => {
                 assert!(
@@ -161,6 +172,13 @@ impl World {
             Action::Escort { .. } => *self.escorted.lock().unwrap() = true,
             Action::EndEscort { .. } => *self.escorted.lock().unwrap() = false,
             Action::RollBack { revision, .. } => *self.revision.lock().unwrap() = *revision,
+            Action::PointDsn { region, address } => {
+                let mut hosts = self.hosts.lock().unwrap();
+                hosts.insert(region.to_string(), address.clone());
+            }
+            Action::Restart { release, .. } => {
+                self.restarted.lock().unwrap().insert(release.clone());
+            }
             Action::DeployGreen { .. } => self.halves.lock().unwrap().1 = true,
             Action::Share { percent, .. } => self.halves.lock().unwrap().0 = *percent,
             Action::Swap { .. } => self.halves.lock().unwrap().2 = true,

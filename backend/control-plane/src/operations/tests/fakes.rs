@@ -8,6 +8,7 @@ use crate::drivers::database::{
     Answer, DatabaseDriver, Evidence, Fork, ServerView, Stance, StandbyRow, WriteAnswer,
 };
 use crate::drivers::fence::FenceDriver;
+use crate::drivers::managed::{ManagedDriver, ManagedReading, Way};
 use crate::drivers::release::ReleaseDriver;
 use crate::drivers::release::smoke::Smoke;
 use crate::drivers::tenants::{TenantDirectory, TenantHome};
@@ -99,6 +100,8 @@ impl FakeWorld {
             database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
             emergency: Some(Arc::clone(self) as Arc<dyn EmergencyDriver>),
             fence: Some(Arc::clone(self) as Arc<dyn FenceDriver>),
+            managed: None,
+            dsn: None,
             share: Some(Arc::clone(self) as Arc<dyn ShareDriver>),
             release: Some(Arc::clone(self) as Arc<dyn ReleaseDriver>),
             tenants: Arc::clone(self) as Arc<dyn TenantDirectory>,
@@ -367,6 +370,24 @@ impl ReleaseDriver for FakeWorld {
         format!("rollback {release} {revision}")
     }
 
+    fn restart<'a>(&'a self, release: &'a str, operation: &'a str) -> BoxFuture<'a, Result<(), DriverError>> {
+        async move {
+            let mut state = self.0.lock().unwrap();
+            state.effects.push(format!("restart {release}"));
+            let release = state.releases.iter_mut().find(|r| r.name == release).unwrap();
+            let mut made = release.history.last().unwrap().clone();
+            made.number += 1;
+            made.description = format!("restart (operation {operation})");
+            release.history.push(made);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn restart_request(&self, release: &str) -> String {
+        format!("restart {release}")
+    }
+
     fn deploy_green<'a>(
         &'a self,
         release: &'a str,
@@ -562,5 +583,26 @@ impl FenceDriver for FakeWorld {
 
     fn request(&self, region: &RegionId) -> String {
         format!("fence {region}")
+    }
+}
+
+/// A cloud whose database changes its writer in these ways; only its requests are asked for.
+pub struct FakeManaged(pub &'static [Way]);
+
+impl ManagedDriver for FakeManaged {
+    fn read<'a>(&'a self, _: &'a RegionId) -> BoxFuture<'a, Result<ManagedReading, DriverError>> {
+        async { Err(DriverError::Unknown("nobody asks".into())) }.boxed()
+    }
+
+    fn make_writer<'a>(&'a self, _: &'a RegionId, _: Way) -> BoxFuture<'a, Result<(), DriverError>> {
+        async { Err(DriverError::Refused("nobody asks".into())) }.boxed()
+    }
+
+    fn request(&self, to: &RegionId, way: Way) -> String {
+        format!("{way:?} {to}")
+    }
+
+    fn ways(&self) -> &'static [Way] {
+        self.0
     }
 }

@@ -419,6 +419,7 @@ pub fn facts(now: Timestamp) -> Facts {
         traffic: Some(Ok(traffic(now))),
         database: Some(evidence(now, US)),
         emergency: None,
+        managed: None,
         releases: Some(Ok(releases())),
         tenants: Some(Ok(tenants())),
         own: Own {
@@ -518,7 +519,15 @@ pub fn prepare(request: &PlanRequest, facts: &Facts) -> Result<Prepared, String>
 }
 
 pub fn prepare_in(topology: &Topology, request: &PlanRequest, facts: &Facts) -> Result<Prepared, String> {
-    let drivers: Drivers = FakeWorld::new().drivers();
+    prepare_by(&FakeWorld::new().drivers(), topology, request, facts)
+}
+
+pub fn prepare_by(
+    drivers: &Drivers,
+    topology: &Topology,
+    request: &PlanRequest,
+    facts: &Facts,
+) -> Result<Prepared, String> {
     let slo = Slo::builtin().unwrap().sped_up(10.0);
     let case = Case {
         request,
@@ -529,7 +538,7 @@ pub fn prepare_in(topology: &Topology, request: &PlanRequest, facts: &Facts) -> 
     let requester = Requester {
         id: "plan",
         who: "op",
-        drivers: &drivers,
+        drivers,
     };
     planner::plan(&case, requester)
 }

@@ -3,10 +3,12 @@
 //! agreement. One list makes the tests, so that a kind without them does not compile.
 
 use super::boundaries::Script;
+use super::fakes::{FakeManaged, FakeWorld};
 use super::fixture::{
     self, AP, EU, US, at, drain, drained_until, emergency_facts, facts, plan, region, request, topology,
 };
-use super::{adoption, boundaries};
+use super::{adoption, boundaries, dsn};
+use crate::drivers::managed::Way;
 use crate::operations::facts::{Emergency, Facts};
 use crate::operations::planner::Prepared;
 use aisoc_model::fence::FenceKind;
@@ -15,6 +17,7 @@ use aisoc_model::operation::OperationState::{self, Done, Failed};
 use aisoc_model::plan::{OperationKind, Target};
 use aisoc_model::topology::DatabaseLayout;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One way in which an operation can go.
 pub(super) struct Scenario {
@@ -88,6 +91,7 @@ every_kind! {
     fences => Fence,
     rejoins => Rejoin,
     region_failovers => RegionFailover,
+    promotions => Promote,
     rollbacks => Rollback,
     green_deployments => GreenDeploy,
     green_switches => GreenSwitch,
@@ -147,6 +151,7 @@ fn renewals() -> Vec<Scenario> {
 fn failovers() -> Vec<Scenario> {
     let to = |id| plan(Target::Failover { to: region(id) }, &facts(at(0)));
     let prepared = to(EU);
+    let followed = dsn::followed(Target::Failover { to: region(EU) }, &facts(at(0)));
     vec![
         // Escorted, switched over, and the escort's end.
         way(&prepared, Script::Good, Done, 3),
@@ -163,6 +168,11 @@ fn failovers() -> Vec<Scenario> {
         // So it is with an escort that could not be ended.
         way(&prepared, Script::Refuse("end-escort"), Failed, 2),
         way(&to(AP), Script::Good, Done, 3),
+        // The services of three regions are pointed at the new writer and restarted.
+        way(&followed, Script::Good, Done, 9),
+        way(&followed, Script::AnswerLost("dsn-eu-west-1"), Done, 9),
+        way(&followed, Script::FailOnce("dsn-eu-west-1"), Done, 9),
+        way(&followed, Script::Refuse("restart-aisoc-us-east-1"), Failed, 8),
     ]
 }
 
@@ -244,6 +254,32 @@ fn region_failovers() -> Vec<Scenario> {
         // A cold region is given its weight, and loses it again.
         way(&cold, Script::Good, Done, 5),
         way(&cold, Script::Refuse("prove"), Failed, 5),
+    ]
+}
+
+fn promotions() -> Vec<Scenario> {
+    let ways = [
+        (&[Way::Promote][..], true),
+        (&[Way::Switchover, Way::Failover], false),
+        (&[Way::Switchover, Way::Failover], true),
+    ];
+    let [promoted, switched, failed_over] = ways.map(|(ways, allow_data_loss)| {
+        let mut drivers = FakeWorld::new().drivers();
+        drivers.managed = Some(Arc::new(FakeManaged(ways)));
+        let target = Target::Promote {
+            to: region(EU),
+            allow_data_loss,
+        };
+        fixture::prepare_by(&drivers, &topology(), &request(target), &facts(at(0))).unwrap()
+    });
+    vec![
+        way(&promoted, Script::Good, Done, 1),
+        way(&promoted, Script::AnswerLost("make-writer"), Done, 1),
+        // Refused by the cloud: nothing was changed.
+        way(&promoted, Script::Refuse("make-writer"), Failed, 0),
+        way(&promoted, Script::FailOnce("first-write"), Done, 1),
+        way(&switched, Script::Good, Done, 1),
+        way(&failed_over, Script::Good, Done, 1),
     ]
 }
 
