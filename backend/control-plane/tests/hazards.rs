@@ -476,5 +476,6 @@ async fn hazards_are_refused_or_survived_under_patroni_4() {
     let (cluster, mine) = lab(dir.path(), &patroni).await;
     before_the_key(&cluster, &mine).await;
     no_store(&cluster, &mine, Store::Frozen, true).await;
+    stalled_behind_the_key(&cluster, &mine, US, EU).await;
     as_it_was(&cluster).await;
 }

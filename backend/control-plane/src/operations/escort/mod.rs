@@ -14,7 +14,7 @@ use aisoc_model::Clock;
 use aisoc_model::journal::Entry;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -29,8 +29,9 @@ pub struct Escort {
     database: Arc<dyn DatabaseDriver>,
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
-    /// Plans of this control plane for which settings may be changed. One change at a time.
-    held: Mutex<BTreeSet<String>>,
+    /// Plans of this control plane for which settings may be changed, and whether they are for certain. One change at a
+    /// time.
+    held: Mutex<BTreeMap<String, bool>>,
 }
 
 impl Escort {
@@ -45,7 +46,7 @@ impl Escort {
             database,
             log,
             clock,
-            held: Mutex::new(left),
+            held: Mutex::new(left.into_iter().map(|plan| (plan, false)).collect()),
         }
     }
 
@@ -65,12 +66,24 @@ impl Escort {
 
     /// An operation that this control plane carries out may have been escorted by another one before.
     pub async fn adopt(&self, plan: &str) {
-        self.held.lock().await.insert(plan.to_owned());
+        self.held.lock().await.entry(plan.to_owned()).or_default();
     }
 
     /// The plans that hold it.
     pub async fn holders(&self) -> BTreeSet<String> {
-        self.held.lock().await.clone()
+        self.held.lock().await.keys().cloned().collect()
+    }
+
+    /// Whether commits wait as long as `plan` needs it, if they do: not for another plan, which may end first.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub async fn covers(&self, plan: &str) -> Result<bool, String> {
+        if self.held.lock().await.get(plan) == Some(&true) {
+            return Ok(true);
+        }
+        let config = self.database.config().await?;
+        Ok(marker::of(&config).is_none_or(|marker| marker.holders.contains_key(plan)))
     }
 
     /// Makes sure that commits wait for standbys as long as `plan` needs it. Safe to call again and again.
@@ -82,9 +95,10 @@ impl Escort {
         let config = self.fresh().await?;
         let until = self.clock.now().checked_add(HOLD).map_err(|e| e.to_string())?;
         let Some(patch) = marker::join(&config, plan, until, standbys).map_err(|e| e.to_string())? else {
+            held.entry(plan.to_owned()).and_modify(|certain| *certain = true);
             return Ok(());
         };
-        if !held.contains(plan) {
+        if !held.contains_key(plan) {
             let prior = |key: &str| format!("{key}: {}", config.get(key).unwrap_or(&Value::Null));
             let prior = [
                 "synchronous_mode",
@@ -97,9 +111,10 @@ impl Escort {
                 request: patch.to_string(),
             };
             self.log.append(plan, &event).await.map_err(|e| e.to_string())?;
-            held.insert(plan.to_owned());
+            held.insert(plan.to_owned(), false);
         }
         self.database.configure(&patch).await?;
+        held.insert(plan.to_owned(), true);
         tracing::info!(plan, "escorted: commits wait for the candidate");
         Ok(())
     }
@@ -110,7 +125,7 @@ impl Escort {
     /// Why it could not be; it has to be tried again.
     pub async fn release(&self, plan: &str) -> Result<(), String> {
         let mut held = self.held.lock().await;
-        if !held.contains(plan) {
+        if !held.contains_key(plan) {
             return Ok(());
         }
         let gone = |id: &str, _: &str| id == plan;
@@ -152,7 +167,7 @@ impl Escort {
         }
         let config = self.fresh().await?;
         let now = self.clock.now();
-        let gone = |id: &str, until: &str| !held.contains(id) && marker::expired(until, now);
+        let gone = |id: &str, until: &str| !held.contains_key(id) && marker::expired(until, now);
         if let Some(patch) = marker::leave(&config, &gone) {
             self.database.configure(&patch).await?;
             tracing::warn!(%patch, "an escort that a control plane left behind was ended");

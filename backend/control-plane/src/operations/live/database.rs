@@ -105,7 +105,12 @@ impl Live {
         }
     }
 
-    pub(super) async fn see_escort(&self, from: &Seat, to: &Seat) -> Sight {
+    pub(super) async fn see_escort(&self, task: &Task, from: &Seat, to: &Seat) -> Sight {
+        match self.escort.covers(&task.operation).await {
+            Ok(true) => {}
+            Ok(false) => return Sight::NotDone("commits wait for another plan's sake".to_owned()),
+            Err(why) => return Sight::Unknown(why),
+        }
         let seen = self.drivers.database.not_synchronous(&from.region, &to.region);
         match seen.await {
             Ok(None) => Sight::Done(Report::new(format!(
@@ -128,7 +133,7 @@ impl Live {
             return Acted::Refused(why);
         }
         let begun = Instant::now();
-        while let Sight::NotDone(_) = self.see_escort(from, to).await {
+        while let Sight::NotDone(_) = self.see_escort(task, from, to).await {
             if begun.elapsed() > ESCORTED {
                 break;
             }

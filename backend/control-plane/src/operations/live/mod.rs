@@ -90,7 +90,7 @@ impl Live {
             Action::DnsTail { region, milliseconds } => self.see_dns_tail(task, region, *milliseconds).await,
             Action::StillDrained { region } => self.see_drained(region).await,
             Action::Watch { .. } | Action::WatchShare { .. } => Sight::NotDone("not watched yet".to_owned()),
-            Action::Escort { from, to, .. } => self.see_escort(from, to).await,
+            Action::Escort { from, to, .. } => self.see_escort(task, from, to).await,
             Action::EndEscort { .. } => Sight::NotDone("not put back yet".to_owned()),
             Action::Prove { .. } => Sight::NotDone("not proven yet".to_owned()),
             Action::Switchover { from, to } => self.see_switchover(task, from, to).await,
