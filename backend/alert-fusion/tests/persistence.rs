@@ -165,7 +165,7 @@ async fn run_until(service: &Service, region: &str, end: u64) {
         }
         shutdown.cancel();
     };
-    tokio::join!(service.run(&shutdown), watch);
+    tokio::join!(Box::pin(service.run(&shutdown)), watch);
 }
 
 fn assert_complete(alerts: &[SecurityAlert], announced: &BTreeSet<String>, events: usize) {
@@ -292,7 +292,7 @@ async fn a_bus_that_was_lost_is_read_from_its_start() {
         .await;
         shutdown.cancel();
     };
-    tokio::join!(service.run(&shutdown), watch);
+    tokio::join!(Box::pin(service.run(&shutdown)), watch);
     // The events of both were the same ones: the alerts know them.
     assert_complete(&persisted(&database).await, &announced(&old).await, 900);
 }

@@ -29,8 +29,8 @@ impl Database {
     pub async fn look(&self, bound: Duration) -> Look {
         let deadline = Instant::now() + bound;
         let (reader, writer) = futures::join!(
-            self.look_at(Role::Reader, deadline),
-            self.look_at(Role::Writer, deadline)
+            Box::pin(self.look_at(Role::Reader, deadline)),
+            Box::pin(self.look_at(Role::Writer, deadline))
         );
         Look { reader, writer }
     }
