@@ -98,7 +98,10 @@ fn mixed(run: &str, round: usize, count: usize) -> (serde_json::Value, usize) {
 
 /// A connection pool on the present writer.
 async fn writer(world: &LocalWorld) -> Result<sqlx::PgPool> {
-    let topology = Topology::parse(&std::fs::read_to_string(world.state().join("topology.toml"))?)?;
+    // Every region's control plane has one; what they say of the database is the same.
+    let file = world.state().join("topology").join("us-east-1.toml");
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let topology = Topology::parse(&text)?;
     let seen = world.seen().await?;
     let region = seen
         .regions
