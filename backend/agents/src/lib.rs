@@ -19,10 +19,11 @@ use crate::tools::Sources;
 use aisoc_bus::Bus;
 use aisoc_bus::remote::RemoteBus;
 use aisoc_model::{RegionId, SystemClock};
-use aisoc_storage::Database;
 use aisoc_storage::event_store::{EventStore, Mode};
+use aisoc_storage::{ClusterUrls, Clusters};
 use aisoc_telemetry::probe::{self, Readiness};
 use anyhow::Context as _;
+use futures::future::join_all;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,8 +43,8 @@ pub struct Config {
     pub internal_token: String,
     /// The region's data directory; the event store is `events` below it.
     pub data_dir: PathBuf,
-    /// PostgreSQL, multi-host.
-    pub database_url: String,
+    /// PostgreSQL, multi-host, of each cluster.
+    pub databases: ClusterUrls,
     /// A directory of playbooks; without one those that are compiled in.
     pub playbooks_dir: Option<PathBuf>,
     /// Badness of a release: added to the time of every investigation.
@@ -65,30 +66,36 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         })?;
     let playbooks = Playbooks::load(config.playbooks_dir.as_deref())?;
     let bus = Bus::Remote(RemoteBus::connect_lazy(&config.bus_url, &config.internal_token)?);
-    let database = Database::connect_lazy(&config.database_url)?;
+    let clusters = Clusters::connect_lazy(&config.databases)?;
     let store = EventStore::open(config.data_dir.join("events"), Mode::Read)?;
     tracing::info!(region = %config.region, playbooks = playbooks.len(), "investigating");
 
     let readiness = Readiness::new();
     let clock = Arc::new(SystemClock);
-    let service = Service {
-        bus,
-        database: database.clone(),
-        investigator: Investigator {
-            sources: Sources {
-                database,
-                store,
+    // Each on its own: a cluster that is away stops the investigations of its own tenants only.
+    let services: Vec<Service> = clusters
+        .lanes()
+        .into_iter()
+        .map(|lane| Service {
+            bus: bus.clone(),
+            investigator: Investigator {
+                sources: Sources {
+                    database: lane.database.clone(),
+                    store: store.clone(),
+                    clock: clock.clone(),
+                },
+                playbooks: playbooks.clone(),
                 clock: clock.clone(),
+                inject_latency: config.inject_latency,
             },
-            playbooks,
-            clock,
-            inject_latency: config.inject_latency,
-        },
-        readiness: readiness.clone(),
-    };
+            lane,
+            readiness: readiness.clone(),
+        })
+        .collect();
     let probes = axum::serve(listener, probe::router(readiness))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let (served, ()) = tokio::join!(probes.into_future(), service.run(&shutdown));
+    let lanes = join_all(services.iter().map(|service| service.run(&shutdown)));
+    let (served, _) = tokio::join!(probes.into_future(), lanes);
     served.context("the probe server failed")
 }
 

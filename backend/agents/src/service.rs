@@ -1,13 +1,14 @@
 //! The loop from announced alerts to stored investigations.
 //!
 //! At least once, with deterministic ids: an alert that was investigated already (announced twice, or by an earlier
-//! life of this process) is known by its investigation's id and passed over.
+//! life of this process) is known by its investigation's id and passed over. With several database clusters each has a
+//! service of its own with its own consumer group (see [`aisoc_storage::clusters`]).
 
 use crate::investigate::Investigator;
 use aisoc_bus::{Bus, BusError, Fetched, Record};
 use aisoc_model::event::{Investigation, SecurityAlert, topic};
 use aisoc_storage::database::Connection;
-use aisoc_storage::{Database, investigations};
+use aisoc_storage::{Lane, investigations};
 use aisoc_telemetry::metrics;
 use aisoc_telemetry::probe::Readiness;
 use aisoc_telemetry::propagation;
@@ -26,14 +27,13 @@ const AT_ONCE: usize = 3;
 /// An idle service asks twice a minute.
 const LONG_POLL: Duration = Duration::from_secs(30);
 const BUS: &str = "bus";
-const DATABASE: &str = "database";
 
 /// The service's parts.
 pub struct Service {
     /// The region's bus.
     pub bus: Bus,
-    /// Where reports go.
-    pub database: Database,
+    /// Which tenants' alerts it investigates, and where reports go.
+    pub lane: Lane,
     /// What makes them.
     pub investigator: Investigator,
     /// What it reports.
@@ -44,12 +44,13 @@ impl Service {
     /// Works until `shutdown`; investigations that were begun are finished.
     pub async fn run(&self, shutdown: &CancellationToken) {
         self.readiness.set(BUS, Some("starting".to_owned()));
-        let ask = || self.bus.committed(GROUP, topic::ALERTS);
+        let group = self.lane.group(GROUP);
+        let ask = || self.bus.committed(&group, topic::ALERTS);
         let Some(committed) = until_done(BUS, &self.readiness, shutdown, ask).await else {
             return;
         };
         let mut next = committed.unwrap_or(0);
-        tracing::info!(next, "reading alerts");
+        tracing::info!(next, cluster = %self.lane.name(), "reading alerts");
         while let Some(fetched) = self.fetch(next, shutdown).await {
             match fetched {
                 Ok(fetched) if fetched.records.is_empty() => {}
@@ -59,7 +60,7 @@ impl Service {
                         return;
                     }
                     next = reached;
-                    let commit = || self.bus.commit(GROUP, topic::ALERTS, next);
+                    let commit = || self.bus.commit(&group, topic::ALERTS, next);
                     if until_done(BUS, &self.readiness, shutdown, commit).await.is_none() {
                         return;
                     }
@@ -91,7 +92,13 @@ impl Service {
     async fn work(&self, fetched: Fetched, shutdown: &CancellationToken) -> Option<()> {
         let mut runs = Vec::with_capacity(fetched.records.len());
         for (offset, record) in &fetched.records {
-            runs.extend(parse(*offset, record).map(|alert| self.handle(alert, shutdown)));
+            let Some(alert) = parse(*offset, record) else {
+                continue;
+            };
+            let ask = || self.lane.owns(&alert.tenant);
+            if until_done(self.lane.part(), &self.readiness, shutdown, ask).await? {
+                runs.push(self.handle(alert, shutdown));
+            }
         }
         let done: Vec<Option<()>> = futures::stream::iter(runs)
             .buffer_unordered(AT_ONCE)
@@ -129,15 +136,15 @@ impl Service {
             return Some(());
         };
         let known = || self.is_known(&alert.tenant, &id);
-        if until_done(DATABASE, &self.readiness, shutdown, known).await? {
+        if until_done(self.lane.part(), &self.readiness, shutdown, known).await? {
             return Some(());
         }
         let began = Instant::now();
         let Some(report) = self.investigator.run(alert).await else {
             return Some(());
         };
-        let store = || investigations::upsert(&self.database, &report);
-        until_done(DATABASE, &self.readiness, shutdown, store).await?;
+        let store = || investigations::upsert(&self.lane.database, &report);
+        until_done(self.lane.part(), &self.readiness, shutdown, store).await?;
         metrics::agent_run(&report.verdict, began.elapsed().as_secs_f64());
         log(&report);
         Some(())
@@ -151,7 +158,10 @@ impl Service {
                 .fetch_one(&mut *connection)
                 .await
         };
-        self.database.read_latest("look for an investigation", ask).await
+        self.lane
+            .database
+            .read_latest("look for an investigation", ask)
+            .await
     }
 }
 

@@ -22,7 +22,7 @@ use aisoc_model::event::{
 use aisoc_storage::event_store::{EventStore, Mode};
 use aisoc_storage::fusion::{self, FusionBatch};
 use aisoc_storage::tenants::{self, TokenGrant};
-use aisoc_storage::{Database, investigations};
+use aisoc_storage::{Database, Lane, investigations};
 use aisoc_telemetry::probe::Readiness;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -48,6 +48,7 @@ impl World {
             home_region: "us-east-1".parse().unwrap(),
             residency: vec![],
             acknowledge_minutes: [].into(),
+            cluster: None,
         };
         let grant = TokenGrant {
             token_sha256: tenants::hash_token("t"),
@@ -69,7 +70,7 @@ impl World {
         let clock = Arc::new(SystemClock);
         Service {
             bus: self.bus.clone(),
-            database: self.database.clone(),
+            lane: Lane::only(self.database.clone()),
             investigator: Investigator {
                 sources: Sources {
                     database: self.database.clone(),

@@ -1,13 +1,14 @@
 //! `aisoc serve --target …`: one service in a process, or several, as Loki and Mimir do.
 
 use crate::identity::IdentityArgs;
-use aisoc_model::RegionId;
 use aisoc_model::dsn::Dsn;
+use aisoc_model::{ClusterName, RegionId};
+use aisoc_storage::ClusterUrls;
 use aisoc_telemetry::ExportConfig;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -102,6 +103,16 @@ pub struct ServeArgs {
     /// File that holds it instead, read at the start; a control plane may rewrite it when the writer moves.
     #[arg(long, env = "AISOC_DATABASE_URL_FILE", conflicts_with = "database_url")]
     database_url_file: Option<PathBuf>,
+    /// The database clusters, when there are several: `NAME=URL`, repeated or separated by spaces. The first is where
+    /// tenants are that are given no other, and keeps their directory. `NAME=file:/path` reads the URL from a file.
+    #[arg(
+        long = "database",
+        env = "AISOC_DATABASES",
+        value_name = "NAME=URL",
+        value_delimiter = ' ',
+        conflicts_with_all = ["database_url", "database_url_file"]
+    )]
+    databases: Vec<String>,
     /// The region's Redis, `redis://host:port`; optional.
     #[arg(long, env = "AISOC_REDIS_URL")]
     redis_url: Option<String>,
@@ -226,6 +237,27 @@ fn start(
     Ok(())
 }
 
+/// The connection string that a file holds.
+fn url_in(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let dsn = Dsn::parse(&text).with_context(|| format!("{}", file.display()))?;
+    Ok(dsn.url)
+}
+
+/// A cluster's name and connection string. What is wrong is said without the string, which holds a password.
+fn named_url(text: &str) -> anyhow::Result<(ClusterName, String)> {
+    let (name, url) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.contains("://"))
+        .context("--database (AISOC_DATABASES) takes NAME=URL: a name is missing")?;
+    let name = name.parse().context("--database (AISOC_DATABASES)")?;
+    let url = match url.strip_prefix("file:") {
+        Some(file) => url_in(Path::new(file))?,
+        None => url.to_owned(),
+    };
+    Ok((name, url))
+}
+
 impl ServeArgs {
     /// The services to run, each once, `all` expanded.
     fn targets(&self) -> Vec<Target> {
@@ -271,18 +303,27 @@ impl ServeArgs {
             .context("--data-dir (AISOC_DATA_DIR) is missing: where bus and events are kept")
     }
 
-    fn database(&self) -> anyhow::Result<String> {
-        self.database_if_any()?
-            .context("--database-url (AISOC_DATABASE_URL, or AISOC_DATABASE_URL_FILE) is missing")
+    fn databases(&self) -> anyhow::Result<ClusterUrls> {
+        self.databases_if_any()?.context(
+            "--database-url (AISOC_DATABASE_URL, or AISOC_DATABASE_URL_FILE; several: AISOC_DATABASES) is missing",
+        )
     }
 
-    fn database_if_any(&self) -> anyhow::Result<Option<String>> {
-        let Some(file) = &self.database_url_file else {
-            return Ok(self.database_url.clone());
-        };
-        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-        let dsn = Dsn::parse(&text).with_context(|| format!("{}", file.display()))?;
-        Ok(Some(dsn.url))
+    fn databases_if_any(&self) -> anyhow::Result<Option<ClusterUrls>> {
+        if let Some(file) = &self.database_url_file {
+            return Ok(Some(ClusterUrls::one(url_in(file)?)));
+        }
+        if let Some(url) = &self.database_url {
+            return Ok(Some(ClusterUrls::one(url)));
+        }
+        let given = self.databases.iter().filter(|text| !text.is_empty());
+        let named = given
+            .map(|text| named_url(text))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        if named.is_empty() {
+            return Ok(None);
+        }
+        ClusterUrls::several(named).map(Some).map_err(anyhow::Error::msg)
     }
 
     fn bus(&self) -> String {
@@ -317,7 +358,7 @@ impl ServeArgs {
             version: identity.version,
             listen,
             agent_listen: self.agent_listen,
-            database_url: self.database()?,
+            databases: self.databases()?,
             redis_url: self.redis_url.clone(),
             data_dir: self.data_dir()?,
             internal_token_file: self.internal_token_file.clone(),
@@ -337,7 +378,7 @@ impl ServeArgs {
             self.internal_token()?,
         );
         config.peers = aisoc_ingest::parse_peers(&self.bus_peers).map_err(anyhow::Error::msg)?;
-        config.database_url = self.database_if_any()?;
+        config.databases = self.databases_if_any()?;
         config.inject_latency = self.inject_latency();
         Ok(config)
     }
@@ -362,7 +403,7 @@ impl ServeArgs {
             listen,
             bus_url: self.bus(),
             internal_token: self.internal_token()?,
-            database_url: self.database()?,
+            databases: self.databases()?,
             rules_dir: self.rules_dir.clone(),
             inject_latency: self.inject_latency(),
         })
@@ -375,7 +416,7 @@ impl ServeArgs {
             bus_url: self.bus(),
             internal_token: self.internal_token()?,
             data_dir: self.data_dir()?,
-            database_url: self.database()?,
+            databases: self.databases()?,
             playbooks_dir: self.playbooks_dir.clone(),
             inject_latency: self.inject_latency(),
         })
@@ -390,5 +431,68 @@ impl ServeArgs {
             listen: Some(listen.to_string()),
             internal_token_file: self.internal_token_file.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        serve: ServeArgs,
+    }
+
+    fn databases(args: &[&str]) -> Result<Option<ClusterUrls>, String> {
+        let given = ["serve", "--target", "api"].iter().chain(args);
+        let cli = Cli::try_parse_from(given).map_err(|e| e.to_string())?;
+        cli.serve.databases_if_any().map_err(|e| format!("{e:#}"))
+    }
+
+    #[test]
+    fn clusters_are_given_in_one_way_and_the_order_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("dsn");
+        std::fs::write(&file, "# aisoc epoch 3\npostgres://a:secret@h:1/d\n").unwrap();
+        let eu = format!("eu=file:{}", file.display());
+        let both = databases(&[
+            "--database",
+            "main=postgres://a:b@h:1,h:2/d?x=y",
+            "--database",
+            &eu,
+        ])
+        .unwrap()
+        .unwrap();
+        let read: Vec<_> = both.iter().map(|(name, url)| (name.as_str(), url)).collect();
+        assert_eq!(
+            read,
+            [
+                ("main", "postgres://a:b@h:1,h:2/d?x=y"),
+                ("eu", "postgres://a:secret@h:1/d")
+            ]
+        );
+        assert_eq!(
+            databases(&["--database", &format!("main=postgres://x {eu}")]).unwrap(),
+            {
+                ClusterUrls::several(vec![
+                    (ClusterName::default(), "postgres://x".into()),
+                    ("eu".parse().unwrap(), "postgres://a:secret@h:1/d".into()),
+                ])
+                .ok()
+            }
+        );
+        assert_eq!(databases(&[]).unwrap(), None);
+        for refused in [
+            &["--database", "main=x", "--database-url", "y"][..],
+            &["--database", "main=x", "--database-url-file", "y"],
+            &["--database", "main=x", "--database", "main=y"],
+            &["--database", "postgres://a:secret@h/d?a=b"],
+            &["--database", "EU=x"],
+        ] {
+            let said = databases(refused).unwrap_err();
+            assert!(!said.contains("secret"), "{said}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! * [`fuse`]: pure correlation of matches to alerts and incidents;
 //! * [`service`]: the loop from the bus to PostgreSQL and on to the agents.
 //!
-//! Every region correlates every tenant's events; the tenant's home region alone persists.
+//! Every region correlates every tenant's events; the tenant's home region alone persists, in the database cluster that
+//! keeps the tenant's data.
 //!
 //! Not here: what an alert means (that is the agents' work) and how it is stored (`aisoc-storage`).
 
@@ -20,9 +21,10 @@ use crate::service::Service;
 use aisoc_bus::Bus;
 use aisoc_bus::remote::RemoteBus;
 use aisoc_model::{RegionId, SystemClock};
-use aisoc_storage::Database;
+use aisoc_storage::{ClusterUrls, Clusters};
 use aisoc_telemetry::probe::{self, Readiness};
 use anyhow::Context as _;
+use futures::future::join_all;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,8 +42,8 @@ pub struct Config {
     pub bus_url: String,
     /// Token between services.
     pub internal_token: String,
-    /// PostgreSQL, multi-host.
-    pub database_url: String,
+    /// PostgreSQL, multi-host, of each cluster.
+    pub databases: ClusterUrls,
     /// A directory of Sigma rules; without one the pack that is compiled in.
     pub rules_dir: Option<PathBuf>,
     /// Badness of a release: added to the time of every batch.
@@ -63,22 +65,28 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         })?;
     let detector = load_rules(config.rules_dir.as_deref())?;
     let bus = Bus::Remote(RemoteBus::connect_lazy(&config.bus_url, &config.internal_token)?);
-    let database = Database::connect_lazy(&config.database_url)?;
+    let clusters = Clusters::connect_lazy(&config.databases)?;
 
     let readiness = Readiness::new();
-    let service = Service {
-        region: config.region,
-        bus,
-        database,
-        detector,
-        limits: Limits::default(),
-        readiness: readiness.clone(),
-        clock: Arc::new(SystemClock),
-        inject_latency: config.inject_latency,
-    };
+    // Each on its own: a cluster that is away stops the alerts of its own tenants only.
+    let services: Vec<Service> = clusters
+        .lanes()
+        .into_iter()
+        .map(|lane| Service {
+            region: config.region.clone(),
+            bus: bus.clone(),
+            lane,
+            detector: Arc::clone(&detector),
+            limits: Limits::default(),
+            readiness: readiness.clone(),
+            clock: Arc::new(SystemClock),
+            inject_latency: config.inject_latency,
+        })
+        .collect();
     let probes = axum::serve(listener, probe::router(readiness))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let (served, ()) = tokio::join!(probes.into_future(), service.run(&shutdown));
+    let lanes = join_all(services.iter().map(|service| service.run(&shutdown)));
+    let (served, _) = tokio::join!(probes.into_future(), lanes);
     served.context("the probe server failed")
 }
 

@@ -12,6 +12,9 @@
 //! The agents know an alert they have investigated, so announcing twice costs a lookup and nothing else. For the
 //! same reason alerts that are new to this process are announced even if the database does not call them new: its
 //! answer to a commit may have been lost.
+//!
+//! With several database clusters all of this is done for each of them by a service of its own, with its own position
+//! in the log (see [`aisoc_storage::clusters`]): they share the log and nothing else.
 
 mod announce;
 mod position;
@@ -19,12 +22,12 @@ mod recover;
 
 use crate::detect::Detector;
 use crate::fuse::{Changes, Fusion, Limits};
-use aisoc_bus::{Bus, BusError, Fetched};
+use aisoc_bus::{Bus, BusError, Fetched, Record};
 use aisoc_model::clock::millis_between;
 use aisoc_model::event::{EventRecord, topic};
 use aisoc_model::{Clock, RegionId};
-use aisoc_storage::Database;
-use aisoc_storage::database::Connection;
+use aisoc_storage::Lane;
+use aisoc_storage::database::{Connection, Database};
 use aisoc_storage::fusion::{self, FusionBatch};
 use aisoc_telemetry::metrics::{self, name};
 use aisoc_telemetry::probe::Readiness;
@@ -43,7 +46,6 @@ use tracing::Instrument as _;
 pub const GROUP: &str = "alert-fusion";
 const BATCH: usize = 1_000;
 const BUS: &str = "bus";
-const DATABASE: &str = "database";
 
 /// The service's parts.
 pub struct Service {
@@ -51,8 +53,8 @@ pub struct Service {
     pub region: RegionId,
     /// The region's bus.
     pub bus: Bus,
-    /// Where alerts go.
-    pub database: Database,
+    /// Which tenants' alerts it makes, and where they go.
+    pub lane: Lane,
     /// Which rules match.
     pub detector: Arc<dyn Detector>,
     /// Bounds of correlation.
@@ -68,8 +70,10 @@ pub struct Service {
 impl Service {
     /// Works until `shutdown`; a batch that was begun is finished.
     pub async fn run(&self, shutdown: &CancellationToken) {
-        self.readiness
-            .set(DATABASE, Some("starting: reading recent alerts".to_owned()));
+        self.readiness.set(
+            self.lane.part(),
+            Some("starting: reading recent alerts".to_owned()),
+        );
         let Some(Recovered {
             mut state,
             next,
@@ -79,7 +83,7 @@ impl Service {
             return;
         };
         let mut at = Position::new(next);
-        tracing::info!(next, alerts = state.held(), "correlating");
+        tracing::info!(next, cluster = %self.lane.name(), alerts = state.held(), "correlating");
         while !shutdown.is_cancelled() {
             let (wait, tell) = (at.patience(), at.wants_telling());
             // Announcements and the bus's copy of the offset go beside the fetch, off the way of the next events.
@@ -141,7 +145,11 @@ impl Service {
             tokio::time::sleep(self.inject_latency).await;
         }
         for (offset, record) in fetched.records {
-            at.next = offset + 1;
+            let ours = self.is_ours(&record, shutdown).await?;
+            at.passed(offset, ours);
+            if !ours {
+                continue;
+            }
             match serde_json::from_slice::<EventRecord>(&record.payload) {
                 Ok(event) => {
                     state.apply(&event);
@@ -162,6 +170,17 @@ impl Service {
         Some(())
     }
 
+    /// Whether a record is of a tenant of this lane's cluster. Nothing is passed over before that is known, and ingest
+    /// has written the tenant into the record's key, so that the events of others are not even parsed.
+    async fn is_ours(&self, record: &Record, shutdown: &CancellationToken) -> Option<bool> {
+        let tenant = record.key.split('|').next().unwrap_or_default();
+        let ask = || self.lane.owns(tenant);
+        if let Ok(ours) = ask().await {
+            return Some(ours);
+        }
+        until_done(self.lane.part(), &self.readiness, shutdown, ask).await
+    }
+
     async fn persist(
         &self,
         state: &mut Fusion,
@@ -173,18 +192,19 @@ impl Service {
         let spans = continue_traces(&mut changes);
         let accepted = std::mem::take(&mut changes.accepted);
         let fresh = std::mem::take(&mut changes.fresh);
+        let group = self.lane.group(GROUP);
         let batch = FusionBatch {
             alerts: changes.alerts,
             incidents: changes.incidents,
             merged: changes.merged,
-            group: GROUP,
+            group: &group,
             region: self.region.as_str(),
             topic: topic::ENRICHED_EVENTS,
             next_offset: at.next,
         };
         let failed = AtomicBool::new(false);
-        let persisted = until_done(DATABASE, &self.readiness, shutdown, || async {
-            let outcome = fusion::persist(&self.database, &batch).await;
+        let persisted = until_done(self.lane.part(), &self.readiness, shutdown, || async {
+            let outcome = fusion::persist(&self.lane.database, &batch).await;
             failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
             outcome
         });
@@ -215,15 +235,16 @@ impl Service {
 
     async fn store_offset(&self, at: &mut Position, shutdown: &CancellationToken) -> Option<()> {
         if at.next > at.stored {
+            let group = self.lane.group(GROUP);
             let batch = FusionBatch {
-                group: GROUP,
+                group: &group,
                 region: self.region.as_str(),
                 topic: topic::ENRICHED_EVENTS,
                 next_offset: at.next,
                 ..FusionBatch::default()
             };
-            let store = || fusion::persist(&self.database, &batch);
-            until_done(DATABASE, &self.readiness, shutdown, store).await?;
+            let store = || fusion::persist(&self.lane.database, &batch);
+            until_done(self.lane.part(), &self.readiness, shutdown, store).await?;
             at.stored();
         }
         Some(())
@@ -234,7 +255,8 @@ impl Service {
         if !due {
             return false;
         }
-        let told = self.bus.commit(GROUP, topic::ENRICHED_EVENTS, stored).await;
+        let group = self.lane.group(GROUP);
+        let told = self.bus.commit(&group, topic::ENRICHED_EVENTS, stored).await;
         told.inspect_err(|error| tracing::warn!(%error, stored, "the bus does not know the offset yet"))
             .is_ok()
     }
@@ -242,17 +264,18 @@ impl Service {
     /// The bus has less than was read: it is another one. The stored offset means nothing on it.
     async fn begin_anew(&self, at: &mut Position, end: u64, shutdown: &CancellationToken) -> Option<()> {
         tracing::warn!(next = at.next, end, "the bus begins anew: reading from its start");
-        let forget = || forget_offset(&self.database, self.region.as_str());
-        until_done(DATABASE, &self.readiness, shutdown, forget).await?;
+        let group = self.lane.group(GROUP);
+        let forget = || forget_offset(&self.lane.database, &group, self.region.as_str());
+        until_done(self.lane.part(), &self.readiness, shutdown, forget).await?;
         *at = Position::new(0);
         Some(())
     }
 }
 
-async fn forget_offset(database: &Database, region: &str) -> aisoc_storage::Result<()> {
+async fn forget_offset(database: &Database, group: &str, region: &str) -> aisoc_storage::Result<()> {
     let forget = async |mut connection: Connection| {
         sqlx::query("DELETE FROM consumer_offsets WHERE group_name = $1 AND region = $2 AND topic = $3")
-            .bind(GROUP)
+            .bind(group)
             .bind(region)
             .bind(topic::ENRICHED_EVENTS)
             .execute(&mut *connection)

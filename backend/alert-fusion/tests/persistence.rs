@@ -19,7 +19,7 @@ use aisoc_bus::{Bus, Record};
 use aisoc_model::SystemClock;
 use aisoc_model::event::{Entities, EventClass, EventRecord, SecurityAlert, Tenant, topic};
 use aisoc_storage::tenants::{self, TokenGrant};
-use aisoc_storage::{Database, alerts, fusion};
+use aisoc_storage::{ClusterUrls, Clusters, Database, Lane, alerts, fusion};
 use aisoc_telemetry::probe::Readiness;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -31,22 +31,39 @@ use tokio_util::sync::CancellationToken;
 
 const HOME: &str = "us-east-1";
 
+fn grant(id: &str, cluster: Option<&str>) -> TokenGrant {
+    TokenGrant {
+        token_sha256: tenants::hash_token(id),
+        tenant: Tenant {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            home_region: HOME.parse().unwrap(),
+            residency: vec![],
+            acknowledge_minutes: [].into(),
+            cluster: cluster.map(|name| name.parse().unwrap()),
+        },
+    }
+}
+
 async fn database(server: &Postgres) -> Database {
     let database = Database::connect_lazy(&dsn(&[server])).unwrap();
     database.migrate().await.unwrap();
-    let tenant = Tenant {
-        id: "acme".to_owned(),
-        name: "Acme".to_owned(),
-        home_region: HOME.parse().unwrap(),
-        residency: vec![],
-        acknowledge_minutes: [].into(),
-    };
-    let grant = TokenGrant {
-        token_sha256: tenants::hash_token("t"),
-        tenant,
-    };
-    tenants::seed_local(&database, &[grant]).await.unwrap();
+    tenants::seed_local(&database, &[grant("acme", None)])
+        .await
+        .unwrap();
     database
+}
+
+/// Two clusters: acme's data is in the first, that of initech-eu in `eu`.
+async fn two_clusters(main: &Postgres, eu: &Postgres) -> Clusters {
+    let named = [("main", main), ("eu", eu)];
+    let urls = named.map(|(name, server)| (name.parse().unwrap(), dsn(&[server])));
+    let clusters = Clusters::connect_lazy(&ClusterUrls::several(urls.into()).unwrap()).unwrap();
+    assert!(clusters.migrate().await.is_empty());
+    let grants = [grant("acme", None), grant("initech-eu", Some("eu"))];
+    tenants::seed_local(clusters.first(), &grants).await.unwrap();
+    clusters.share_directory().await.unwrap();
+    clusters
 }
 
 fn bus(dir: &Path) -> Bus {
@@ -60,7 +77,7 @@ fn service(region: &str, bus: &Bus, database: &Database) -> Service {
     Service {
         region: region.parse().unwrap(),
         bus: bus.clone(),
-        database: database.clone(),
+        lane: Lane::only(database.clone()),
         detector: Arc::new(detector),
         limits: Limits::default(),
         readiness: Readiness::new(),
@@ -69,8 +86,19 @@ fn service(region: &str, bus: &Bus, database: &Database) -> Service {
     }
 }
 
-/// Every third event matches the rule for whoami; `hosts` machines, ten events an alert.
+/// The same events of both tenants, in turn.
+fn events_of_both(count: usize) -> Vec<Record> {
+    let of = |tenant| events_of(tenant, count);
+    let pairs = of("acme").into_iter().zip(of("initech-eu"));
+    pairs.flat_map(|(a, b)| [a, b]).collect()
+}
+
 fn events(count: usize) -> Vec<Record> {
+    events_of("acme", count)
+}
+
+/// Every third event matches the rule for whoami; thirty events a machine, ten of them an alert.
+fn events_of(tenant: &str, count: usize) -> Vec<Record> {
     let base = Timestamp::from_second(1_800_000_000).unwrap();
     (0..count)
         .map(|n| {
@@ -84,7 +112,7 @@ fn events(count: usize) -> Vec<Record> {
             });
             let event = EventRecord {
                 event_id: format!("e{n}"),
-                tenant: "acme".to_owned(),
+                tenant: tenant.to_owned(),
                 origin_region: HOME.parse().unwrap(),
                 home_region: HOME.parse().unwrap(),
                 connector_id: "c".to_owned(),
@@ -102,7 +130,7 @@ fn events(count: usize) -> Vec<Record> {
                 raw_data: raw,
             };
             Record {
-                key: format!("acme|{host}"),
+                key: format!("{tenant}|{host}"),
                 payload: serde_json::to_vec(&event).unwrap().into(),
                 at: base,
             }
@@ -119,8 +147,12 @@ async fn append(bus: &Bus, events: Vec<Record>) {
 }
 
 async fn persisted(database: &Database) -> Vec<SecurityAlert> {
+    persisted_of(database, "acme").await
+}
+
+async fn persisted_of(database: &Database, tenant: &str) -> Vec<SecurityAlert> {
     let since = Timestamp::UNIX_EPOCH;
-    alerts::touched_since(database, "acme", since, 10_000)
+    alerts::touched_since(database, tenant, since, 10_000)
         .await
         .unwrap()
 }
@@ -156,7 +188,7 @@ async fn run_until(service: &Service, region: &str, end: u64) {
     let shutdown = CancellationToken::new();
     let watch = async {
         let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
-        while offset(&service.database, region).await < end {
+        while offset(&service.lane.database, region).await < end {
             assert!(
                 tokio::time::Instant::now() < deadline,
                 "the service does not get on"
@@ -321,6 +353,132 @@ async fn every_region_correlates_and_only_the_home_region_persists() {
         let committed = bus.committed(GROUP, topic::ENRICHED_EVENTS).await.unwrap();
         assert_eq!(committed, Some(EVENTS as u64), "{region}");
     }
+}
+
+/// One service for each cluster on one log, killed together at any moment, and the EU cluster taken away for a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_clusters_alerts_are_made_once_and_a_lost_cluster_stops_only_its_own() {
+    const EVENTS: usize = 1_500;
+    const END: u64 = 2 * EVENTS as u64;
+    let (main, mut eu) = (Postgres::start(), Postgres::start());
+    let clusters = two_clusters(&main, &eu).await;
+    let dir = tempfile::tempdir().unwrap();
+    let bus = bus(dir.path());
+    let lanes = || {
+        let lanes = clusters.lanes().into_iter();
+        lanes.map(|lane| Service {
+            lane,
+            ..service(HOME, &bus, clusters.first())
+        })
+    };
+    let at = async |lane: usize| {
+        let lane = &clusters.lanes()[lane];
+        let group = lane.group(GROUP);
+        let next = fusion::next_offset(&lane.database, &group, HOME, topic::ENRICHED_EVENTS).await;
+        next.unwrap().unwrap_or(0)
+    };
+    let run = async |shutdown: &CancellationToken| {
+        let services: Vec<Service> = lanes().collect();
+        futures::future::join_all(services.iter().map(|service| service.run(shutdown))).await;
+    };
+    let all = events_of_both(EVENTS);
+    let (first, rest) = all.split_at(EVENTS);
+    append(&bus, first.to_vec()).await;
+    for life in (20..200).step_by(20) {
+        let _ = tokio::time::timeout(Duration::from_millis(life), run(&CancellationToken::new())).await;
+    }
+    // The EU cluster is lost: the others' alerts go on to the end of the log, its own wait.
+    eu.kill();
+    append(&bus, rest.to_vec()).await;
+    let shutdown = CancellationToken::new();
+    let story = async {
+        wait_for("the first cluster's alerts go on", || async {
+            at(0).await >= END
+        })
+        .await;
+        eu.restart(None);
+        wait_for("its own go on", || async { at(1).await >= END }).await;
+        shutdown.cancel();
+    };
+    tokio::join!(run(&shutdown), story);
+
+    let stored = [
+        persisted(clusters.first()).await,
+        persisted_of(&clusters.lanes()[1].database, "initech-eu").await,
+    ];
+    let ids = |alerts: &[SecurityAlert]| alerts.iter().map(|a| a.id.clone()).collect::<BTreeSet<_>>();
+    let (own, others) = (ids(&stored[0]), ids(&stored[1]));
+    let announced = announced(&bus).await;
+    assert_eq!(announced, own.union(&others).cloned().collect());
+    assert_complete(
+        &stored[0],
+        &announced.difference(&others).cloned().collect(),
+        EVENTS,
+    );
+    assert_complete(&stored[1], &announced.difference(&own).cloned().collect(), EVENTS);
+    let tenants =
+        |server: &Postgres| server.sql("aisoc", "SELECT string_agg(DISTINCT tenant, ' ') FROM alerts");
+    assert_eq!(
+        (tenants(&main), tenants(&eu)),
+        ("acme".into(), "initech-eu".into())
+    );
+}
+
+/// A tenant whose cluster this process does not know: nothing of it is passed over, and the reason is said.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_cluster_keeps_the_place_in_the_log() {
+    let (main, eu) = (Postgres::start(), Postgres::start());
+    let clusters = two_clusters(&main, &eu).await;
+    main.sql(
+        "aisoc",
+        "UPDATE tenant_sla_config SET cluster = 'ap' WHERE tenant = 'initech-eu'",
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let bus = bus(dir.path());
+    append(&bus, events_of_both(300)).await;
+    let services: Vec<Service> = clusters
+        .lanes()
+        .into_iter()
+        .map(|lane| Service {
+            lane,
+            ..service(HOME, &bus, clusters.first())
+        })
+        .collect();
+    let shutdown = CancellationToken::new();
+    let at = async |lane: &Lane| {
+        let group = lane.group(GROUP);
+        let next = fusion::next_offset(&lane.database, &group, HOME, topic::ENRICHED_EVENTS).await;
+        next.unwrap().unwrap_or(0)
+    };
+    let story = async {
+        for service in &services {
+            wait_for("it says what is wrong", || async {
+                let problems = service.readiness.problems();
+                problems
+                    .iter()
+                    .any(|(part, why)| *part == service.lane.part() && why.contains("'ap'"))
+            })
+            .await;
+            assert!(
+                at(&service.lane).await <= 1,
+                "the event of initech-eu was passed over"
+            );
+        }
+        main.sql(
+            "aisoc",
+            "UPDATE tenant_sla_config SET cluster = 'eu' WHERE tenant = 'initech-eu'",
+        );
+        for service in &services {
+            wait_for("it goes on", || async { at(&service.lane).await >= 600 }).await;
+        }
+        shutdown.cancel();
+    };
+    let lanes = futures::future::join_all(services.iter().map(|service| service.run(&shutdown)));
+    tokio::join!(lanes, story);
+    assert_eq!(
+        persisted_of(&services[1].lane.database, "initech-eu").await.len(),
+        10
+    );
 }
 
 async fn wait_for<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {

@@ -2,12 +2,15 @@
 //!
 //! All valid tokens' hashes are kept in the process and read again every now and then, so that a request costs no
 //! database call, an attacker's guesses cannot push good entries out, and a short database outage locks nobody out.
+//! With several clusters a copy of the directory is read while its home is away.
 
 use crate::error::ApiError;
 use aisoc_model::event::Tenant;
-use aisoc_storage::{Database, tenants};
+use aisoc_storage::Clusters;
+use aisoc_storage::tenants::{self, TokenGrant};
 use axum::http::{HeaderMap, header};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -24,17 +27,20 @@ const SURVIVES: Duration = Duration::from_mins(15);
 type Snapshot = Option<(Arc<HashMap<String, Arc<Tenant>>>, Instant)>;
 
 pub(crate) struct Tokens {
-    database: Database,
+    clusters: Clusters,
     snapshot: RwLock<Snapshot>,
     reading: tokio::sync::Mutex<()>,
+    /// A copy of the directory could not be brought up to date.
+    unshared: Arc<AtomicBool>,
 }
 
 impl Tokens {
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(clusters: Clusters) -> Self {
         Self {
-            database,
+            clusters,
             snapshot: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
+            unshared: Arc::default(),
         }
     }
 
@@ -95,14 +101,29 @@ impl Tokens {
     }
 
     async fn read(&self) -> Result<(), ApiError> {
-        let grants = tenants::grants(&self.database).await?;
-        let tokens = grants
+        let grants = self.clusters.grants().await?;
+        let tokens: HashMap<_, _> = grants
             .into_iter()
-            .map(|grant| (grant.token_sha256, Arc::new(grant.tenant)))
+            .map(|TokenGrant { token_sha256, tenant }| (token_sha256, Arc::new(tenant)))
             .collect();
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) =
-            Some((Arc::new(tokens), Instant::now()));
+        let changed = {
+            let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+            let changed = snapshot.as_ref().is_some_and(|(known, _)| **known != tokens);
+            *snapshot = Some((Arc::new(tokens), Instant::now()));
+            changed
+        };
+        if changed || self.unshared.load(Ordering::Relaxed) {
+            self.share();
+        }
         Ok(())
+    }
+
+    /// The directory changed: the other clusters' copies follow, behind the request that found it out.
+    fn share(&self) {
+        let (clusters, unshared) = (self.clusters.clone(), Arc::clone(&self.unshared));
+        tokio::spawn(async move {
+            unshared.store(clusters.share_directory().await.is_err(), Ordering::Relaxed);
+        });
     }
 }
 

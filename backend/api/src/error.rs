@@ -68,6 +68,15 @@ impl From<StorageError> for ApiError {
                 error.to_string(),
                 "an id names one content for ever; make a new one",
             ),
+            StorageError::UnknownCluster { .. } => {
+                tracing::error!(%error, "a tenant is not served");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unknown_cluster",
+                    "this instance cannot reach the database cluster that keeps your tenant's data",
+                    "another region may; whoever runs this one finds the cause in the service's log",
+                )
+            }
             _ if error.is_transient() => {
                 tracing::warn!(%error, "the database is away");
                 Self::unavailable("the database did not take the request in time")

@@ -2,7 +2,7 @@
 //!
 //! Reads come from the nearest database host, writes go to the writer wherever it is now: a request that meets a
 //! failover waits for the new writer a few seconds instead of failing. Health answers one question: can this
-//! instance serve?
+//! instance serve? With several database clusters a request is answered from that of its token's tenant.
 
 mod agent;
 mod auth;
@@ -16,10 +16,11 @@ mod state;
 mod vantage;
 
 pub use agent::{SlowRule, agent_answer, p99};
-pub use health::{Assessment, assess};
+pub use health::{Assessment, assess, overall};
 
 use aisoc_model::RegionId;
 use aisoc_model::slo::Slo;
+use aisoc_storage::ClusterUrls;
 use anyhow::Context;
 use state::App;
 use std::net::SocketAddr;
@@ -49,8 +50,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address of HAProxy's agent check.
     pub agent_listen: Option<SocketAddr>,
-    /// Multi-host PostgreSQL connection string; the region's own host first.
-    pub database_url: String,
+    /// Multi-host PostgreSQL connection string of each cluster; the region's own host first.
+    pub databases: ClusterUrls,
     /// The region's Redis.
     pub redis_url: Option<String>,
     /// The region's data directory; the event store is `events` below it.

@@ -131,7 +131,9 @@ pub(crate) async fn look_before_readyz(
 ) -> Response {
     if request.uri().path() == "/readyz" {
         let report = app.health.report().await;
-        app.readiness.set("database", report.assessment.reason);
+        let lost = !report.assessment.serves();
+        app.readiness
+            .set("database", report.assessment.reason.filter(|_| lost));
     }
     next.run(request).await
 }

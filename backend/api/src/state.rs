@@ -2,15 +2,17 @@
 
 use crate::agent::Checks;
 use crate::auth::Tokens;
+use crate::error::ApiError;
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::shutdown::Shutdown;
 use crate::vantage::Vantage;
 use crate::{CONNECTIONS, Config};
+use aisoc_model::event::Tenant;
 use aisoc_model::slo::Slo;
 use aisoc_storage::database::Limits;
 use aisoc_storage::event_store::{EventStore, Mode};
-use aisoc_storage::{Cache, Database};
+use aisoc_storage::{Cache, Clusters, Database};
 use aisoc_telemetry::probe::Readiness;
 use anyhow::Context;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ const MIGRATE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct App {
     pub(crate) config: Config,
-    pub(crate) database: Database,
+    pub(crate) clusters: Clusters,
     pub(crate) events: EventStore,
     pub(crate) cache: Cache,
     pub(crate) tokens: Arc<Tokens>,
@@ -46,19 +48,19 @@ impl App {
             max_connections: CONNECTIONS,
             ..Limits::default()
         };
-        let database = Database::with_limits(&config.database_url, limits)?;
+        let clusters = Clusters::with_limits(&config.databases, limits)?;
         let internal_token = match &config.internal_token_file {
             Some(path) => Some(read_token(path).await?),
             None => None,
         };
         let readiness = Readiness::new();
-        readiness.set("schema", Some("not checked yet".to_owned()));
+        readiness.set("database", Some("not looked at yet".to_owned()));
         Ok(Self {
             events: EventStore::open(config.data_dir.join("events"), Mode::Read)?,
             cache: Cache::new(config.redis_url.as_deref(), CACHED),
-            tokens: Arc::new(Tokens::new(database.clone())),
+            tokens: Arc::new(Tokens::new(clusters.clone())),
             internal_token,
-            health: Arc::new(Health::new(database.clone())),
+            health: Arc::new(Health::new(&clusters)),
             readiness,
             faults: Faults::new(config.inject_latency, config.inject_error_rate),
             checks: Checks::new(&slo.region_removal),
@@ -70,9 +72,14 @@ impl App {
                 slo.region_removal,
             )?),
             in_flight: Semaphore::new(IN_FLIGHT),
-            database,
+            clusters,
             config,
         })
+    }
+
+    /// Where a tenant's data is.
+    pub(crate) fn database(&self, tenant: &Tenant) -> Result<&Database, ApiError> {
+        Ok(self.clusters.of(tenant)?)
     }
 }
 
@@ -89,15 +96,21 @@ async fn read_token(path: &std::path::Path) -> anyhow::Result<String> {
     Ok(token)
 }
 
-/// Brings the schema up to date, however long the database takes to appear.
+/// Brings every cluster's schema up to date, however long it takes to appear; the others are served meanwhile.
 pub(crate) async fn migrate(app: Arc<App>, stop: CancellationToken) {
     let work = async {
-        while let Err(error) = app.database.migrate().await {
-            tracing::warn!(%error, "the schema is not ready");
-            app.readiness.set("schema", Some(error.to_string()));
+        loop {
+            let problems = app.clusters.migrate().await;
+            app.health.set_schema(&problems);
+            for (cluster, error) in &problems {
+                tracing::warn!(%cluster, %error, "the schema is not ready");
+            }
+            let shared = app.clusters.share_directory().await;
+            if problems.is_empty() && shared.is_ok() {
+                return;
+            }
             tokio::time::sleep(MIGRATE_PAUSE).await;
         }
-        app.readiness.set("schema", None);
     };
     tokio::select! {
         () = work => {}

@@ -14,7 +14,7 @@ use aisoc_api::Config;
 use aisoc_model::event::{Entities, EventClass, EventRecord, Tenant};
 use aisoc_storage::event_store::{EventStore, Mode};
 use aisoc_storage::tenants::{self, TokenGrant};
-use aisoc_storage::{Database, fusion};
+use aisoc_storage::{ClusterUrls, Database, fusion};
 use jiff::Timestamp;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ struct Api {
 }
 
 impl Api {
-    fn start(database_url: String, change: impl FnOnce(&mut Config)) -> Self {
+    fn start(url: String, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let internal_token_file = dir.path().join("internal.token");
         std::fs::write(&internal_token_file, format!("{INTERNAL}\n")).unwrap();
@@ -53,7 +53,7 @@ impl Api {
             version: "rev 1".into(),
             listen: ([127, 0, 0, 1], free_port()).into(),
             agent_listen: Some(([127, 0, 0, 1], free_port()).into()),
-            database_url,
+            databases: ClusterUrls::one(url),
             redis_url: None,
             data_dir: dir.path().to_owned(),
             internal_token_file: Some(internal_token_file),
@@ -149,6 +149,7 @@ async fn seed(url: &str) -> Database {
                 home_region: "us-east-1".parse().unwrap(),
                 residency: Vec::new(),
                 acknowledge_minutes: [("high".to_owned(), 30)].into(),
+                cluster: None,
             },
         })
         .into();
@@ -489,6 +490,83 @@ async fn without_a_database_it_says_so_and_recovers_and_knows_its_callers() {
     server.restart(None);
     api.until("/api/health", StatusCode::OK, Duration::from_secs(10))
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_is_served_from_its_cluster_and_a_lost_cluster_takes_nobody_else_with_it() {
+    let (mut main, mut eu) = (Postgres::start(), Postgres::start());
+    let named = [("main", &main), ("eu", &eu)];
+    let urls = named.map(|(name, server)| (name.parse().unwrap(), dsn(&[server])));
+    let urls = ClusterUrls::several(urls.into()).unwrap();
+    seed(&dsn(&[&main])).await;
+    main.sql(
+        "aisoc",
+        "UPDATE tenant_sla_config SET cluster = 'eu' WHERE tenant = 'globex'",
+    );
+    let start = || Api::start(String::new(), |config| config.databases = urls.clone());
+    let api = start();
+    api.ready().await;
+    let healthy = async |api: &Api, status: &str| {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let (code, body) = api.get("/api/health").await;
+            if body["status"] == status {
+                return (code, body);
+            }
+            assert!(Instant::now() < deadline, "never {status}: {body}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let (_, health) = healthy(&api, "ok").await;
+    assert_eq!(health["clusters"]["eu"]["role"], "writer-reachable");
+    let annotate = async |api: &Api, token: &str| {
+        let body = json!({ "id": Uuid::now_v7(), "subject": "s", "text": "t" });
+        api.call(Method::POST, "/api/v1/annotations", token, Some(body))
+            .await
+            .0
+    };
+    for token in [TOKEN, "globex-token"] {
+        assert_eq!(annotate(&api, token).await, StatusCode::CREATED);
+        let (_, notes) = api.call(Method::GET, "/api/v1/annotations", token, None).await;
+        assert_eq!(notes["items"].as_array().unwrap().len(), 1);
+    }
+    let tenants = |server: &Postgres| {
+        server.sql(
+            "aisoc",
+            "SELECT string_agg(DISTINCT tenant, ' ') FROM annotations",
+        )
+    };
+    assert_eq!((tenants(&main), tenants(&eu)), ("acme".into(), "globex".into()));
+
+    // The EU cluster is lost: its tenants are told to come again, the region stays in the load balancer for the others.
+    eu.kill();
+    let (code, health) = healthy(&api, "degraded").await;
+    assert_eq!(code, StatusCode::OK);
+    assert!(
+        health["reason"].as_str().unwrap().starts_with("cluster eu: "),
+        "{health}"
+    );
+    assert_eq!(annotate(&api, TOKEN).await, StatusCode::CREATED);
+    assert_eq!(
+        annotate(&api, "globex-token").await,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    eu.restart(None);
+    healthy(&api, "ok").await;
+
+    // The first one is lost, with the directory in it: the others' tenants are known by its copy, also to an instance
+    // that starts now.
+    main.kill();
+    let late = start();
+    healthy(&late, "degraded").await;
+    for api in [&api, &late] {
+        assert_eq!(annotate(api, "globex-token").await, StatusCode::CREATED);
+        assert_eq!(annotate(api, TOKEN).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    // Without any of them nothing is served.
+    eu.kill();
+    let (code, _) = healthy(&api, "unavailable").await;
+    assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test(flavor = "multi_thread")]

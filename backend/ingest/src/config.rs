@@ -2,6 +2,7 @@
 
 use aisoc_bus::disk::Reserve;
 use aisoc_model::RegionId;
+use aisoc_storage::ClusterUrls;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub struct Config {
     /// `bus/`, `spool/`, `events/` and `tenants.json` are below it.
     pub data_dir: PathBuf,
     /// Where tenants and tokens are kept; without it only `tenants.json` counts.
-    pub database_url: Option<String>,
+    pub databases: Option<ClusterUrls>,
     /// Token between the services.
     pub internal_token: String,
     /// Latency added to every request, to rehearse a bad release.
@@ -75,7 +76,7 @@ impl Config {
             bus_listen,
             peers: Vec::new(),
             data_dir: data_dir.into(),
-            database_url: None,
+            databases: None,
             internal_token: internal_token.into(),
             inject_latency: Duration::ZERO,
             limits: Limits::default(),

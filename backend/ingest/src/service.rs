@@ -13,7 +13,7 @@ use aisoc_bus::{Bus, BusError, server};
 use aisoc_model::event::topic;
 use aisoc_model::{Clock, RegionId, SystemClock};
 use aisoc_storage::event_store::Mode;
-use aisoc_storage::{Database, EventStore};
+use aisoc_storage::{Clusters, EventStore};
 use aisoc_telemetry::metrics;
 use aisoc_telemetry::probe::Readiness;
 use anyhow::Context as _;
@@ -73,8 +73,8 @@ impl Service {
 
         let readiness = Readiness::new();
         readiness.set("tenants", Some("not loaded yet".to_owned()));
-        let source = match &config.database_url {
-            Some(url) => Some(Arc::new(Database::connect_lazy(url)?) as Arc<dyn Grants>),
+        let source = match &config.databases {
+            Some(urls) => Some(Arc::new(Clusters::connect_lazy(urls)?) as Arc<dyn Grants>),
             None => None,
         };
         let directory = Arc::new(Directory::open(

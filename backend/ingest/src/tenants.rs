@@ -6,8 +6,8 @@
 
 use aisoc_model::event::Tenant;
 use aisoc_model::{Clock, text};
+use aisoc_storage::Clusters;
 use aisoc_storage::tenants::{TokenGrant, hash_token};
-use aisoc_storage::{Database, tenants};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -35,9 +35,9 @@ pub trait Grants: Send + Sync + 'static {
     fn all(&self) -> Pin<Box<dyn Future<Output = Result<Vec<TokenGrant>, String>> + Send + '_>>;
 }
 
-impl Grants for Database {
+impl Grants for Clusters {
     fn all(&self) -> Pin<Box<dyn Future<Output = Result<Vec<TokenGrant>, String>> + Send + '_>> {
-        Box::pin(async { tenants::grants(self).await.map_err(|error| error.to_string()) })
+        Box::pin(async { Clusters::grants(self).await.map_err(|error| error.to_string()) })
     }
 }
 
@@ -266,6 +266,7 @@ mod tests {
                 home_region: "us-east-1".parse().unwrap(),
                 residency: Vec::new(),
                 acknowledge_minutes: BTreeMap::new(),
+                cluster: None,
             },
         }
     }

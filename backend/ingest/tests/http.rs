@@ -11,6 +11,7 @@ mod common;
 use aisoc_bus::disk::Reserve;
 use aisoc_ingest::Config;
 use aisoc_model::event::{EventClass, topic};
+use aisoc_storage::ClusterUrls;
 use common::{Running, answer, config, events, free_port, records, region};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -250,7 +251,7 @@ async fn without_tenants_it_waits_for_them() {
     let dir = tempfile::tempdir().unwrap();
     let ingest = {
         let mut config = config("us-east-1", dir.path());
-        config.database_url = Some("postgres://nobody:x@127.0.0.1:9/none".to_owned());
+        config.databases = Some(ClusterUrls::one("postgres://nobody:x@127.0.0.1:9/none"));
         let service = aisoc_ingest::Service::start(config, std::sync::Arc::new(aisoc_model::SystemClock));
         service.await.unwrap()
     };

@@ -1,6 +1,6 @@
 //! Security events, alerts, incidents and investigations: what flows through the SOC pipeline.
 
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,9 @@ pub struct Tenant {
     pub residency: Vec<RegionId>,
     /// SLA targets: minutes to acknowledge, by severity word (`critical`, `high`, …).
     pub acknowledge_minutes: BTreeMap<String, u32>,
+    /// The database cluster that keeps its data; the deployment's first one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterName>,
 }
 
 /// OCSF event class, as far as it decides on detection rules (OCSF 1.8 `class_uid`).

@@ -34,5 +34,5 @@ pub mod vantage;
 pub mod world;
 
 pub use clock::{Clock, SystemClock};
-pub use ids::RegionId;
+pub use ids::{ClusterName, RegionId};
 pub use observed::{Absence, Freshness, Observed};

@@ -1,5 +1,6 @@
 //! What can go wrong in storage, in words that say what to do next.
 
+use aisoc_model::ClusterName;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,6 +66,47 @@ pub enum Error {
         /// Its id.
         id: String,
     },
+    /// A tenant's data is in a cluster that this process cannot reach at all.
+    #[error(
+        "the data of tenant {tenant} is in the database cluster '{cluster}', which this process does not know \
+         (it knows: {known}); start it with --database {cluster}=URL (AISOC_DATABASES) as well"
+    )]
+    UnknownCluster {
+        /// The tenant.
+        tenant: String,
+        /// Its cluster.
+        cluster: ClusterName,
+        /// The clusters there are.
+        known: String,
+    },
+    /// The directory does not list a tenant, so nobody knows where its data may be.
+    #[error(
+        "the directory does not list tenant {0}, so that nobody knows which database cluster may keep its data; \
+         put it back into tenants and tenant_sla_config of the first cluster"
+    )]
+    UnknownTenant(String),
+    /// A tenant was to be given another cluster than the one it has.
+    #[error(
+        "tenant {0} has its data in another database cluster already; moving a tenant begins with its rows, see the \
+         documentation of aisoc-storage's clusters"
+    )]
+    Moved(String),
+    /// A connection string leads to another cluster than its name says.
+    #[error(
+        "the database behind '{configured}' calls itself '{found}'{}; are two connection strings mixed up? The names \
+         and the order of --database (AISOC_DATABASES) have to be the same everywhere, at all times",
+        order(*.first, *.found_first)
+    )]
+    OtherCluster {
+        /// What it is called in this process's configuration.
+        configured: ClusterName,
+        /// Whether it is the first one there.
+        first: bool,
+        /// What it calls itself.
+        found: String,
+        /// Whether it says that it is the first one.
+        found_first: bool,
+    },
     /// A pagination cursor was not made by this service.
     #[error("'{0}' is not a page cursor; pass the 'next' value of the previous answer unchanged")]
     BadCursor(String),
@@ -81,6 +123,14 @@ pub enum Error {
     /// The event store was opened for reading.
     #[error("event store {0} is open for reading only; one process per region writes it")]
     ReadOnly(PathBuf),
+}
+
+fn order(first: bool, found_first: bool) -> &'static str {
+    match (first, found_first) {
+        (true, false) => " and was not the first one before",
+        (false, true) => " and was the first one before",
+        _ => "",
+    }
 }
 
 /// What lies below an event-store failure.

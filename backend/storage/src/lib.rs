@@ -2,6 +2,7 @@
 //!
 //! * [`database`]: PostgreSQL with several hosts, one of which takes writes; the writer is found again by itself
 //!   after a failover. Everything tenants see (alerts, incidents, investigations, annotations) is there.
+//! * [`clusters`]: which of several such databases keeps a tenant's data.
 //! * [`event_store`]: the region's own events, one SQLite file a day.
 //! * [`cache`]: answers worth keeping, in the process and in Redis.
 //!
@@ -10,6 +11,7 @@
 pub mod alerts;
 pub mod annotations;
 pub mod cache;
+pub mod clusters;
 pub mod database;
 pub mod dsn;
 pub mod error;
@@ -26,6 +28,7 @@ pub mod tenants;
 mod trace;
 
 pub use cache::Cache;
+pub use clusters::{ClusterUrls, Clusters, Lane};
 pub use database::Database;
 pub use error::{Error, Result};
 pub use event_store::EventStore;

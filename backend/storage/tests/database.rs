@@ -32,6 +32,7 @@ async fn seed(database: &Database) {
         home_region: "us-east-1".parse().unwrap(),
         residency: Vec::new(),
         acknowledge_minutes: [("high".to_owned(), 30)].into(),
+        cluster: None,
     };
     let grant = TokenGrant {
         token_sha256: tenants::hash_token("t0ken"),

@@ -85,6 +85,7 @@ async fn world() -> (Postgres, Database) {
                 home_region: home.parse().unwrap(),
                 residency: vec![home.parse().unwrap()],
                 acknowledge_minutes: [("high".to_owned(), 30), ("low".to_owned(), 600)].into(),
+                cluster: None,
             },
         })
         .into();

@@ -9,13 +9,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What keeps a service from being ready, by part. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    parts: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
+    parts: Arc<Mutex<BTreeMap<Cow<'static, str>, Option<String>>>>,
 }
 
 impl Readiness {
@@ -26,22 +27,22 @@ impl Readiness {
     }
 
     /// Reports the state of `part`: a problem, or `None` when it works.
-    pub fn set(&self, part: &'static str, problem: Option<String>) {
+    pub fn set(&self, part: impl Into<Cow<'static, str>>, problem: Option<String>) {
         let problem = problem.map(|text| sanitize(&text, 400));
         self.parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(part, problem);
+            .insert(part.into(), problem);
     }
 
     /// The parts that have a problem, and which.
     #[must_use]
-    pub fn problems(&self) -> Vec<(&'static str, String)> {
+    pub fn problems(&self) -> Vec<(Cow<'static, str>, String)> {
         self.parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .iter()
-            .filter_map(|(part, problem)| problem.as_ref().map(|problem| (*part, problem.clone())))
+            .filter_map(|(part, problem)| problem.as_ref().map(|problem| (part.clone(), problem.clone())))
             .collect()
     }
 
@@ -86,7 +87,7 @@ mod tests {
         readiness.set("bus", None);
         assert_eq!(
             readiness.problems(),
-            vec![("database", "connection refused".to_owned())]
+            vec![("database".into(), "connection refused".to_owned())]
         );
         assert_eq!(
             readyz(State(readiness.clone())).await.status(),

@@ -2,6 +2,7 @@
 
 use crate::probe::Readiness;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// Repeats `op` with growing pauses until it succeeds, and tells `readiness` meanwhile what is wrong. `None` when
 /// `shutdown` came first.
 pub async fn until_done<T, E: Display, F: Future<Output = Result<T, E>>>(
-    part: &'static str,
+    part: impl Into<Cow<'static, str>>,
     readiness: &Readiness,
     shutdown: &CancellationToken,
     mut op: impl FnMut() -> F,
@@ -20,22 +21,23 @@ pub async fn until_done<T, E: Display, F: Future<Output = Result<T, E>>>(
         .with_jitter()
         .without_max_times()
         .build();
+    let part = part.into();
     let mut failing = false;
     loop {
         match op().await {
             Ok(value) => {
                 if failing {
-                    tracing::info!(part, "works again");
+                    tracing::info!(%part, "works again");
                 }
-                readiness.set(part, None);
+                readiness.set(part.clone(), None);
                 return Some(value);
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(part, %error, "failed; trying until it works");
+                    tracing::warn!(%part, %error, "failed; trying until it works");
                 }
                 failing = true;
-                readiness.set(part, Some(error.to_string()));
+                readiness.set(part.clone(), Some(error.to_string()));
             }
         }
         let pause = pauses.next().unwrap_or(Duration::from_secs(5));
@@ -68,6 +70,6 @@ mod tests {
         shutdown.cancel();
         let done = until_done("bus", &readiness, &shutdown, || async { Err::<(), _>("away") });
         assert_eq!(done.await, None);
-        assert_eq!(readiness.problems(), [("bus", "away".to_owned())]);
+        assert_eq!(readiness.problems(), [("bus".into(), "away".to_owned())]);
     }
 }

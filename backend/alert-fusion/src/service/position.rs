@@ -8,6 +8,8 @@ const LONG_POLL: Duration = Duration::from_secs(30);
 /// The offset is stored with every alert; without alerts so often, while there are events. The bus is told so often.
 /// A crash repeats that much detection, which changes nothing.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// While there are only events of other clusters' tenants. A crash repeats that much passing over.
+const PASSING: Duration = Duration::from_secs(10);
 
 /// Where the service is in the log.
 pub(super) struct Position {
@@ -20,6 +22,8 @@ pub(super) struct Position {
     stored_at: Instant,
     told_at: Instant,
     hurry: bool,
+    /// Something that was read since the offset was stored concerns this lane.
+    concerned: bool,
 }
 
 impl Position {
@@ -32,18 +36,29 @@ impl Position {
             stored_at: now,
             told_at: now,
             hurry: false,
+            concerned: false,
         }
+    }
+
+    /// A record was read.
+    pub(super) fn passed(&mut self, offset: u64, ours: bool) {
+        self.next = offset + 1;
+        self.concerned |= ours;
+    }
+
+    fn storing(&self) -> Duration {
+        if self.concerned { INTERVAL } else { PASSING }
     }
 
     /// How long a fetch may wait: until something is to be done, else long.
     pub(super) fn patience(&mut self) -> Duration {
-        let due = |at: Instant| INTERVAL.saturating_sub(at.elapsed());
+        let due = |at: Instant, every: Duration| every.saturating_sub(at.elapsed());
         if std::mem::take(&mut self.hurry) {
             Duration::ZERO
         } else if self.next > self.stored {
-            due(self.stored_at)
+            due(self.stored_at, self.storing())
         } else if self.stored > self.told {
-            due(self.told_at)
+            due(self.told_at, INTERVAL)
         } else {
             LONG_POLL
         }
@@ -55,7 +70,7 @@ impl Position {
     }
 
     pub(super) fn wants_storing(&self) -> bool {
-        self.next > self.stored && self.stored_at.elapsed() >= INTERVAL
+        self.next > self.stored && self.stored_at.elapsed() >= self.storing()
     }
 
     pub(super) fn wants_telling(&self) -> bool {
@@ -66,6 +81,7 @@ impl Position {
     pub(super) fn stored(&mut self) {
         self.stored = self.next;
         self.stored_at = Instant::now();
+        self.concerned = false;
     }
 
     /// The bus was told what is stored, and heard it or not.
@@ -89,7 +105,10 @@ mod tests {
         assert!(at.patience() <= INTERVAL);
         at.told(true);
         assert_eq!(at.patience(), LONG_POLL);
-        at.next = 8;
+        at.passed(6, false);
+        at.passed(7, false);
+        assert!(at.patience() > INTERVAL, "others' events are stored at leisure");
+        at.passed(7, true);
         assert!(at.patience() <= INTERVAL);
         at.stored();
         at.told(true);

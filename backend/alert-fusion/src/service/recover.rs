@@ -1,7 +1,7 @@
 //! The state as it was before the last end, from PostgreSQL.
 
 use super::announce::Announcements;
-use super::{DATABASE, GROUP, Service};
+use super::{GROUP, Service};
 use crate::fuse::Fusion;
 use aisoc_model::event::topic;
 use aisoc_storage::{alerts, fusion, tenants};
@@ -32,7 +32,7 @@ impl Service {
     /// Reads it back, waiting for the database if need be.
     pub(super) async fn recover(&self, shutdown: &CancellationToken) -> Option<Recovered> {
         let read = || self.read_back();
-        until_done(DATABASE, &self.readiness, shutdown, read).await
+        until_done(self.lane.part(), &self.readiness, shutdown, read).await
     }
 
     async fn read_back(&self) -> aisoc_storage::Result<Recovered> {
@@ -48,7 +48,8 @@ impl Service {
             state = self.read_alerts().await?;
         }
         let now = self.clock.now();
-        let silent = alerts::without_investigation(&self.database, &self.region, now, REANNOUNCED).await?;
+        let silent =
+            alerts::without_investigation(&self.lane.database, &self.region, now, REANNOUNCED).await?;
         if !silent.is_empty() {
             tracing::info!(alerts = silent.len(), "without investigation: announced again");
         }
@@ -63,8 +64,8 @@ impl Service {
 
     async fn stored_offset(&self) -> aisoc_storage::Result<Option<u64>> {
         fusion::next_offset(
-            &self.database,
-            GROUP,
+            &self.lane.database,
+            &self.lane.group(GROUP),
             self.region.as_str(),
             topic::ENRICHED_EVENTS,
         )
@@ -75,13 +76,14 @@ impl Service {
         let now = self.clock.now();
         let since = now.saturating_sub(HORIZON).unwrap_or(now);
         let mut state = Fusion::new(self.region.clone(), self.detector.clone(), self.limits.clone());
-        for tenant in tenants::list(&self.database).await? {
-            let mut alerts = fusion::recent_alerts(&self.database, &tenant.id, since).await?;
+        let tenants = tenants::list(&self.lane.database).await?;
+        for tenant in tenants.iter().filter(|tenant| self.lane.keeps(tenant)) {
+            let mut alerts = fusion::recent_alerts(&self.lane.database, &tenant.id, since).await?;
             alerts.sort_by(|a, b| (a.first_seen, &a.id).cmp(&(b.first_seen, &b.id)));
             for alert in alerts {
                 state.restore(alert);
             }
-            for incident in fusion::recent_incidents(&self.database, &tenant.id, since).await? {
+            for incident in fusion::recent_incidents(&self.lane.database, &tenant.id, since).await? {
                 state.restore_incident(&incident);
             }
             state.set_home(&tenant.id, tenant.home_region == self.region);

@@ -65,7 +65,7 @@ pub(super) async fn create(
         origin: app.config.origin(),
         created_at: Timestamp::now(),
     };
-    notes::insert(&app.database, WRITER_WAIT, &note).await?;
+    notes::insert(app.database(&tenant)?, WRITER_WAIT, &note).await?;
     Ok((StatusCode::CREATED, Json(note)))
 }
 
@@ -76,7 +76,13 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Annotation>>, ApiError> {
     let query = parsed(query)?;
     Ok(Json(
-        notes::list(&app.database, &tenant.id, query.cursor()?.as_ref(), query.limit()).await?,
+        notes::list(
+            app.database(&tenant)?,
+            &tenant.id,
+            query.cursor()?.as_ref(),
+            query.limit(),
+        )
+        .await?,
     ))
 }
 
@@ -85,7 +91,7 @@ pub(super) async fn count(
     Extension(tenant): Extension<Arc<Tenant>>,
 ) -> Result<Json<Value>, ApiError> {
     Ok(Json(
-        serde_json::json!({ "count": notes::count(&app.database, &tenant.id).await? }),
+        serde_json::json!({ "count": notes::count(app.database(&tenant)?, &tenant.id).await? }),
     ))
 }
 

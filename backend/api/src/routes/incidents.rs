@@ -43,7 +43,15 @@ pub(super) async fn handle(
         Status::Closed => Handling::Closed,
     };
     let actor = app.config.origin();
-    let status = store::handle(&app.database, WRITER_WAIT, &tenant.id, &id, handling, &actor).await?;
+    let status = store::handle(
+        app.database(&tenant)?,
+        WRITER_WAIT,
+        &tenant.id,
+        &id,
+        handling,
+        &actor,
+    )
+    .await?;
     match status {
         Some(status) => Ok(Json(serde_json::json!({ "id": id, "status": status }))),
         None => Err(ApiError::not_found(

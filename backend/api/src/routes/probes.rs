@@ -21,12 +21,12 @@ const CHECK_INTERVAL_MS: u64 = 10_000;
 /// `GET /api/health`: 200 when requests may be sent here, 503 with the reason when not.
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let mut report = app.health.report().await;
-    let not_ready = app
+    let leaving = app
         .readiness
         .problems()
         .into_iter()
-        .find(|(part, _)| matches!(*part, "schema" | "shutdown"));
-    if let Some((part, problem)) = not_ready {
+        .find(|(part, _)| part == "shutdown");
+    if let Some((part, problem)) = leaving {
         report.assessment.status = "unavailable";
         report.assessment.reason = Some(format!("{part}: {problem}"));
     }
@@ -40,7 +40,7 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
         "zone": app.config.zone,
         "instance": app.config.instance,
         "version": app.config.version,
-        "database": { "reader": report.reader, "writer": report.writer },
+        "clusters": report.clusters,
         "status": report.assessment.status,
         "role": report.assessment.role,
         "reason": report.assessment.reason,

@@ -30,7 +30,13 @@ pub(super) async fn alerts(
 ) -> Answer<Page<SecurityAlert>> {
     let query = parsed(query)?;
     Ok(Json(
-        alert_store::list(&app.database, &caller.id, query.cursor()?.as_ref(), query.limit()).await?,
+        alert_store::list(
+            app.database(&caller)?,
+            &caller.id,
+            query.cursor()?.as_ref(),
+            query.limit(),
+        )
+        .await?,
     ))
 }
 
@@ -39,7 +45,7 @@ pub(super) async fn alert(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<SecurityAlert> {
-    let found = alert_store::get(&app.database, &caller.id, &id).await?;
+    let found = alert_store::get(app.database(&caller)?, &caller.id, &id).await?;
     found
         .map(Json)
         .ok_or_else(|| no_such("alert", "/api/v1/alerts lists them"))
@@ -52,7 +58,13 @@ pub(super) async fn incidents(
 ) -> Answer<Page<Incident>> {
     let query = parsed(query)?;
     Ok(Json(
-        incident_store::list(&app.database, &caller.id, query.cursor()?.as_ref(), query.limit()).await?,
+        incident_store::list(
+            app.database(&caller)?,
+            &caller.id,
+            query.cursor()?.as_ref(),
+            query.limit(),
+        )
+        .await?,
     ))
 }
 
@@ -61,7 +73,7 @@ pub(super) async fn incident(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Answer<IncidentDetail> {
-    let found = incident_store::get(&app.database, &caller.id, &id).await?;
+    let found = incident_store::get(app.database(&caller)?, &caller.id, &id).await?;
     found
         .map(Json)
         .ok_or_else(|| no_such("incident", "/api/v1/incidents lists them"))
@@ -78,7 +90,13 @@ pub(super) async fn investigations(
 ) -> Answer<Page<Investigation>> {
     let query = parsed(query)?;
     Ok(Json(
-        runs::list(&app.database, &caller.id, query.cursor()?.as_ref(), query.limit()).await?,
+        runs::list(
+            app.database(&caller)?,
+            &caller.id,
+            query.cursor()?.as_ref(),
+            query.limit(),
+        )
+        .await?,
     ))
 }
 
@@ -128,7 +146,7 @@ pub(super) async fn tenants(caller: Caller) -> Json<Value> {
 pub(super) async fn sla(State(app): State<Arc<App>>, caller: Caller) -> Answer<Value> {
     let tenant = &*caller.0;
     let read = || async {
-        let levels = sla_state::levels(&app.database, &tenant.id).await?;
+        let levels = sla_state::levels(app.database(tenant)?, &tenant.id).await?;
         Ok::<_, ApiError>(Some(serde_json::json!({
             "tenant": tenant.id,
             "home_region": tenant.home_region,

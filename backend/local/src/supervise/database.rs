@@ -140,6 +140,7 @@ fn grants(world: &World) -> anyhow::Result<Vec<TokenGrant>> {
                     home_region: home.parse()?,
                     residency: residency.iter().map(|r| r.parse()).collect::<Result<_, _>>()?,
                     acknowledge_minutes: minutes.clone(),
+                    cluster: None,
                 },
             })
         })
