@@ -11,6 +11,7 @@ mod support;
 use aisoc_model::ClusterName;
 use aisoc_model::event::Tenant;
 use aisoc_storage::annotations::{self, Annotation};
+use aisoc_storage::database::Limits;
 use aisoc_storage::tenants::{self, TokenGrant};
 use aisoc_storage::{ClusterUrls, Clusters, Database, Error, incidents};
 use jiff::Timestamp;
@@ -38,7 +39,12 @@ fn clusters(named: &[(&str, &Postgres)]) -> Clusters {
     let urls = named
         .iter()
         .map(|(name, server)| (name.parse().unwrap(), dsn(&[server])));
-    Clusters::connect_lazy(&ClusterUrls::several(urls.collect()).unwrap()).unwrap()
+    // Short patience: one of them is away for a while.
+    let limits = Limits {
+        resolve: Duration::from_secs(1),
+        ..Limits::default()
+    };
+    Clusters::with_limits(&ClusterUrls::several(urls.collect()).unwrap(), limits).unwrap()
 }
 
 fn note(tenant: &str) -> Annotation {
