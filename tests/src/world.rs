@@ -8,6 +8,7 @@ use aisoc_model::operation::Operation;
 use aisoc_model::world::World;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A running three-region world.
@@ -32,6 +33,7 @@ impl LocalWorld {
             directory.path(),
             std::os::unix::fs::PermissionsExt::from_mode(0o755),
         )?;
+        remember_panics();
         let state = directory.path().join("state");
         let begun = Instant::now();
         let mut world = Self {
@@ -202,8 +204,25 @@ impl Drop for LocalWorld {
         }
         if std::thread::panicking() {
             show_logs(&self.state.join("logs"));
+            // Last, where whoever reads the end of a long output finds it.
+            if let Ok(failure) = FAILURE.lock() {
+                eprintln!("--- failed: {failure}");
+            }
         }
     }
+}
+
+/// What a panic said, for the end of the output.
+static FAILURE: Mutex<String> = Mutex::new(String::new());
+
+fn remember_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if let Ok(mut failure) = FAILURE.lock() {
+            *failure = info.to_string();
+        }
+        before(info);
+    }));
 }
 
 /// The ends of the logs of a world that failed a test.

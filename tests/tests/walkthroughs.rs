@@ -11,10 +11,12 @@
 
 use aisoc_model::alert::AlertState;
 use aisoc_model::operation::{Operation, OperationState};
+use aisoc_model::plan::Plan;
 use aisoc_model::region::{Health, PostgresRole};
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::world::CoordinationMode;
 use aisoc_model::world::World;
+use aisoc_tests::command::Finished;
 use aisoc_tests::load::Load;
 use aisoc_tests::wait::until;
 use aisoc_tests::world::{LocalWorld, streaming_replicas};
@@ -514,45 +516,84 @@ async fn a_dead_region_is_left(world: &LocalWorld) {
     })
     .await
     .unwrap();
-    let region = [
-        "us-east-1",
-        "--to",
-        "eu-west-1",
-        "--override",
-        "block_period=walk-through",
-    ];
-    // As long as no server accepts writes there is nothing to fail over to.
-    until("the plan passes its gates", 2 * MINUTE, async || {
-        let plan = [&["plan", "region-failover"], &region[..], &["--reason", "x"]].concat();
-        let plan = world.console(&plan).await?;
-        anyhow::ensure!(plan.code == 0, "{}", plan.stdout);
+    let left = until("the plan passes its gates", 3 * MINUTE, async || {
+        leave(world, "us-east-1", "eu-west-1").await
+    })
+    .await
+    .unwrap();
+    let operation: Operation = left.expect_code(0).unwrap().json().unwrap();
+    assert_eq!(operation.state, OperationState::Done, "{:?}", operation.outcome);
+    println!(
+        "region failover: {:?}, figures {:?}",
+        operation.outcome, operation.figures
+    );
+    assert_eq!(operation.plan.objective.as_deref(), Some("region_warm"));
+    until("the others see it", MINUTE, async || {
+        let seen = world.seen().await?;
+        let us = &seen.regions[&"us-east-1".parse()?];
+        let weight = us.traffic.value.as_ref().map(|t| t.weight_percent);
+        let writers = writers(&seen);
+        let left = writers == ["eu-west-1"] && weight == Some(0) && us.drain.is_some();
+        anyhow::ensure!(
+            left,
+            "writers {writers:?}, weight {weight:?}, drain {:?}",
+            us.drain
+        );
         Ok(Some(()))
     })
     .await
     .unwrap();
-    let leave = [&["region-failover"], &region[..], &["--confirm", "us-east-1"]].concat();
-    let operation = world.operate(&leave).await.unwrap();
-    println!(
-        "region failover: {:?}, recovery {:?} s",
-        operation.outcome,
-        operation.figures.get("recovery_seconds")
-    );
-    assert_eq!(operation.plan.objective.as_deref(), Some("region_warm"));
-    let seen = world.seen().await.unwrap();
-    assert_eq!(writers(&seen), ["eu-west-1"]);
-    let us = &seen.regions[&"us-east-1".parse().unwrap()];
-    assert_eq!(us.traffic.value.as_ref().unwrap().weight_percent, 0);
-    assert!(us.drain.is_some());
     world
         .local(&["fault", "--heal"])
         .await
         .unwrap()
         .expect_code(0)
         .unwrap();
+    // Its writer was fenced, unless Patroni had elected another one before anybody asked.
+    if operation.plan.steps.iter().any(|step| step.id == "fence") {
+        let rejoin = [
+            "rejoin",
+            "us-east-1",
+            "--confirm",
+            "us-east-1",
+            "--override",
+            "divergence=a drill",
+        ];
+        let rejoined = world.operate(&rejoin).await.unwrap();
+        assert_eq!(rejoined.state, OperationState::Done, "{:?}", rejoined.outcome);
+    }
     replicas_stream(world).await;
     healthy(world, "healthy after the region came back").await;
     let back = ["restore", "us-east-1", "--confirm", "us-east-1"];
     world.operate(&back).await.unwrap();
+}
+
+/// Leaves a region with the overrides that a person would give here, whoever comes first: this plan, which fences the
+/// writer, or Patroni's own election, after which there is none to fence. `None` when the gates refuse.
+async fn leave(world: &LocalWorld, region: &str, to: &str) -> anyhow::Result<Option<Finished>> {
+    let plan = ["plan", "region-failover", region, "--to", to, "--reason", "x"];
+    let plan: Plan = world
+        .console(&[&plan[..], &["--output", "json"]].concat())
+        .await?
+        .json()?;
+    let overrides: Vec<String> = ["block_period", "most_advanced"]
+        .into_iter()
+        .filter(|name| plan.gates.iter().any(|gate| gate.name == *name))
+        .map(|name| format!("{name}=walk-through"))
+        .collect();
+    let overridden = overrides.iter().flat_map(|o| ["--override", o.as_str()]);
+    let leave = ["region-failover", region, "--to", to, "--confirm", region];
+    let rest = ["--reason", "end-to-end test", "--wait", "--output", "json"];
+    let leave: Vec<&str> = leave.into_iter().chain(overridden).chain(rest).collect();
+    let finished = world.console(&leave).await?;
+    let moved = finished.code == 2 && finished.stderr.contains("there is no gate");
+    anyhow::ensure!(
+        finished.code != 5 && !moved,
+        "{}{}",
+        finished.stdout,
+        finished.stderr
+    );
+    Ok(Some(finished))
 }
 
 /// kill -9 of the supervisor leaves processes; `down` ends exactly those.

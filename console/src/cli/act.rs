@@ -129,7 +129,10 @@ async fn begun(
 /// Has a planned failover escorted before it is confirmed, so that nothing but the switchover itself is left behind
 /// the confirmation. What cannot be made ready is left to the operation, which says why it refuses.
 async fn make_ready(client: &mut Client, plan: &Plan, format: OutputFormat) -> Result<(), CliError> {
-    if !matches!(plan.request.target, Target::Failover { .. }) {
+    if !matches!(
+        plan.request.target,
+        Target::Failover { .. } | Target::RegionFailover { .. }
+    ) {
         return Ok(());
     }
     let begun = std::time::Instant::now();

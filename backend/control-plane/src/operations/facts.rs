@@ -138,6 +138,10 @@ pub async fn gather(
                 drivers.database.evidence(to),
                 drivers.tenants.list()
             );
+            // A writer that is gone is replaced by fence and election: another kind of evidence.
+            if database.writers().is_empty() {
+                facts.emergency = Some(emergency(drivers, &facts.world).await);
+            }
             facts.traffic = Some(traffic.map_err(|e| e.to_string()));
             facts.database = Some(database);
             facts.tenants = Some(tenants);

@@ -1,5 +1,6 @@
 //! Failover of a region (runbook RB-003): everything that a region did is done elsewhere, as one plan. Composed of
-//! what the single operations do: weights, failover of the writer, health of the api.
+//! what the single operations do: weights, failover of the writer (planned while it answers, else with fence and
+//! proof), health of the api.
 
 use crate::drivers::Drivers;
 use crate::drivers::database::{Evidence, Member};
@@ -7,7 +8,7 @@ use crate::operations::action::{Action, Objective};
 use crate::operations::gates::{self, Case};
 use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
-use crate::operations::{drain, failover};
+use crate::operations::{drain, emergency, failover};
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::{Gate, PlannedStep};
@@ -22,8 +23,10 @@ enum Writer {
     Elsewhere(RegionId),
     /// It still answers: it is moved without loss.
     Moves(Draft),
-    /// No server accepts writes.
-    Gone,
+    /// No server accepts writes and the region wrote last: it is fenced, and another one is elected.
+    Lost(Draft),
+    /// No server accepts writes, and that is not the doing of this region's loss.
+    Gone(Gate),
 }
 
 /// The plan of a failover of `region`, whose work `to` takes over.
@@ -41,28 +44,31 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &
     let mut affected = drain::affected(case, region);
     affected.extend(homed(case, region));
     let mut outage = None;
-    let how = match writer {
-        Writer::Elsewhere(at) => format!("the writer stays in {at}"),
-        Writer::Moves(database) => {
-            compose(
-                database,
-                &mut steps,
-                &mut facts,
-                &mut gates,
-                &mut affected,
-                &mut outage,
-            );
-            format!("the writer still answers and is moved to {to} without loss")
-        }
-        Writer::Gone => {
-            gates.push(gates::refuse(
-                "writer",
-                "no server accepts writes: make another the writer first, with fence and proof, `aisoc-console failover --emergency`; then plan again",
-                unwritable(case),
-            ));
-            "no server accepts writes".to_owned()
+    let (database, how) = match writer {
+        Writer::Elsewhere(at) => (None, format!("the writer stays in {at}")),
+        Writer::Moves(database) => (
+            Some(database),
+            format!("the writer still answers and is moved to {to} without loss"),
+        ),
+        Writer::Lost(database) => (
+            Some(database),
+            format!("no server accepts writes: the writer is fenced there, and {to} is elected"),
+        ),
+        Writer::Gone(gate) => {
+            gates.push(gate);
+            (None, "no server accepts writes".to_owned())
         }
     };
+    if let Some(database) = database {
+        compose(
+            database,
+            &mut steps,
+            &mut facts,
+            &mut gates,
+            &mut affected,
+            &mut outage,
+        );
+    }
     if !steps
         .iter()
         .any(|(action, _)| matches!(action, Action::ApiHealth { .. }))
@@ -92,7 +98,34 @@ fn writer(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) 
         [one] if *one != region => Writer::Elsewhere((*one).clone()),
         // Two of them are refused by the planned failover's own gate.
         [_, ..] => Writer::Moves(failover::draft(case, drivers, to)),
-        [] => Writer::Gone,
+        [] => lost(case, drivers, region, to),
+    }
+}
+
+/// No server accepts writes: who did last decides whether leaving the region mends that.
+fn lost(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) -> Writer {
+    let Some(Ok(emergency)) = &case.facts.emergency else {
+        let why = match &case.facts.emergency {
+            Some(Err(why)) => why.as_str(),
+            _ => "how its members stand was not read",
+        };
+        return Writer::Gone(gates::refuse(
+            "writer",
+            format!("no server accepts writes, and none can be elected from here: {why}"),
+            unwritable(case),
+        ));
+    };
+    match gates::emergency::old_writer(&emergency.standing, &case.facts.world, to) {
+        Ok(last) if last != *region => Writer::Gone(gates::refuse(
+            "writer",
+            format!(
+                "no server accepts writes, and {last} wrote last, not {region}: make {to} the writer first, \
+                 `aisoc-console failover --to {to} --emergency`; then plan again"
+            ),
+            unwritable(case),
+        )),
+        // Whoever wrote last is not known, or it is `to`: the emergency's own gate says so.
+        _ => Writer::Lost(emergency::draft(case, drivers, to, None)),
     }
 }
 

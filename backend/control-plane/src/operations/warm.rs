@@ -4,13 +4,14 @@
 //! Bounded: so many plans at a time, and each only as long as it is asked for.
 
 use crate::drivers::database::Evidence;
+use crate::operations::action::Action;
 use crate::operations::engine::LogError;
 use crate::operations::gates;
 use crate::operations::planner::{self, Prepared};
-use crate::operations::{Inner, OperationError, Operations, failover, not_found};
+use crate::operations::{Inner, OperationError, Operations, not_found};
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
-use aisoc_model::plan::{Decision, Gate, Plan, Standing, Target};
+use aisoc_model::plan::{Decision, Gate, Plan, Standing};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -154,7 +155,7 @@ async fn keep(inner: Weak<Inner>, warm: Arc<Warm>, shown: Prepared) {
             return;
         }
         let (mut standing, evidence) = inner.read_again(&warm, &shown).await;
-        let wanted = escortable(plan).filter(|_| warm.operator.load(Ordering::Relaxed));
+        let wanted = escortable(&shown).filter(|_| warm.operator.load(Ordering::Relaxed));
         if let (Some(to), Some(evidence)) = (wanted, evidence) {
             let fit = fit(&standing.gates);
             match (fit, rested) {
@@ -181,12 +182,12 @@ async fn keep(inner: Weak<Inner>, warm: Arc<Warm>, shown: Prepared) {
     }
 }
 
-/// The candidate of a plan that has an escort.
-fn escortable(plan: &Plan) -> Option<&RegionId> {
-    match &plan.request.target {
-        Target::Failover { to } if failover::escorted(&plan.request) => Some(to),
+/// The candidate of a plan that has an escort; also when the failover is a part of leaving a region.
+fn escortable(shown: &Prepared) -> Option<&RegionId> {
+    shown.actions.iter().find_map(|action| match action {
+        Action::Escort { to, .. } => Some(&to.region),
         _ => None,
-    }
+    })
 }
 
 /// Whether nothing but a reason is missing: then the candidate streams, and commits may wait for it.

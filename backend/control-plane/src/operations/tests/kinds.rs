@@ -5,7 +5,8 @@
 use super::boundaries::Script;
 use super::fakes::{FakeManaged, FakeWorld};
 use super::fixture::{
-    self, AP, EU, US, at, drain, drained_until, emergency_facts, facts, plan, region, request, topology,
+    self, AP, EU, US, at, drain, drained_until, emergency_facts, evidence, facts, plan, region, request,
+    topology,
 };
 use super::{adoption, boundaries, dsn};
 use crate::drivers::managed::Way;
@@ -243,6 +244,15 @@ fn region_failovers() -> Vec<Scenario> {
     };
     let prepared = leave(US, EU);
     let (elsewhere, cold) = (leave(EU, US), leave(US, AP));
+    let lost = {
+        let mut facts = emergency_facts(at(0));
+        facts.database = Some(evidence(at(0), "nobody"));
+        let target = Target::RegionFailover {
+            region: region(US),
+            to: region(EU),
+        };
+        plan(target, &facts)
+    };
     vec![
         way(&prepared, Script::Good, Done, 4),
         way(&prepared, Script::AnswerLost("weight-0"), Done, 4),
@@ -251,6 +261,10 @@ fn region_failovers() -> Vec<Scenario> {
         way(&prepared, Script::Refuse("prove"), Failed, 3),
         // The writer is not in the region that is left.
         way(&elsewhere, Script::Good, Done, 1),
+        // The writer was lost with the region.
+        way(&lost, Script::Good, Done, 4),
+        way(&lost, Script::AnswerLost("elect"), Done, 4),
+        way(&lost, Script::Refuse("elect"), Failed, 4),
         // A cold region is given its weight, and loses it again.
         way(&cold, Script::Good, Done, 5),
         way(&cold, Script::Refuse("prove"), Failed, 5),

@@ -2,13 +2,13 @@
 
 use super::fakes::FakeWorld;
 use super::fixture::{
-    AP, EU, US, at, decisions, evidence, facts, gate, overridden, plan, prepare, region, request, says,
-    topology,
+    AP, EU, US, at, decisions, emergency_facts, evidence, facts, gate, overridden, plan, prepare, region,
+    request, says, standing, topology,
 };
 use crate::operations::action::Objective;
 use crate::operations::facts::Facts;
 use crate::operations::hands::Sight;
-use crate::operations::planner::Prepared;
+use crate::operations::planner::{self, Prepared};
 use crate::operations::region_failover::{announcement, down_sight};
 use crate::operations::{Operations, WorldView};
 use aisoc_model::operation::OperationState;
@@ -33,6 +33,15 @@ fn down(id: &str, writer: &str) -> Facts {
     let world = Arc::make_mut(&mut facts.world);
     world.regions.get_mut(&region(id)).unwrap().verdict = says(at(0), [Fails; 4]);
     facts.database = Some(evidence(at(0), writer));
+    facts
+}
+
+/// A region that is down, and the writer is gone with it.
+fn lost(id: &str) -> Facts {
+    let mut facts = emergency_facts(at(0));
+    let world = Arc::make_mut(&mut facts.world);
+    world.regions.get_mut(&region(id)).unwrap().verdict = says(at(0), [Fails; 4]);
+    facts.database = Some(evidence(at(0), "nobody"));
     facts
 }
 
@@ -70,6 +79,60 @@ fn the_writer_goes_with_the_traffic_while_it_still_answers() {
             .iter()
             .any(|a| a == "at home in us-east-1: Acme")
     );
+}
+
+#[test]
+fn a_writer_that_is_lost_with_its_region_is_fenced_and_another_is_elected() {
+    let prepared = plan(leave(US, EU), &lost(US));
+    assert_eq!(decisions(&prepared), vec![]);
+    assert_eq!(
+        steps(&prepared),
+        [
+            "confirm-down",
+            "weight-0",
+            "fence",
+            "elect",
+            "first-write",
+            "old-writer-silent",
+            "set-check",
+            "loss",
+            "api-health",
+            "followers",
+            "return",
+            "announce"
+        ]
+    );
+    let gates: Vec<&str> = prepared.plan.gates.iter().map(|g| g.name.as_str()).collect();
+    let doubled = gates.iter().filter(|name| **name == "residency").count();
+    assert_eq!(doubled, 1, "{gates:?}");
+    assert!(gates.contains(&"fence_proof"), "{gates:?}");
+    assert!(
+        prepared.plan.summary.contains("is fenced there"),
+        "{}",
+        prepared.plan.summary
+    );
+    assert!(prepared.plan.predicted_write_outage_ms.is_some());
+}
+
+/// Who wrote last is EU: that its writer is gone is not mended by leaving US.
+#[test]
+fn a_writer_that_was_lost_elsewhere_is_not_the_regions_business() {
+    let mut facts = lost(US);
+    facts.emergency.as_mut().unwrap().as_mut().unwrap().standing = standing(at(0), EU);
+    let prepared = plan(leave(US, AP), &facts);
+    let writer = gate(&prepared, "writer");
+    assert_eq!(writer.decision, Decision::Refuse);
+    assert!(writer.why.contains("eu-west-1 wrote last"), "{}", writer.why);
+}
+
+/// Patroni's own election may come first; then the steps are others, and the plan that was shown falls.
+#[test]
+fn an_election_meanwhile_moves_the_plan() {
+    let shown = plan(leave(US, EU), &lost(US));
+    let mut elected = down(US, EU);
+    elected.world = lost(US).world;
+    let now = plan(leave(US, EU), &elected);
+    assert_ne!(planner::drift(&shown, &now), Vec::<String>::new());
 }
 
 #[test]
