@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, JoinSet};
 
+/// How long a rate is tried.
+const TRIAL: Duration = Duration::from_secs(3);
+
 /// A request that failed.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -77,6 +80,24 @@ impl Load {
             std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
         });
         Ok(Self { stop, task })
+    }
+
+    /// The first of `rates` at which every request is answered while nothing is done: what this machine can carry.
+    ///
+    /// # Errors
+    /// When it carries none of them, with the last failures.
+    pub async fn carried(url: &str, token: &str, rates: &[u32]) -> Result<u32> {
+        let mut failures = Vec::new();
+        for rate in rates {
+            let load = Self::start(url.to_owned(), token.to_owned(), *rate)?;
+            tokio::time::sleep(TRIAL).await;
+            failures = load.stop().await?.failures;
+            if failures.is_empty() {
+                return Ok(*rate);
+            }
+        }
+        failures.truncate(3);
+        anyhow::bail!("requests fail although nothing is done, at every rate of {rates:?}: {failures:?}")
     }
 
     /// Ends the load and waits for the last answers.

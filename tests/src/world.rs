@@ -1,15 +1,22 @@
 //! A local world of a test's own: started once, stopped whatever happens.
 
 use crate::command::{self, Finished};
+use crate::wait::until;
 use aisoc_model::RegionId;
 use aisoc_model::inventory::Inventory;
 use aisoc_model::lag::{Link, LinkKind};
 use aisoc_model::operation::Operation;
+use aisoc_model::plan::{Decision, Plan};
 use aisoc_model::world::World;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+/// Exit code of a command whose plan is refused by its gates.
+const REFUSED: i32 = 5;
+/// How long a refused plan is made again.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running three-region world.
 #[derive(Debug)]
@@ -91,7 +98,8 @@ impl LocalWorld {
         self.console(&["status", "--output", "json"]).await?.json()
     }
 
-    /// An operation to its end, by command.
+    /// An operation to its end, by command. A plan that its gates refuse is made again for a while, as an operator
+    /// would: on a busy machine an api may miss its database for a moment.
     ///
     /// # Errors
     /// When it does not end with exit code 0.
@@ -101,7 +109,15 @@ impl LocalWorld {
             .copied()
             .chain(["--reason", "end-to-end test", "--wait", "--output", "json"])
             .collect();
-        self.console(&arguments).await?.expect_code(0)?.json()
+        let finished = until("the gates let it pass", PATIENCE, async || {
+            let finished = self.console(&arguments).await?;
+            if finished.code == REFUSED {
+                bail!("{arguments:?}: {}", refusals(&finished)?);
+            }
+            Ok(Some(finished))
+        })
+        .await?;
+        finished.expect_code(0)?.json()
     }
 
     /// Base URL of the load balancer.
@@ -185,6 +201,22 @@ pub fn streaming_replicas(seen: &World) -> usize {
                 .is_some_and(|state| state == "streaming")
     };
     seen.links.values().filter(streams).count()
+}
+
+/// What the gates of a refused plan say.
+fn refusals(finished: &Finished) -> Result<String> {
+    let plan: Plan = serde_json::from_str(&finished.stdout)
+        .with_context(|| format!("{}{}", finished.stdout, finished.stderr))?;
+    let stopping = plan.gates.iter().filter(|gate| {
+        matches!(
+            gate.decision,
+            Decision::Refuse | Decision::NeedsOverride | Decision::NeedsApproval
+        )
+    });
+    let said: Vec<String> = stopping
+        .map(|gate| format!("{}: {} ({})", gate.name, gate.why, gate.evidence.join("; ")))
+        .collect();
+    Ok(said.join(", "))
 }
 
 impl Drop for LocalWorld {
