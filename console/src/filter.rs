@@ -1,6 +1,7 @@
 //! The filter of tables: words, and typed comparisons such as `lag>5s region=eu-* ready<100%`.
 
-use crate::table::{Row, Table, Value};
+use crate::table::Value;
+use std::borrow::Cow;
 
 /// A filter, understood.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,22 +50,19 @@ impl Filter {
         }
     }
 
-    /// The first field that is compared and that no row of a table has.
+    /// The first field that is compared and that is not among those there are.
     #[must_use]
-    pub fn unknown_field(&self, table: &Table) -> Option<&str> {
-        let known = table.fields();
+    pub fn unknown_field(&self, known: &[&str]) -> Option<&str> {
         self.terms.iter().find_map(|term| match term {
-            Term::Compare { field, .. } if !table.rows.is_empty() && !known.contains(&field.as_str()) => {
-                Some(field.as_str())
-            }
+            Term::Compare { field, .. } if !known.contains(&field.as_str()) => Some(field.as_str()),
             _ => None,
         })
     }
 
-    /// Whether a row passes: all terms hold.
+    /// Whether what has these fields passes: all terms hold.
     #[must_use]
-    pub fn passes(&self, row: &Row) -> bool {
-        self.terms.iter().all(|term| holds(term, row))
+    pub fn passes(&self, fields: &[(&'static str, Value<'_>)]) -> bool {
+        self.terms.iter().all(|term| holds(term, fields))
     }
 }
 
@@ -108,29 +106,50 @@ fn quantity(text: &str) -> Option<f64> {
     number.parse::<f64>().ok().map(|n| n * factor)
 }
 
-fn holds(term: &Term, row: &Row) -> bool {
+fn holds(term: &Term, fields: &[(&'static str, Value<'_>)]) -> bool {
     match term {
-        Term::Word(word) => row
-            .fields
+        Term::Word(word) => fields
             .iter()
-            .any(|(_, value)| matches!(value, Value::Text(t) if t.to_lowercase().contains(word))),
+            .any(|(_, value)| matches!(value, Value::Text(t) if contains(t, word))),
         Term::Compare {
             field,
             operator,
             text,
             number,
-        } => row
-            .fields
+        } => fields
             .iter()
             .filter(|(name, _)| name == field)
             .any(|(_, value)| compare(value, *operator, text, *number)),
     }
 }
 
-fn compare(value: &Value, operator: Operator, text: &str, number: Option<f64>) -> bool {
+/// Whether a text holds a word in lower case, whatever the text's own case is. A frame has thousands of texts, and a
+/// filter is typed: nothing is copied for what is plain ASCII.
+fn contains(text: &str, word: &str) -> bool {
+    if !text.is_ascii() {
+        return text.to_lowercase().contains(word);
+    }
+    let (Some(first), length) = (word.bytes().next(), word.len()) else {
+        return true;
+    };
+    let begins = |byte: u8| byte.to_ascii_lowercase() == first;
+    text.as_bytes()
+        .windows(length)
+        .any(|part| part.first().is_some_and(|b| begins(*b)) && part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
+fn compare(value: &Value<'_>, operator: Operator, text: &str, number: Option<f64>) -> bool {
     match value {
         Value::Text(have) => {
-            let equal = glob(text, &have.to_lowercase());
+            let equal = glob(text, &lower(have));
             match operator {
                 Operator::Equal => equal,
                 Operator::NotEqual => !equal,
@@ -171,21 +190,27 @@ fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Fields;
     use proptest::prelude::*;
     use rstest::rstest;
 
-    fn row() -> Row {
-        Row::new("k", Vec::new())
-            .field("region", Value::text("eu-west-1"))
-            .field("lag", Value::Number(Some(7.5)))
-            .field("ready", Value::Number(Some(0.99)))
-            .field("behind", Value::Number(None))
+    fn fields() -> Fields<'static> {
+        vec![
+            ("region", Value::text("eu-west-1")),
+            ("place", Value::text("Zürich-NORD")),
+            ("lag", Value::Number(Some(7.5))),
+            ("ready", Value::Number(Some(0.99))),
+            ("behind", Value::Number(None)),
+        ]
     }
 
     #[rstest]
     #[case("", true)]
     #[case("west", true)]
     #[case("WEST lag>5s", true)]
+    #[case("ZÜRICH nord", true)]
+    #[case("place=zürich-*", true)]
+    #[case("westt", false)]
     #[case("lag>5s region=eu-*", true)]
     #[case("lag>8s", false)]
     #[case("lag>=7500ms", true)]
@@ -200,24 +225,28 @@ mod tests {
     #[case("nope=1", false)]
     #[case("lag>", false)]
     fn filters(#[case] text: &str, #[case] passes: bool) {
-        assert_eq!(Filter::parse(text).passes(&row()), passes, "{text}");
+        assert_eq!(Filter::parse(text).passes(&fields()), passes, "{text}");
     }
 
     #[test]
     fn a_field_that_is_not_there_is_named() {
-        let table = Table::new(Vec::new(), vec![row()]);
+        let known = ["behind", "lag", "ready", "region"];
         assert_eq!(
-            Filter::parse("west lag>5s lagg>1").unknown_field(&table),
+            Filter::parse("west lag>5s lagg>1").unknown_field(&known),
             Some("lagg")
         );
-        assert_eq!(Filter::parse("west lag>5s").unknown_field(&table), None);
-        assert_eq!(table.fields(), ["behind", "lag", "ready", "region"]);
+        assert_eq!(Filter::parse("west lag>5s").unknown_field(&known), None);
     }
 
     proptest! {
         #[test]
         fn no_text_is_too_strange(text in ".{0,40}") {
-            let _ = Filter::parse(&text).passes(&row());
+            let _ = Filter::parse(&text).passes(&fields());
+        }
+
+        #[test]
+        fn a_word_is_found_as_in_lower_case(text in "[a-zA-Zü-]{0,12}", word in "[a-zü-]{0,3}") {
+            prop_assert_eq!(contains(&text, &word), text.to_lowercase().contains(&word));
         }
     }
 }

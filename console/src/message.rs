@@ -34,6 +34,17 @@ pub enum Message {
     Resumed(Timestamp),
 }
 
+impl Message {
+    /// Whether it is one of those that come every second by themselves: a delta or a heartbeat.
+    #[must_use]
+    pub fn ticks(&self) -> bool {
+        matches!(
+            self,
+            Self::Source(SourceEvent::Delta(..) | SourceEvent::Heartbeat(_), _)
+        )
+    }
+}
+
 /// What a click means where it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Click {

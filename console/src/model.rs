@@ -17,6 +17,7 @@ use crate::runbook::Reading;
 use crate::safety::{Armed, Situation};
 use crate::table::Table;
 use aisoc_model::RegionId;
+use aisoc_model::clock::millis_between;
 use aisoc_model::operation::Operation;
 use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
@@ -87,7 +88,7 @@ pub enum Layer {
     /// The help, and its lines above the view.
     Help(u16),
     /// The palette.
-    Palette(Palette),
+    Palette(Box<Palette>),
     /// The filter's line.
     Filter(Input),
     /// An explanation.
@@ -139,6 +140,32 @@ pub struct Missed {
     pub coalesced: u64,
     /// Gaps after which a whole frame was fetched.
     pub gaps: u64,
+}
+
+/// For how long a view has been frozen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrozenFor {
+    /// Less than ten minutes.
+    Minutes,
+    /// Ten minutes or more.
+    TenMinutes,
+    /// An hour or more.
+    Hours,
+    /// A day or more.
+    Days,
+}
+
+impl FrozenFor {
+    /// In words, once it is long.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Minutes => "",
+            Self::TenMinutes => ", more than 10 min ago",
+            Self::Hours => ", MORE THAN AN HOUR AGO",
+            Self::Days => ", MORE THAN A DAY AGO",
+        }
+    }
 }
 
 impl Model {
@@ -210,6 +237,31 @@ impl Model {
     #[must_use]
     pub fn shown_at(&self) -> Timestamp {
         self.frozen.as_ref().map_or(self.now, |world| world.head.at)
+    }
+
+    /// For how long the view has been frozen, in few steps: what counts seconds does not stand still.
+    #[must_use]
+    pub fn frozen_for(&self) -> Option<FrozenFor> {
+        let frozen = self.frozen.as_ref()?;
+        Some(match millis_between(frozen.head.at, self.now) / 60_000 {
+            0..10 => FrozenFor::Minutes,
+            10..60 => FrozenFor::TenMinutes,
+            60..1_440 => FrozenFor::Hours,
+            _ => FrozenFor::Days,
+        })
+    }
+
+    /// All that frames and heartbeats can still change on a frozen screen: while it stays equal, there is nothing to
+    /// draw. `None`: anything may change.
+    #[must_use]
+    pub fn stillness(&self) -> Option<(FrozenFor, Missed)> {
+        let still = matches!(self.layer, Layer::None)
+            && self.armed.is_none()
+            && self.replaying.is_none()
+            && self.connection.trustworthy();
+        self.frozen_for()
+            .filter(|_| still)
+            .map(|long| (long, self.missed))
     }
 
     /// The table of the page, filtered.

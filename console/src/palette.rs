@@ -9,19 +9,28 @@ use aisoc_model::alert::AlertState;
 use aisoc_model::plan::{DRAIN_DEADLINE_SECONDS, DRAIN_SECONDS, Target};
 use aisoc_model::region::Health;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher};
+use nucleo_matcher::{Config, Matcher, Utf32String};
+use std::cmp::Reverse;
 use tui_input::Input;
 
 /// Chosen entries that are remembered.
 pub const HISTORY: usize = 50;
 
-/// The open palette.
-#[derive(Debug, Clone, Default)]
+/// The open palette. Its entries are those of when it was opened: a list that changes under a finger would have
+/// something else chosen than what was meant.
+#[derive(Debug, Clone)]
 pub struct Palette {
     /// What was typed.
     pub input: Input,
     /// The chosen entry, counted from the top.
     pub chosen: usize,
+    entries: Vec<Entry>,
+    /// The entries' names as the matcher reads them.
+    haystacks: Vec<Utf32String>,
+    /// What fits what was typed, the best first, as indexes of the entries.
+    found: Vec<usize>,
+    /// What was matched last.
+    matched: String,
 }
 
 /// Something that can be done.
@@ -52,12 +61,6 @@ pub enum Does {
     Theme(Name),
 }
 
-impl AsRef<str> for Entry {
-    fn as_ref(&self) -> &str {
-        &self.name
-    }
-}
-
 /// The plan that a drain of `region` begins with.
 #[must_use]
 pub fn drain(region: aisoc_model::RegionId) -> Target {
@@ -68,34 +71,80 @@ pub fn drain(region: aisoc_model::RegionId) -> Target {
     }
 }
 
-/// The entries that fit what was typed, the best first.
-#[must_use]
-pub fn matches(model: &Model, typed: &str) -> Vec<Entry> {
-    let mut all = entries(model);
-    if typed.trim().is_empty() {
-        // What was chosen before comes first, the latest at the top.
-        let rank = |e: &Entry| {
-            model
-                .chosen
-                .iter()
-                .rev()
-                .position(|name| *name == e.name)
-                .unwrap_or(usize::MAX)
+impl Palette {
+    /// A palette over what can be done now. What was chosen before comes first, the latest at the top.
+    #[must_use]
+    pub fn open(model: &Model) -> Self {
+        let mut entries = entries(model);
+        let rank = |name: &str| {
+            let before = model.chosen.iter().rev().position(|chosen| chosen == name);
+            before.unwrap_or(usize::MAX)
         };
-        all.sort_by_key(rank);
-        return all;
+        entries.sort_by_cached_key(|entry| rank(&entry.name));
+        let haystacks = entries.iter().map(|e| e.name.as_str().into()).collect();
+        Self {
+            input: Input::default(),
+            chosen: 0,
+            found: (0..entries.len()).collect(),
+            entries,
+            haystacks,
+            matched: String::new(),
+        }
     }
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(typed.trim(), CaseMatching::Ignore, Normalization::Smart);
-    let mut found: Vec<Entry> = pattern
-        .match_list(all, &mut matcher)
-        .into_iter()
-        .map(|(entry, _)| entry)
-        .collect();
-    // What begins with the word that was typed is what was meant: `fail eu` is not an emergency.
-    let first = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
-    found.sort_by_key(|entry| !entry.name.to_lowercase().starts_with(&first));
-    found
+
+    /// The same with a text typed.
+    #[must_use]
+    pub fn typed(mut self, text: &str) -> Self {
+        self.input = Input::new(text.to_owned());
+        self.search();
+        self
+    }
+
+    /// The entries that fit what was typed, the best first.
+    #[must_use]
+    pub fn found(&self) -> impl ExactSizeIterator<Item = Option<&Entry>> {
+        self.found.iter().map(|index| self.entries.get(*index))
+    }
+
+    /// The chosen entry.
+    #[must_use]
+    pub fn choice(&self) -> Option<&Entry> {
+        let index = self.found.get(self.chosen)?;
+        self.entries.get(*index)
+    }
+
+    /// Looks again for what fits, after something was typed: among what fitted before when that was only typed on.
+    pub fn search(&mut self) {
+        let typed = self.input.value().trim().to_owned();
+        if !narrows(&self.matched, &typed) {
+            self.found = (0..self.entries.len()).collect();
+        }
+        if !typed.is_empty() {
+            let pattern = Pattern::parse(&typed, CaseMatching::Ignore, Normalization::Smart);
+            let mut matcher = Matcher::new(Config::DEFAULT);
+            // What begins with the word that was typed is what was meant: `fail eu` is not an emergency.
+            let first = typed.split_whitespace().next().unwrap_or_default().to_lowercase();
+            let mut rated: Vec<(bool, Reverse<u32>, usize)> = Vec::with_capacity(self.found.len());
+            for index in &self.found {
+                let (Some(entry), Some(name)) = (self.entries.get(*index), self.haystacks.get(*index)) else {
+                    continue;
+                };
+                if let Some(score) = pattern.score(name.slice(..), &mut matcher) {
+                    let begins = entry.name.to_lowercase().starts_with(&first);
+                    rated.push((!begins, Reverse(score), *index));
+                }
+            }
+            rated.sort_unstable();
+            self.found = rated.into_iter().map(|(_, _, index)| index).collect();
+        }
+        self.matched = typed;
+    }
+}
+
+/// Whether everything that fits `typed` has fitted `before`, too: not when a mark of the matcher is in it, such as `!`.
+fn narrows(before: &str, typed: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_.:/#".contains(c);
+    !before.is_empty() && typed.starts_with(before) && typed.chars().all(plain)
 }
 
 /// What can be done with a release, and with the other half of a blue/green one.
@@ -134,7 +183,8 @@ fn entries(model: &Model) -> Vec<Entry> {
         .map(|page| entry(format!("page {}", page.name()), page.key(), Does::Page(page)))
         .collect();
     if let Some(world) = model.shown() {
-        for region in facts::regions(world) {
+        let regions = facts::regions(world);
+        for region in &regions {
             let id = || region.id.clone();
             all.push(entry(
                 format!("drain {}", region.id),
@@ -160,7 +210,7 @@ fn entries(model: &Model) -> Vec<Entry> {
             }
             // Leaving a region is offered when there is a reason to.
             if region.health != Health::Healthy {
-                for to in facts::regions(world).into_iter().filter(|r| r.id != region.id) {
+                for to in regions.iter().filter(|r| r.id != region.id) {
                     all.push(entry(
                         format!("region failover: leave {} for {}", region.id, to.id),
                         String::new(),
@@ -231,23 +281,29 @@ fn entries(model: &Model) -> Vec<Entry> {
 mod tests {
     use super::*;
     use crate::fixture;
+    use proptest::prelude::*;
 
-    fn names(typed: &str) -> Vec<String> {
-        let model = Model::still(fixture::incident(), Page::OVERVIEW, (80, 24));
-        matches(&model, typed)
-            .into_iter()
-            .map(|entry| entry.name)
+    fn open() -> Palette {
+        Palette::open(&Model::still(fixture::incident(), Page::OVERVIEW, (80, 24)))
+    }
+
+    fn names(palette: &Palette) -> Vec<&str> {
+        palette
+            .found()
+            .flatten()
+            .map(|entry| entry.name.as_str())
             .collect()
     }
 
     #[test]
     fn everything_a_key_does_can_be_found_by_name() {
-        let all = names("");
+        let palette = open();
+        let all = names(&palette);
         for bound in crate::keys::Keymap::default().all() {
             let command = bound.binding.command;
             if bound.binding.scope == Scope::Everywhere && !command.moves() {
                 let wanted = format!("{}: {}", command.name(), bound.binding.help);
-                assert!(all.contains(&wanted), "{wanted}");
+                assert!(all.contains(&wanted.as_str()), "{wanted}");
             }
         }
     }
@@ -263,19 +319,32 @@ mod tests {
             ("runbooks", "page runbooks"),
             ("rb-003", "runbook RB-003 region-failover"),
         ] {
-            assert_eq!(names(typed)[0], wanted, "{typed}");
+            let palette = open().typed(typed);
+            assert_eq!(palette.choice().unwrap().name, wanted, "{typed}");
         }
-        assert!(names("zzzz").is_empty());
+        assert!(names(&open().typed("zzzz")).is_empty());
     }
 
     #[test]
     fn what_was_chosen_before_comes_first() {
         let mut model = Model::still(fixture::healthy(), Page::OVERVIEW, (80, 24));
         model.chosen = vec!["page lag".to_owned(), "theme light".to_owned()];
-        let found = matches(&model, "");
-        assert_eq!(
-            (found[0].name.as_str(), found[1].name.as_str()),
-            ("theme light", "page lag")
-        );
+        let palette = Palette::open(&model);
+        assert_eq!(names(&palette)[..2], ["theme light", "page lag"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn letter_by_letter_finds_the_same_as_at_once(text in "[a-z1!$' ]{0,6}") {
+            let mut slowly = open();
+            let mut so_far = String::new();
+            for letter in text.chars() {
+                so_far.push(letter);
+                slowly = slowly.typed(&so_far);
+            }
+            let at_once = open().typed(&text);
+            prop_assert_eq!(names(&slowly), names(&at_once));
+        }
     }
 }

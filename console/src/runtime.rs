@@ -213,8 +213,11 @@ impl Console {
                 () = tokio::time::sleep(TICK), if tick => vec![Message::Tick(Timestamp::now())],
             };
             for message in messages {
-                self.dirty = true;
-                for effect in update(&mut self.model, message) {
+                let before = self.model.stillness().filter(|_| message.ticks());
+                let effects = update(&mut self.model, message);
+                let still = before.is_some() && before == self.model.stillness();
+                self.dirty |= !still || !effects.is_empty();
+                for effect in effects {
                     match effect {
                         Effect::Quit => {
                             self.terminal.give_back();

@@ -89,19 +89,22 @@ impl Column {
 
 /// What a filter can compare.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum Value<'a> {
     /// Words.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A number in its base unit; `None` when it is not freshly known.
     Number(Option<f64>),
 }
 
-impl Value {
+impl<'a> Value<'a> {
     /// Words.
-    pub fn text(text: impl Into<String>) -> Self {
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
         Self::Text(text.into())
     }
 }
+
+/// What filters see of a row, by name; a name may stand there more than once.
+pub type Fields<'a> = Vec<(&'static str, Value<'a>)>;
 
 /// A row.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,8 +113,8 @@ pub struct Row {
     pub key: String,
     /// Its cells, one for each column.
     pub cells: Vec<Cell>,
-    /// What filters see.
-    pub fields: Vec<(&'static str, Value)>,
+    /// What filters see; of a row that is made on demand they are read from the frame instead.
+    pub fields: Fields<'static>,
 }
 
 impl Row {
@@ -126,14 +129,20 @@ impl Row {
 
     /// With a field that filters see.
     #[must_use]
-    pub fn field(mut self, name: &'static str, value: Value) -> Self {
+    pub fn field(mut self, name: &'static str, value: Value<'static>) -> Self {
         self.fields.push((name, value));
         self
     }
 }
 
-/// Makes the row of a key.
-pub type Make = fn(&Model, &str) -> Option<Row>;
+/// How the rows of a long table are made: none before it is looked at, and no text is formatted for a filter.
+#[derive(Debug, Clone, Copy)]
+pub struct Make {
+    /// The row of a key.
+    pub row: fn(&Model, &str) -> Option<Row>,
+    /// What filters see of it, borrowed from the frame.
+    pub fields: for<'a> fn(&'a Model, &'a str) -> Fields<'a>,
+}
 
 /// A table.
 #[derive(Debug, Clone, Default)]
@@ -170,17 +179,6 @@ impl Table {
         }
     }
 
-    /// The same with every row made.
-    #[must_use]
-    pub fn whole(mut self, model: &Model) -> Self {
-        if let Some(make) = self.make.take() {
-            for row in &mut self.rows {
-                fill(row, model, make);
-            }
-        }
-        self
-    }
-
     /// The same with the rows made that are at most `reach` away from the selected one.
     #[must_use]
     pub fn around(mut self, model: &Model, selected: Option<&str>, reach: usize) -> Self {
@@ -197,22 +195,32 @@ impl Table {
 
     /// Only the rows that pass.
     #[must_use]
-    pub fn filtered(self, model: &Model, filter: Option<&str>) -> Self {
-        let Some(text) = filter else { return self };
-        let filter = Filter::parse(text);
-        let mut table = self.whole(model);
-        table.rows.retain(|row| filter.passes(row));
-        table
+    pub fn filtered(mut self, model: &Model, filter: Option<&str>) -> Self {
+        if let Some(text) = filter {
+            let filter = Filter::parse(text);
+            let make = self.make;
+            self.rows.retain(|row| passes(model, make, &filter, row));
+        }
+        self
     }
 
-    /// The names that a filter can compare.
+    /// How many rows pass.
     #[must_use]
-    pub fn fields(&self) -> Vec<&'static str> {
-        let names: BTreeSet<&'static str> = self
-            .rows
-            .iter()
-            .flat_map(|row| row.fields.iter().map(|(name, _)| *name))
-            .collect();
+    pub fn passing(&self, model: &Model, filter: &Filter) -> usize {
+        let passing = |row: &&Row| passes(model, self.make, filter, row);
+        self.rows.iter().filter(passing).count()
+    }
+
+    /// The names that a filter can compare. All rows that are made on demand have those of the first.
+    #[must_use]
+    pub fn fields(&self, model: &Model) -> Vec<&'static str> {
+        let names: BTreeSet<&'static str> = if let (Some(make), Some(row)) = (self.make, self.rows.first()) {
+            let fields = (make.fields)(model, &row.key);
+            fields.into_iter().map(|(name, _)| name).collect()
+        } else {
+            let fields = self.rows.iter().flat_map(|row| &row.fields);
+            fields.map(|(name, _)| *name).collect()
+        };
         names.into_iter().collect()
     }
 
@@ -230,7 +238,14 @@ impl Table {
 }
 
 fn fill(row: &mut Row, model: &Model, make: Make) {
-    if let Some(made) = make(model, &row.key) {
+    if let Some(made) = (make.row)(model, &row.key) {
         *row = made;
+    }
+}
+
+fn passes(model: &Model, make: Option<Make>, filter: &Filter, row: &Row) -> bool {
+    match make {
+        Some(make) => filter.passes(&(make.fields)(model, &row.key)),
+        None => filter.passes(&row.fields),
     }
 }

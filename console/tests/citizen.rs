@@ -162,6 +162,32 @@ fn one_frame_is_one_write_between_marks_and_a_quiet_world_wakes_no_one() {
 }
 
 #[test]
+fn a_frozen_view_writes_nothing_while_the_world_goes_on() {
+    let plane = ControlPlane::start(fixture::incident());
+    let mut program = Program::start(&on(&plane));
+    program.wait_for("● live");
+    program.write(b" ");
+    program.wait_for("FROZEN at");
+    program.drain();
+    let (written, drawn) = (program.bytes(), program.thread("terminal-write"));
+    plane.change_every_second();
+    plane.wait_frames(4);
+    plane.stay_as_is();
+    plane.wait_beats(2);
+    program.drain();
+    assert_eq!(program.bytes(), written);
+    assert_eq!(program.thread("terminal-write"), drawn);
+    // What pages rings all the same, once, and the screen still stands.
+    plane.happens(|world| page(world, "Meanwhile"));
+    program.wait_raw("\u{7}");
+    program.wait_for("FROZEN at");
+    assert!(!program.text().contains("Meanwhile"));
+    program.write(b" ");
+    program.wait_until("it goes on", |text| !text.contains("FROZEN"));
+    quit(&mut program);
+}
+
+#[test]
 fn what_begins_to_page_rings_once_and_not_too_often() {
     let plane = ControlPlane::start(fixture::healthy());
     let mut program = Program::start(&on(&plane));

@@ -195,10 +195,9 @@ fn pictures(size: (u16, u16)) -> Vec<(String, Model)> {
     let mut help = live(&fixture::healthy(), first, size);
     help.layer = Layer::Help(0);
     all.push(("help".to_owned(), help.clone()));
-    help.layer = Layer::Palette(Palette {
-        input: typed("us"),
-        chosen: 1,
-    });
+    let mut palette = Palette::open(&help).typed("us");
+    palette.chosen = 1;
+    help.layer = Layer::Palette(Box::new(palette));
     all.push(("palette".to_owned(), help.clone()));
     help.layer = Layer::None;
     help.world.as_mut().unwrap().head.environment_kind = EnvironmentKind::Production;

@@ -67,7 +67,7 @@ pub fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Redraw => return vec![Effect::Redraw],
         Command::Reconnect => return vec![Effect::Reconnect],
         Command::Help => toggle_help(model),
-        Command::Palette => model.layer = Layer::Palette(Palette::default()),
+        Command::Palette => model.layer = Layer::Palette(Box::new(Palette::open(model))),
         Command::Filter => {
             let text = model.filters.get(&model.page).cloned().unwrap_or_default();
             model.layer = Layer::Filter(Input::new(text));

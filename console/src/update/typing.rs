@@ -103,18 +103,14 @@ fn escape(model: &mut Model) -> Vec<Effect> {
 }
 
 fn in_palette(model: &mut Model, key: Key) -> Vec<Effect> {
-    let Layer::Palette(palette) = &model.layer else {
-        return Vec::new();
-    };
-    let found = palette::matches(model, palette.input.value());
     let Layer::Palette(palette) = &mut model.layer else {
         return Vec::new();
     };
-    let last = found.len().saturating_sub(1);
+    let last = palette.found().len().saturating_sub(1);
     let (down, up) = (Key::ctrl('n'), Key::ctrl('p'));
     match key.code {
         Code::Enter => {
-            let entry = found.into_iter().nth(palette.chosen);
+            let entry = palette.choice().cloned();
             model.layer = Layer::None;
             return entry.map(|entry| choose(model, entry)).unwrap_or_default();
         }
@@ -124,6 +120,7 @@ fn in_palette(model: &mut Model, key: Key) -> Vec<Effect> {
         _ if key == up => palette.chosen = palette.chosen.saturating_sub(1),
         _ => {
             edit(&mut palette.input, key);
+            palette.search();
             palette.chosen = 0;
         }
     }

@@ -156,11 +156,11 @@ fn quorum_banner(model: &Model) -> Option<(String, Role)> {
 }
 
 fn frozen_banner(model: &Model) -> Option<(String, Role)> {
-    let frozen = model.frozen.as_ref()?;
-    let age = format::since(frozen.head.at, model.now);
-    let at = format::time_of_day(frozen.head.at);
+    let at = format::time_of_day(model.frozen.as_ref()?.head.at);
+    let long = model.frozen_for()?.words();
+    let key = model.preferences.keys.name(crate::keys::Command::Freeze);
     Some((
-        format!("◌ FROZEN at {at}, {age} ago: space lets go"),
+        format!("◌ FROZEN at {at} UTC{long}: what is now is not shown, {key} lets go"),
         Role::LostBar,
     ))
 }

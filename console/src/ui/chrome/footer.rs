@@ -58,16 +58,16 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// What a filter does while it is typed: how many rows pass, and which field there is none of.
 fn filtered(model: &Model, typed: &str) -> Vec<Piece> {
-    let whole = model.page.view().table(model).whole(model);
+    let whole = model.page.view().table(model);
     let filter = Filter::parse(typed);
-    if let Some(field) = filter.unknown_field(&whole) {
-        let known = whole.fields().join(", ");
+    let known = whole.fields(model);
+    if let Some(field) = filter.unknown_field(&known).filter(|_| !known.is_empty()) {
         return vec![piece(
-            format!("no field '{field}': there are {known}"),
+            format!("no field '{field}': there are {}", known.join(", ")),
             Role::Warn,
         )];
     }
-    let passing = whole.rows.iter().filter(|row| filter.passes(row)).count();
+    let passing = whole.passing(model, &filter);
     vec![piece(
         format!("{passing} of {} rows", whole.rows.len()),
         Role::Muted,

@@ -24,7 +24,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     match &model.layer {
         Layer::None | Layer::Filter(_) => {}
         Layer::Help(scroll) => help::draw(canvas, area, &model.preferences.keys, *scroll),
-        Layer::Palette(palette) => palette::draw(canvas, area, model, palette),
+        Layer::Palette(palette) => palette::draw(canvas, area, palette),
         Layer::Arming(arming) => arm::draw(canvas, area, model, arming),
         Layer::Explain(explaining) => explain::draw(canvas, area, model, explaining),
         Layer::Runbook(reading) => runbook::draw(canvas, area, model, reading),

@@ -1,15 +1,14 @@
 //! The palette.
 
 use super::{dialog, input};
-use crate::model::Model;
-use crate::palette::{self, Palette};
+use crate::palette::Palette;
 use crate::table::piece;
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use ratatui::layout::Rect;
 
 /// Draws it.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, open: &Palette) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, open: &Palette) {
     let inner = dialog(
         canvas,
         area,
@@ -26,21 +25,23 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, open: &Palette) 
         &open.input,
         "a few letters: drn us, fail eu, lag",
     );
-    let found = palette::matches(model, open.input.value());
+    let found = open.found();
+    let count = found.len();
     let list = Rect {
         y: inner.y + 2,
         height: inner.height.saturating_sub(2),
         ..inner
     };
-    if found.is_empty() {
+    if count == 0 {
         canvas.text(list.x + 2, list.y, list.width, "nothing fits", Role::Muted);
     }
     let height = usize::from(list.height);
     let first = open
         .chosen
         .saturating_sub(height / 2)
-        .min(found.len().saturating_sub(height));
-    for (y, (index, entry)) in (list.top()..list.bottom()).zip(found.iter().enumerate().skip(first)) {
+        .min(count.saturating_sub(height));
+    for (y, (index, entry)) in (list.top()..list.bottom()).zip(found.enumerate().skip(first)) {
+        let Some(entry) = entry else { continue };
         let chosen = index == open.chosen;
         if chosen {
             canvas.put(list.x, y, '▶', Role::Accent);

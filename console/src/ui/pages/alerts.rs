@@ -7,7 +7,7 @@ use crate::format;
 use crate::keys::Command;
 use crate::message::Effect;
 use crate::model::Model;
-use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
+use crate::table::{Column, Fields, Make, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::detail::Detail;
@@ -45,10 +45,11 @@ impl PageView for Alerts {
             Column::new("SEEN BY", 12).spare(2),
         ];
         let keys = alerts.into_iter().map(|(key, _)| key.clone());
-        Table::on_demand(columns, keys, |model, key| {
+        let row: fn(&Model, &str) -> Option<Row> = |model, key| {
             let alert = model.shown()?.alerts.get(key)?;
             Some(row(model, key, alert, model.shown_at()))
-        })
+        };
+        Table::on_demand(columns, keys, Make { row, fields })
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -91,21 +92,20 @@ fn order(state: AlertState) -> u8 {
 fn row(model: &Model, key: &str, alert: &Alert, now: Timestamp) -> Row {
     let firing = alert.state == AlertState::Firing;
     let (severity, mut role) = state::severity(alert.severity);
-    let (word, state_role) = match alert.state {
-        AlertState::Firing => ("▲ firing", role),
-        AlertState::Pending => ("◌ pending", Role::Notice),
-        AlertState::Resolved => ("✓ resolved", Role::Good),
+    let (glyph, state_role) = match alert.state {
+        AlertState::Firing => ('▲', role),
+        AlertState::Pending => ('◌', Role::Notice),
+        AlertState::Resolved => ('✓', Role::Good),
     };
     if !firing {
         role = Role::Muted;
     }
     let region = alert.region.as_ref().map_or("all regions", RegionId::as_str);
-    let seen = alert.acknowledged.as_ref().map(|ack| ack.by.clone());
     let text = if firing { Role::Text } else { Role::Muted };
     let since = alert.fired_at.filter(|_| firing).unwrap_or(alert.since);
     let cells = vec![
         cell(severity, role),
-        cell(word, state_role),
+        cell(format!("{glyph} {}", word(alert.state)), state_role),
         cell(region.to_owned(), text),
         cell(format::since(since, now), Role::Muted),
         cell(facts::alert_text(alert), text),
@@ -114,25 +114,39 @@ fn row(model: &Model, key: &str, alert: &Alert, now: Timestamp) -> Row {
             Role::Muted,
         ),
         escalation(model, alert, now),
-        seen.clone().map_or_else(
+        alert.acknowledged.as_ref().map_or_else(
             || cell("–", Role::Faint),
-            |by| cell(format!("✓ {by}"), Role::Muted),
+            |ack| cell(format!("✓ {}", ack.by), Role::Muted),
         ),
     ];
     Row::new(key, cells)
-        .field("severity", Value::text(severity))
-        .field(
-            "state",
-            Value::text(word.trim_start_matches(|c: char| !c.is_ascii())),
-        )
-        .field("region", Value::text(region))
-        .field("rule", Value::text(alert.rule.clone()))
-        .field("summary", Value::text(alert.summary.clone()))
-        .field("seen", Value::text(seen.unwrap_or_default()))
-        .field(
-            "age",
-            Value::Number(Some(millis_between(alert.since, now) as f64 / 1_000.0)),
-        )
+}
+
+/// What filters see of an alert.
+fn fields<'a>(model: &'a Model, key: &'a str) -> Fields<'a> {
+    let Some(alert) = model.shown().and_then(|world| world.alerts.get(key)) else {
+        return Fields::new();
+    };
+    let region = alert.region.as_ref().map_or("all regions", RegionId::as_str);
+    let seen = alert.acknowledged.as_ref().map_or("", |ack| ack.by.as_str());
+    let age = millis_between(alert.since, model.shown_at()) as f64 / 1_000.0;
+    vec![
+        ("severity", Value::text(state::severity(alert.severity).0)),
+        ("state", Value::text(word(alert.state))),
+        ("region", Value::text(region)),
+        ("rule", Value::text(alert.rule.as_str())),
+        ("summary", Value::text(alert.summary.as_str())),
+        ("seen", Value::text(seen)),
+        ("age", Value::Number(Some(age))),
+    ]
+}
+
+fn word(state: AlertState) -> &'static str {
+    match state {
+        AlertState::Firing => "firing",
+        AlertState::Pending => "pending",
+        AlertState::Resolved => "resolved",
+    }
 }
 
 /// The escalation clock: how long there is to respond, until someone has.

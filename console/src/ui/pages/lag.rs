@@ -4,7 +4,7 @@ use super::PageView;
 use crate::facts;
 use crate::format;
 use crate::model::Model;
-use crate::table::{Cell, Column, Row, Table, Value, cell, piece};
+use crate::table::{Cell, Column, Fields, Make, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::detail::Detail;
@@ -36,10 +36,12 @@ impl PageView for Lag {
         });
         let keys = links.into_iter().map(|(key, _)| key.clone());
         let absent = absent(world, model).into_iter().map(str::to_owned);
-        Table::on_demand(columns(trend_of(model)), keys.chain(absent), |model, key| {
+        let row: fn(&Model, &str) -> Option<Row> = |model, key| {
             let link = model.shown()?.links.get(key);
             Some(link.map_or_else(|| absent_row(model, key), |link| row(model, key, link)))
-        })
+        };
+        let make = Make { row, fields };
+        Table::on_demand(columns(trend_of(model)), keys.chain(absent), make)
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -112,17 +114,6 @@ fn row(model: &Model, key: &str, link: &Link) -> Row {
         sparkline::line(history, target, usize::from(trend)),
     ];
     Row::new(key, cells)
-        .field("kind", Value::text(link.kind.name()))
-        .field("from", Value::text(link.from.as_str()))
-        .field("to", Value::text(link.to.as_str()))
-        .field("region", Value::text(link.from.as_str()))
-        .field("region", Value::text(link.to.as_str()))
-        .field("level", Value::text(shown.word))
-        .field("lag", Value::Number(link.lag_seconds.fresh(now).copied()))
-        .field(
-            "behind",
-            Value::Number(link.lag_amount.fresh(now).map(|amount| *amount as f64)),
-        )
 }
 
 /// What there is to know about one link.
@@ -208,8 +199,28 @@ fn absent_row(model: &Model, kind: &str) -> Row {
         }),
     ];
     Row::new(kind, cells)
-        .field("kind", Value::text(kind))
-        .field("level", Value::text("not configured"))
+}
+
+/// What filters see of a link, or of a kind of which there is none.
+fn fields<'a>(model: &'a Model, key: &'a str) -> Fields<'a> {
+    let Some(link) = model.shown().and_then(|world| world.links.get(key)) else {
+        return vec![
+            ("kind", Value::text(key)),
+            ("level", Value::text("not configured")),
+        ];
+    };
+    let now = model.shown_at();
+    let amount = link.lag_amount.fresh(now).map(|amount| *amount as f64);
+    vec![
+        ("kind", Value::text(link.kind.name())),
+        ("from", Value::text(link.from.as_str())),
+        ("to", Value::text(link.to.as_str())),
+        ("region", Value::text(link.from.as_str())),
+        ("region", Value::text(link.to.as_str())),
+        ("level", Value::text(state::lag(facts::level(link, now)).word)),
+        ("lag", Value::Number(link.lag_seconds.fresh(now).copied())),
+        ("behind", Value::Number(amount)),
+    ]
 }
 
 /// Columns of the trend.

@@ -118,7 +118,7 @@ fn row(operation: &Operation, now: Timestamp) -> Row {
     ];
     Row::new(&*operation.id, cells)
         .field("operation", Value::text(target.kind().word()))
-        .field("target", Value::text(target.confirmation()))
+        .field("target", Value::text(target.confirmation().to_owned()))
         .field("state", Value::text(shown.word))
         .field("by", Value::text(operation.started_by.clone()))
         .field("reason", Value::text(operation.plan.request.reason.clone()))

@@ -121,7 +121,7 @@ fn row(release: &Release, now: Timestamp) -> Row {
     ];
     Row::new(&*release.name, cells)
         .field("release", Value::text(release.name.clone()))
-        .field("region", Value::text(release.region.as_str()))
+        .field("region", Value::text(release.region.to_string()))
         .field(
             "state",
             Value::text(word.trim_start_matches(|c: char| !c.is_ascii())),

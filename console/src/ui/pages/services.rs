@@ -4,7 +4,7 @@ use super::PageView;
 use crate::facts;
 use crate::format::{self, cells};
 use crate::model::Model;
-use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
+use crate::table::{Column, Fields, Make, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::hero::{self, Hero};
@@ -51,10 +51,11 @@ impl PageView for Services {
             Column::new("DETAIL", 16).grow(1).spare(5),
         ];
         let keys = processes.into_iter().map(|process| process.name.clone());
-        Table::on_demand(columns, keys, |model, key| {
+        let row: fn(&Model, &str) -> Option<Row> = |model, key| {
             let process = model.shown()?.processes.get(key)?;
             Some(row(process, model.shown_at()))
-        })
+        };
+        Table::on_demand(columns, keys, Make { row, fields })
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -116,7 +117,6 @@ fn row(process: &Process, now: Timestamp) -> Row {
         .started_at
         .filter(|_| process.pid.is_some())
         .map(|at| format::since(at, now));
-    let region = process.region.as_ref().map_or("", RegionId::as_str);
     let cells = vec![
         cell(process.name.clone(), Role::Text),
         cell(shown.text(), shown.role),
@@ -138,18 +138,26 @@ fn row(process: &Process, now: Timestamp) -> Row {
         ),
     ];
     Row::new(&*process.name, cells)
-        .field("process", Value::text(process.name.clone()))
-        .field("kind", Value::text(process.kind.clone()))
-        .field("region", Value::text(region))
-        .field("zone", Value::text(process.zone.clone().unwrap_or_default()))
-        .field("state", Value::text(shown.word))
-        .field("version", Value::text(process.version.clone()))
-        .field("restarts", Value::Number(Some(f64::from(process.restarts))))
-        .field("oom", Value::Number(Some(f64::from(process.oom_kills))))
-        .field(
-            "memory",
-            Value::Number(process.memory_bytes.map(|bytes| bytes as f64)),
-        )
+}
+
+/// What filters see of a process.
+fn fields<'a>(model: &'a Model, key: &'a str) -> Fields<'a> {
+    let Some(process) = model.shown().and_then(|world| world.processes.get(key)) else {
+        return Fields::new();
+    };
+    let region = process.region.as_ref().map_or("", RegionId::as_str);
+    let memory = process.memory_bytes.map(|bytes| bytes as f64);
+    vec![
+        ("process", Value::text(process.name.as_str())),
+        ("kind", Value::text(process.kind.as_str())),
+        ("region", Value::text(region)),
+        ("zone", Value::text(process.zone.as_deref().unwrap_or_default())),
+        ("state", Value::text(state::process(process.state).word)),
+        ("version", Value::text(process.version.as_str())),
+        ("restarts", Value::Number(Some(f64::from(process.restarts)))),
+        ("oom", Value::Number(Some(f64::from(process.oom_kills)))),
+        ("memory", Value::Number(memory)),
+    ]
 }
 
 /// Which certificate ends first; one that cannot be read comes before all.

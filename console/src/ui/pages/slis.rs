@@ -4,7 +4,7 @@ use super::PageView;
 use crate::facts::{self, Standing};
 use crate::format;
 use crate::model::Model;
-use crate::table::{Column, Piece, Row, Table, Value, cell, piece};
+use crate::table::{Column, Fields, Make, Piece, Row, Table, Value, cell, piece};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::detail::Detail;
@@ -44,11 +44,12 @@ impl PageView for Slis {
             Column::new("TREND", trend).spare(5),
         ];
         let keys = readings.into_iter().map(|(key, _)| key.clone());
-        Table::on_demand(columns, keys, |model, key| {
+        let row: fn(&Model, &str) -> Option<Row> = |model, key| {
             let reading = model.shown()?.slis.get(key)?;
             let (gauge, trend) = widths(model);
             Some(row(model, key, reading, gauge, trend))
-        })
+        };
+        Table::on_demand(columns, keys, Make { row, fields })
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -106,12 +107,27 @@ fn row(model: &Model, key: &str, reading: &SliReading, gauge: u16, trend: u16) -
         self::trend(model, key, reading, trend),
     ];
     Row::new(key, cells)
-        .field("indicator", Value::text(reading.sli.title()))
-        .field("sli", Value::text(reading.sli.name()))
-        .field("region", Value::text(reading.region.as_str()))
-        .field("state", Value::text(shown.word))
-        .field("value", Value::Number(fresh))
-        .field("burn", Value::Number(burn))
+}
+
+/// What filters see of an indicator.
+fn fields<'a>(model: &'a Model, key: &'a str) -> Fields<'a> {
+    let Some(reading) = model.shown().and_then(|world| world.slis.get(key)) else {
+        return Fields::new();
+    };
+    let now = model.shown_at();
+    let fresh = reading.value.fresh(now).copied();
+    let shown = state::standing(facts::standing(reading, now));
+    vec![
+        ("indicator", Value::text(reading.sli.title())),
+        ("sli", Value::text(reading.sli.name())),
+        ("region", Value::text(reading.region.as_str())),
+        ("state", Value::text(shown.word)),
+        ("value", Value::Number(fresh)),
+        (
+            "burn",
+            Value::Number(reading.burn_rate.filter(|_| fresh.is_some())),
+        ),
+    ]
 }
 
 /// The latest values: what is bad grows upwards, whichever side of the objective is good.

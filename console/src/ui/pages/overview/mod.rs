@@ -98,7 +98,7 @@ fn row(model: &Model, world: &World, region: &Region) -> Row {
         cell(region.reasons.join("; "), Role::Text),
     ];
     Row::new(region.id.as_str(), cells)
-        .field("region", Value::text(region.id.as_str()))
+        .field("region", Value::text(region.id.to_string()))
         .field("role", Value::text(region.role.word()))
         .field("health", Value::text(health.word))
         .field("weight", Value::Number(weight))

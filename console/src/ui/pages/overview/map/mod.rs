@@ -40,6 +40,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
     let Some((first, others)) = regions.split_first() else {
         return;
     };
+    let table = model.table();
+    let selected = table.selected(model.selected_on(model.page));
+    let chosen = |region: &Region| selected.is_some_and(|row| row.key == region.id.as_str());
     let count = cells(others.len());
     let room = area.height.saturating_sub(BELOW + 1 + (count - 1) * BETWEEN);
     // A wall has room for all that is known of a region.
@@ -51,7 +54,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
     };
     let side = (area.width * 4 / 11).clamp(36, 64);
     let left = Rect { width: side, ..map };
-    region::draw(canvas, left, model, world, first);
+    region::draw(canvas, left, model, (world, first), chosen(first));
     let mut above: Option<(&Region, Rect)> = None;
     for (index, other) in (0..).zip(others) {
         let place = Rect {
@@ -60,7 +63,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
             width: side,
             height: each,
         };
-        region::draw(canvas, place, model, world, other);
+        region::draw(canvas, place, model, (world, other), chosen(other));
         let gap = Rect {
             x: left.right(),
             y: place.y + 1,

@@ -15,12 +15,14 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 /// A region's box.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World, region: &Region) {
+pub fn draw(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    model: &Model,
+    (world, region): (&World, &Region),
+    selected: bool,
+) {
     let health = state::region(region, model.connection.holds());
-    let table = model.table();
-    let selected = table
-        .selected(model.selected_on(model.page))
-        .is_some_and(|row| row.key == region.id.as_str());
     let line = match health.role {
         Role::Good if selected => Role::Accent,
         Role::Good => Role::Faint,
