@@ -37,6 +37,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     }
 }
 
+/// Lines of the tallest plan and progress: below them there is room for the page.
+const TALLEST: u16 = 60;
+
 /// An empty box of at most `width` by `height` in the middle of an area; returns its inside.
 fn dialog(
     canvas: &mut Canvas<'_>,

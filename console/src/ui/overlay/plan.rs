@@ -3,7 +3,7 @@
 use super::glance;
 use super::question;
 use super::readiness;
-use super::{dialog, environment, scrolled};
+use super::{TALLEST, dialog, environment, scrolled};
 use crate::action::{Action, Stage};
 use crate::format;
 use crate::model::Model;
@@ -31,7 +31,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
     title.extend(environment(model));
     let refused = matches!(action.stage, Stage::Refused(_) | Stage::Failed(_));
     let line = if refused { Role::Bad } else { Role::Accent };
-    let inner = dialog(canvas, area, (126, area.height), &title, line);
+    let inner = dialog(canvas, area, (126, area.height.min(TALLEST)), &title, line);
     let content = Rect {
         height: inner.height.saturating_sub(ASK + 1),
         ..inner

@@ -1,6 +1,6 @@
 //! An operation's progress, or its record when it has ended.
 
-use super::{dialog, environment, input, scrolled};
+use super::{TALLEST, dialog, environment, input, scrolled};
 use crate::action::Deciding;
 use crate::format;
 use crate::model::{Following, Model};
@@ -32,7 +32,7 @@ pub fn draw(
     let mut title = vec![piece(name, Role::Strong)];
     title.extend(environment(model));
     let line = operation.map_or(Role::Unknown, |operation| state::operation(operation.state).role);
-    let mut inner = dialog(canvas, area, (126, area.height), &title, line);
+    let mut inner = dialog(canvas, area, (126, area.height.min(TALLEST)), &title, line);
     if let Some(deciding) = deciding {
         let ask = Rect {
             y: inner.bottom().saturating_sub(4),
