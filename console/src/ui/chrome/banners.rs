@@ -160,7 +160,7 @@ fn frozen_banner(model: &Model) -> Option<(String, Role)> {
     let long = model.frozen_for()?.words();
     let key = model.preferences.keys.name(crate::keys::Command::Freeze);
     Some((
-        format!("◌ FROZEN at {at} UTC{long}: what is now is not shown, {key} lets go"),
+        format!("◌ FROZEN at {at} UTC{long}: {key} lets go"),
         Role::LostBar,
     ))
 }

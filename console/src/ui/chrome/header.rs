@@ -170,7 +170,7 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         .iter()
         .map(|(_, l)| format::cells(width(l)) + GAP)
         .collect();
-    let room = area.width.saturating_sub(3);
+    let room = area.width.saturating_sub(4);
     let present = labels.iter().position(|(p, _)| *p == model.page).unwrap_or(0);
     // As many as fit before the present one, but the next one is seen too.
     let last = (present + 1).min(labels.len().saturating_sub(1));
@@ -189,6 +189,8 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let mut x = area.x + 1;
     if first > 0 {
         canvas.put(area.x, y, '‹', Role::Accent);
+        // A blank behind it: it is no part of a key.
+        x += 1;
     }
     for ((page, label), size) in labels.iter().zip(&widths).skip(first) {
         if x + size - GAP > area.right().saturating_sub(1) {

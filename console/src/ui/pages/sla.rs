@@ -43,9 +43,9 @@ impl PageView for Sla {
         let columns = vec![
             Column::new("TENANT", 14),
             Column::new("SEVERITY", 13),
-            Column::new("BREACHED", 9).right(),
-            Column::new("WAITING", 9).right(),
-            Column::new("AGREED", 7).right(),
+            Column::new("BREACHED", 8).right(),
+            Column::new("WAITING", 7).right(),
+            Column::new("AGREED", 6).right(),
             Column::new("MTTA", 8).right(),
             Column::new("MTTD", 8).right(),
             Column::new("MTTR", 8).right().spare(1),

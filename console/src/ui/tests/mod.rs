@@ -160,6 +160,17 @@ fn stale_values_never_look_fresh() {
     assert!(!shown.contains("● ok"), "{shown}");
 }
 
+#[test]
+fn columns_that_always_stay_fit_eighty() {
+    for page in Page::all() {
+        let table = page.view().table(&live(&fixture::incident(), page, (80, 24)));
+        let stay = table.columns.iter().filter(|column| column.spare == 0);
+        let needed: u16 = stay.map(|column| column.width + 2).sum();
+        // A column free at each side, the mark, and no gap behind the last.
+        assert!(needed <= 78 - 2 + 2, "{page} needs {needed}");
+    }
+}
+
 #[rstest]
 #[case((1, 1))]
 #[case((20, 5))]
