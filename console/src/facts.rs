@@ -7,7 +7,8 @@ use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::plan::Target;
 use aisoc_model::region::{PostgresRole, Region, RegionRole};
-use aisoc_model::sli::{GoodSide, SliReading};
+use aisoc_model::service_map::{Edge, EdgeFigures};
+use aisoc_model::sli::{GoodSide, SliId, SliReading};
 use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
 use aisoc_model::{Absence, RegionId};
@@ -140,6 +141,32 @@ impl Places<'_> {
     pub fn of(&self, id: Option<&RegionId>) -> usize {
         id.and_then(|id| self.0.get(id).copied()).unwrap_or(self.0.len())
     }
+}
+
+/// The share of failed calls that the api's objective allows; the only bound there is for a share of calls. Without an
+/// objective none is allowed.
+#[must_use]
+pub fn failures_allowed(world: &World) -> f64 {
+    let objective = world
+        .slis
+        .values()
+        .find(|reading| reading.sli == SliId::HttpErrorRate)
+        .map(|reading| reading.objective.bound);
+    objective.unwrap_or(0.0)
+}
+
+/// The ways of the service map that fail more often than that, the worst first.
+#[must_use]
+pub fn failing_ways(world: &World, now: Timestamp) -> Vec<(&Edge, &EdgeFigures)> {
+    let allowed = failures_allowed(world);
+    let mut failing: Vec<_> = world
+        .service_map
+        .values()
+        .filter_map(|edge| Some((edge, edge.figures.fresh(now)?)))
+        .filter(|(_, figures)| figures.error_share > allowed)
+        .collect();
+    failing.sort_by(|(_, a), (_, b)| b.error_share.total_cmp(&a.error_share));
+    failing
 }
 
 /// The alerts that fire, the gravest first, then the oldest.

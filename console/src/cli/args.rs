@@ -117,23 +117,7 @@ pub enum Command {
     /// names of people and tenants, addresses, directories, typed reasons and tokens.
     Export(Exporting),
     /// Draws one page as the screen would.
-    Snapshot {
-        /// Which page.
-        #[arg(long, default_value = "overview")]
-        page: Page,
-        /// Columns x rows.
-        #[arg(long, default_value = "120x40", value_parser = size)]
-        size: (u16, u16),
-        /// Draw a frame that `status --output json` printed, instead of the present one.
-        #[arg(long)]
-        world: Option<PathBuf>,
-        /// Draw a moment of a recording, instead of the present.
-        #[arg(long, value_name = "FILE", conflicts_with = "world")]
-        recording: Option<PathBuf>,
-        /// Which moment: 2026-11-22T14:02:11Z or 14:02:11 (UTC); its first one when absent.
-        #[arg(long, value_name = "TIME", requires = "recording")]
-        at: Option<String>,
-    },
+    Snapshot(Drawing),
     /// Operations that run or ran.
     Operations {
         /// What about them.
@@ -236,6 +220,26 @@ pub struct Replaying {
     /// Stand still at first; space plays.
     #[arg(long)]
     pub paused: bool,
+}
+
+/// A page to draw.
+#[derive(Debug, clap::Args)]
+pub struct Drawing {
+    /// Which page.
+    #[arg(long, default_value = "overview")]
+    pub page: Page,
+    /// Columns x rows.
+    #[arg(long, default_value = "120x40", value_parser = size)]
+    pub size: (u16, u16),
+    /// Draw a frame that `status --output json` printed, instead of the present one.
+    #[arg(long)]
+    pub world: Option<PathBuf>,
+    /// Draw a moment of a recording, instead of the present.
+    #[arg(long, value_name = "FILE", conflicts_with = "world")]
+    pub recording: Option<PathBuf>,
+    /// Which moment: 2026-11-22T14:02:11Z or 14:02:11 (UTC); its first one when absent.
+    #[arg(long, value_name = "TIME", requires = "recording")]
+    pub at: Option<String>,
 }
 
 /// Which range, and where to.

@@ -1,39 +1,28 @@
-//! What is made from the command line, the settings and the table of bindings: completions, man page, keys.
+//! What is made from the command line and the table of bindings: completions, man page.
 
-use super::args::{Args, Command, ConfigCommand};
-use super::exit::{CliError, Exit};
-use super::{config, out};
+use super::args::Args;
+use super::exit::CliError;
 use aisoc_console::keys::document;
 use clap::CommandFactory;
 
 const NAME: &str = "aisoc-console";
 
-/// Prints the document that a command asks for; `None` when it asks for none.
-///
-/// # Errors
-/// When it cannot be printed, or the settings are wrong.
-pub fn print(command: &Command, args: &Args) -> Result<Option<Exit>, CliError> {
-    let text = match command {
-        Command::Config {
-            command: ConfigCommand::Check { file },
-        } => config::check(file.clone(), args)?,
-        Command::Completions { shell } => completions(*shell),
-        Command::Man => man().map_err(|e| CliError::Output(e.to_string()))?,
-        Command::Keys => document::markdown(),
-        _ => return Ok(None),
-    };
-    out(&text)?;
-    Ok(Some(Exit::Ok))
-}
-
-fn completions(shell: clap_complete::Shell) -> String {
+/// A shell's completions.
+pub fn completions(shell: clap_complete::Shell) -> String {
     let mut bytes = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), NAME, &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The man page: the command line, then keys and files.
-fn man() -> std::io::Result<String> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn man() -> Result<String, CliError> {
+    written().map_err(|e| CliError::Output(e.to_string()))
+}
+
+fn written() -> std::io::Result<String> {
     let man = clap_mangen::Man::new(Args::command());
     let mut page = Vec::new();
     man.render_title(&mut page)?;

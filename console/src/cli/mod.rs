@@ -13,11 +13,12 @@ pub mod releases;
 pub mod report;
 pub mod table;
 
+use aisoc_console::keys::document;
 use aisoc_console::model::Model;
 use aisoc_console::snapshot::{self, Style};
 use aisoc_model::RegionId;
 use aisoc_model::world::World;
-use args::{Args, Command, OutputFormat};
+use args::{Args, Command, ConfigCommand, Drawing, OutputFormat};
 use connect::Settings;
 use exit::{CliError, Exit};
 use jiff::Timestamp;
@@ -27,47 +28,37 @@ use jiff::Timestamp;
 /// # Errors
 /// See [`CliError`]; its exit code is documented in `--help`.
 pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
-    if let Command::Snapshot { .. } = &command {
-        return picture(command, args).await;
-    }
-    if let Command::Replay(replaying) = command {
-        return recordings::replay(args, replaying).await;
-    }
-    if let Command::Captive { directory } = &command {
-        return captive::run(directory).await;
-    }
-    if let Some(exit) = documents::print(&command, args)? {
-        return Ok(exit);
-    }
-    if matches!(args.output, OutputFormat::Ansi | OutputFormat::Svg) {
-        return Err(CliError::Usage(
+    // Of what is asked of a control plane there are no pictures.
+    let plane = || match args.output {
+        OutputFormat::Ansi | OutputFormat::Svg => Err(CliError::Usage(
             "--output ansi and svg are for `snapshot`; give text or json".to_owned(),
-        ));
-    }
-    let settings = Settings::find(args)?;
+        )),
+        OutputFormat::Text | OutputFormat::Json => Settings::find(args),
+    };
     match command {
-        // Done above, because they need no control plane.
-        Command::Snapshot { .. }
-        | Command::Replay(_)
-        | Command::Config { .. }
-        | Command::Captive { .. }
-        | Command::Completions { .. }
-        | Command::Man
-        | Command::Keys => Ok(Exit::Ok),
+        Command::Snapshot(drawing) => picture(drawing, args).await,
+        Command::Replay(replaying) => recordings::replay(args, replaying).await,
+        Command::Captive { directory } => captive::run(&directory).await,
+        Command::Config {
+            command: ConfigCommand::Check { file },
+        } => done(&config::check(file, args)?),
+        Command::Completions { shell } => done(&documents::completions(shell)),
+        Command::Man => done(&documents::man()?),
+        Command::Keys => done(&document::markdown()),
         Command::Status => {
-            let world = connect::world(&settings).await?;
+            let world = connect::world(&plane()?).await?;
             print(args.output, &world, || report::status(&world))?;
             Ok(report::verdict(&world))
         }
         Command::Regions => {
-            let world = connect::world(&settings).await?;
+            let world = connect::world(&plane()?).await?;
             print(args.output, &world.regions, || {
                 report::regions(&world) + &report::readiness(&world)
             })?;
             Ok(Exit::Ok)
         }
         Command::HealthCheck { region } => {
-            let world = connect::world(&settings).await?;
+            let world = connect::world(&plane()?).await?;
             let Some(seen) = world.regions.get(&region) else {
                 let known: Vec<&str> = world.regions.keys().map(RegionId::as_str).collect();
                 return Err(CliError::Usage(format!(
@@ -81,10 +72,10 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             Ok(report::serves(&seen.verdict))
         }
         Command::Lag | Command::Slis | Command::Alerts | Command::Map | Command::Runbooks => {
-            look(&settings, args.output, &command).await
+            look(&plane()?, args.output, &command).await
         }
         Command::Runbook { id, region } => {
-            let runbook = connect::client(&settings)
+            let runbook = connect::client(&plane()?)
                 .await?
                 .runbook(&id, region.as_ref())
                 .await?;
@@ -92,47 +83,44 @@ pub async fn run(command: Command, args: &Args) -> Result<Exit, CliError> {
             Ok(Exit::Ok)
         }
         Command::Ack { alert } => {
-            connect::client(&settings).await?.acknowledge(&alert).await?;
+            connect::client(&plane()?).await?.acknowledge(&alert).await?;
             out(&format!("acknowledged {alert}\n"))?;
             Ok(Exit::Ok)
         }
-        Command::Export(exporting) => recordings::export(&settings, exporting).await,
-        Command::Watch => connect::watch(&settings, args.output).await,
-        Command::Operations { command } => operations::run(&settings, args.output, command).await,
-        Command::Green { command } => act::execute(&settings, args.output, command.into()).await,
-        Command::Releases { command } => releases::run(&settings, args.output, command).await,
-        Command::Plan { target } => act::plan(&settings, args.output, target).await,
-        Command::Approve { plan, hash } => act::approve(&settings, args.output, &plan, hash.as_deref()).await,
+        Command::Export(exporting) => recordings::export(&plane()?, exporting).await,
+        Command::Watch => connect::watch(&plane()?, args.output).await,
+        Command::Operations { command } => operations::run(&plane()?, args.output, command).await,
+        Command::Green { command } => act::execute(&plane()?, args.output, command.into()).await,
+        Command::Releases { command } => releases::run(&plane()?, args.output, command).await,
+        Command::Plan { target } => act::plan(&plane()?, args.output, target).await,
+        Command::Approve { plan, hash } => act::approve(&plane()?, args.output, &plan, hash.as_deref()).await,
         Command::Execute {
             plan,
             hash,
             confirm,
             wait,
-        } => act::execute_shown(&settings, args.output, (&plan, &hash), &confirm, wait).await,
-        Command::Drain(acting) => act::execute(&settings, args.output, acting.into()).await,
-        Command::Restore(acting) => act::execute(&settings, args.output, acting.into()).await,
-        Command::DrainRenew(renewing) => act::execute(&settings, args.output, renewing.into()).await,
-        Command::RegionFailover(acting) => act::execute(&settings, args.output, acting.into()).await,
-        Command::Failover(acting) => act::execute(&settings, args.output, acting.into()).await,
-        Command::Fence(acting) => act::execute(&settings, args.output, acting.into()).await,
-        Command::Rejoin(acting) => act::execute(&settings, args.output, acting.into()).await,
-        Command::Promote(acting) => act::execute(&settings, args.output, acting.into()).await,
-        Command::Rollback(acting) => act::execute(&settings, args.output, acting.into()).await,
+        } => act::execute_shown(&plane()?, args.output, (&plan, &hash), &confirm, wait).await,
+        Command::Drain(acting) => act::execute(&plane()?, args.output, acting.into()).await,
+        Command::Restore(acting) => act::execute(&plane()?, args.output, acting.into()).await,
+        Command::DrainRenew(renewing) => act::execute(&plane()?, args.output, renewing.into()).await,
+        Command::RegionFailover(acting) => act::execute(&plane()?, args.output, acting.into()).await,
+        Command::Failover(acting) => act::execute(&plane()?, args.output, acting.into()).await,
+        Command::Fence(acting) => act::execute(&plane()?, args.output, acting.into()).await,
+        Command::Rejoin(acting) => act::execute(&plane()?, args.output, acting.into()).await,
+        Command::Promote(acting) => act::execute(&plane()?, args.output, acting.into()).await,
+        Command::Rollback(acting) => act::execute(&plane()?, args.output, acting.into()).await,
     }
 }
 
 /// `snapshot`: one page as the screen would show it, or the frame itself.
-async fn picture(command: Command, args: &Args) -> Result<Exit, CliError> {
-    let Command::Snapshot {
+async fn picture(drawing: Drawing, args: &Args) -> Result<Exit, CliError> {
+    let Drawing {
         page,
         size,
         world,
         recording,
         at,
-    } = command
-    else {
-        return Ok(Exit::Ok);
-    };
+    } = drawing;
     let model = match (world, recording) {
         (_, Some(file)) => {
             let (world, position) = recordings::moment_of(&file, at.as_deref())?;
@@ -142,13 +130,12 @@ async fn picture(command: Command, args: &Args) -> Result<Exit, CliError> {
         (None, None) => Model::still(connect::world(&Settings::find(args)?).await?, page, size),
     };
     let style = match args.output {
-        OutputFormat::Json => return out(&format!("{}\n", json(&model.world)?)).map(|()| Exit::Ok),
+        OutputFormat::Json => return done(&format!("{}\n", json(&model.world)?)),
         OutputFormat::Text => Style::Text,
         OutputFormat::Ansi => Style::Ansi,
         OutputFormat::Svg => Style::Svg,
     };
-    out(&snapshot::render(&model, style))?;
-    Ok(Exit::Ok)
+    done(&snapshot::render(&model, style))
 }
 
 /// A frame that `status --output json` printed.
@@ -190,6 +177,11 @@ fn print<T: serde::Serialize>(
 
 fn json<T: serde::Serialize>(document: &T) -> Result<String, CliError> {
     serde_json::to_string_pretty(document).map_err(|e| CliError::Output(e.to_string()))
+}
+
+/// Prints what there is to print: that is all.
+fn done(text: &str) -> Result<Exit, CliError> {
+    out(text).map(|()| Exit::Ok)
 }
 
 /// Writes to standard output; a reader that went away (`| head`) is an error like any other, not a panic.

@@ -162,7 +162,7 @@ impl Teller {
         if !self.connected {
             self.say("There is no connection now. What follows was so at the last frame.")?;
         }
-        for sentence in sentences::opening(world) {
+        for sentence in sentences::opening(world, world.head.at) {
             self.say(&sentence)?;
         }
         for statement in self.known.values() {

@@ -5,13 +5,17 @@
 
 use crate::facts::{self, Standing, Writers};
 use crate::format;
+use crate::runbook;
 use crate::ui::environment_word;
 use crate::ui::widgets::state;
+use aisoc_model::RegionId;
 use aisoc_model::alert::AlertState;
 use aisoc_model::inventory::{Process, ProcessState};
 use aisoc_model::lag::{LagLevel, Link};
 use aisoc_model::operation::Operation;
 use aisoc_model::region::Region;
+use aisoc_model::runbook::RunbookSummary;
+use aisoc_model::service_map::{Edge, EdgeFigures, Node};
 use aisoc_model::sli::SliReading;
 use aisoc_model::world::World;
 use jiff::Timestamp;
@@ -42,7 +46,7 @@ impl Statement {
 }
 
 /// Whose frame it is, and of when.
-pub fn opening(world: &World) -> [String; 2] {
+pub fn opening(world: &World, now: Timestamp) -> [String; 3] {
     let head = &world.head;
     let healthy = world
         .regions
@@ -58,6 +62,13 @@ pub fn opening(world: &World) -> [String; 2] {
             format::time_of_day(head.at)
         ),
         format!("Healthy regions: {healthy} of {}.", world.regions.len()),
+        match world.service_map.len() {
+            0 => "No trace has shown yet which service calls which.".to_owned(),
+            ways => format!(
+                "Ways between services that traces have shown: {ways}, of which fail too often: {}.",
+                facts::failing_ways(world, now).len()
+            ),
+        },
     ]
 }
 
@@ -118,6 +129,15 @@ pub fn statements(world: &World, now: Timestamp) -> Statements {
     for process in world.processes.values() {
         if process.state != ProcessState::Ready {
             put(7, &process.name, of_process(process));
+        }
+    }
+    for (edge, figures) in facts::failing_ways(world, now) {
+        let key = Edge::key(&edge.region, &edge.from, &edge.to);
+        put(8, &key, of_way(edge, figures));
+    }
+    for one in world.runbooks.values() {
+        if let (1.., region) = runbook::firing(world, &one.id) {
+            put(9, &one.id, of_runbook(one, region));
         }
     }
     all
@@ -263,6 +283,38 @@ fn of_process(process: &Process) -> Statement {
     )
 }
 
+fn of_way(edge: &Edge, figures: &EdgeFigures) -> Statement {
+    let label = |node: &Node| node.label(&edge.region);
+    let name = format!(
+        "The way from {} to {} in {}",
+        label(&edge.from),
+        label(&edge.to),
+        edge.region
+    );
+    Statement::new(
+        "",
+        format!(
+            "{name} fails in {} of its calls, p99 {}.",
+            format::percent(figures.error_share),
+            format::seconds(figures.p99_seconds)
+        ),
+        format!("{name} no longer fails too often."),
+    )
+}
+
+fn of_runbook(one: &RunbookSummary, region: Option<&RegionId>) -> Statement {
+    let place = region.map_or("the platform", RegionId::as_str);
+    let of = region.map_or_else(String::new, |id| format!(" --region {id}"));
+    Statement::new(
+        place,
+        format!(
+            "Runbook {}, {}, is asked for in {place}. `aisoc-console runbook {}{of}` prints it.",
+            one.id, one.title, one.id
+        ),
+        format!("Runbook {} is no longer asked for.", one.id),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,7 +323,7 @@ mod tests {
     #[test]
     fn an_incident_in_sentences() {
         let world = fixture::incident();
-        let mut text = opening(&world).join("\n");
+        let mut text = opening(&world, now()).join("\n");
         for statement in statements(&world, now()).values() {
             text.push('\n');
             text.push_str(&statement.sentence);

@@ -109,12 +109,18 @@ impl<'a> Canvas<'a> {
 
     /// One cell.
     pub fn set(&mut self, x: u16, y: u16, c: char, style: Style) {
-        let one_wide = if c.width() == Some(1) { c } else { '\u{FFFD}' };
-        let glyph = self.theme.glyph(one_wide);
+        // Most is printable ASCII: it is one column wide, and the same on every terminal.
+        let glyph = match c {
+            ' '..='~' => c,
+            _ if c.width() == Some(1) => self.theme.glyph(c),
+            _ => self.theme.glyph('\u{FFFD}'),
+        };
         if let Some(cell) = self.buffer.cell_mut((x, y)) {
-            // What was there before must not shine through.
-            cell.reset();
-            cell.set_char(glyph).set_style(style);
+            // What was there before must not shine through: everything that a cell of ours has is set.
+            cell.set_char(glyph);
+            cell.fg = style.fg.unwrap_or_default();
+            cell.bg = style.bg.unwrap_or_default();
+            cell.modifier = style.add_modifier;
         }
     }
 

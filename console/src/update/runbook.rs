@@ -16,18 +16,37 @@ const SCREEN: usize = 15;
 pub fn open(model: &mut Model, id: &str, region: Option<RegionId>) -> Vec<Effect> {
     model.tickets = model.tickets.saturating_add(1);
     let ticket = model.tickets;
+    let unwritten = of_a_file(model, id);
+    let known = unwritten.is_some();
     model.layer = Layer::Runbook(Box::new(Reading {
         id: id.to_owned(),
         region: region.clone(),
         ticket,
-        stage: Stage::Asking,
+        stage: unwritten.map_or(Stage::Asking, Stage::Failed),
         chosen: 0,
     }));
+    if known {
+        return Vec::new();
+    }
     vec![Effect::Runbook {
         ticket,
         id: id.to_owned(),
         region,
     }]
+}
+
+/// Why there is no text while a file is played, and how it is made from the frame that is shown: a recording keeps
+/// frames, and a runbook is written from one.
+fn of_a_file(model: &Model, id: &str) -> Option<String> {
+    let replaying = model.replaying.as_ref()?;
+    if replaying.present.is_some() {
+        return None;
+    }
+    let at = replaying.position.at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    Some(format!(
+        "nobody writes runbooks for a file. As of what is shown: `aisoc-console snapshot --recording FILE --at {at} \
+         --output json > frame.json`, then `aisoc runbook render {id} --world frame.json`"
+    ))
 }
 
 /// Movement chooses a line; opening one that leads to a plan asks for it. `None`: the command means something else.
@@ -179,6 +198,34 @@ mod tests {
             panic!("{asked:?}")
         };
         assert_eq!((wanted.as_str(), region), ("RB-003", &Some(id("ap-southeast-1"))));
+    }
+
+    #[test]
+    fn a_file_has_no_text_but_says_how_to_make_it() {
+        let mut model = console();
+        let position = crate::replay::Position {
+            at: now(),
+            from: now(),
+            to: now(),
+            playing: false,
+            speed: 1,
+            unrecorded: None,
+            remark: None,
+            ended: false,
+        };
+        model.replaying = Some(crate::replay::Replaying {
+            position,
+            present: None,
+            today: now(),
+        });
+        assert!(open(&mut model, "RB-003", None).is_empty());
+        let Some(Stage::Failed(why)) = stage(&model) else {
+            panic!("{:?}", model.layer)
+        };
+        assert!(
+            why.contains("runbook render RB-003") && why.contains("--at 2026-11-22T12:00:00Z"),
+            "{why}"
+        );
     }
 
     #[test]

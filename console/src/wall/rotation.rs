@@ -13,6 +13,10 @@ pub enum View {
     Slis,
     /// What fires.
     Alerts,
+    /// Who calls whom, and which way fails.
+    Map,
+    /// What is asked for by what fires.
+    Runbooks,
 }
 
 /// Which page, and for how long.
@@ -29,13 +33,17 @@ pub struct Turn {
 }
 
 /// The order: the overview comes back after every other page.
-const ORDER: [View; 6] = [
+const ORDER: [View; 10] = [
     View::Overview,
     View::Lag,
     View::Overview,
     View::Slis,
     View::Overview,
     View::Alerts,
+    View::Overview,
+    View::Map,
+    View::Overview,
+    View::Runbooks,
 ];
 
 impl View {
@@ -47,6 +55,8 @@ impl View {
             Self::Lag => "Lag",
             Self::Slis => "SLIs",
             Self::Alerts => "Alerts",
+            Self::Map => "Map",
+            Self::Runbooks => "Runbooks",
         }
     }
 }
@@ -105,7 +115,10 @@ mod tests {
     #[case(72, View::Slis, View::Overview, 12)]
     #[case(114, View::Alerts, View::Overview, 12)]
     #[case(125, View::Alerts, View::Overview, 1)]
-    #[case(126, View::Overview, View::Lag, 30)]
+    #[case(126, View::Overview, View::Map, 30)]
+    #[case(156, View::Map, View::Overview, 12)]
+    #[case(198, View::Runbooks, View::Overview, 12)]
+    #[case(210, View::Overview, View::Lag, 30)]
     fn turns(#[case] seconds: u64, #[case] view: View, #[case] next: View, #[case] left: u32) {
         let turn = turn(seconds, TIMES);
         assert_eq!((turn.view, turn.next, turn.left), (view, next, left));

@@ -5,8 +5,10 @@ use crate::facts::{self, Standing};
 use crate::format;
 use crate::model::Model;
 use crate::notify;
+use crate::runbook;
 use crate::theme::Role;
-use crate::ui::pages::overview;
+use crate::ui::pages::{map as ways, overview, runbooks as books};
+use crate::ui::widgets::hero::Hero;
 use crate::ui::widgets::state;
 use aisoc_model::alert::Alert;
 use aisoc_model::lag::LagLevel;
@@ -109,6 +111,8 @@ pub fn of(view: View, model: &Model, world: &World) -> Sheet {
         View::Lag => lag(model, world),
         View::Slis => slis(model, world),
         View::Alerts => alerts(model, world),
+        View::Map => map(model, world),
+        View::Runbooks => runbooks(world),
     }
 }
 
@@ -269,5 +273,56 @@ fn alerts(model: &Model, world: &World) -> Sheet {
             role,
         ));
     }
+    sheet
+}
+
+/// The headline of a page of the screen, with its notes as lines.
+fn headed(hero: Hero) -> Sheet {
+    let mut sheet = Sheet::new(hero.figure, hero.title, hero.role);
+    for line in hero.lines {
+        let text: String = line.into_iter().map(|piece| piece.text).collect();
+        sheet.lines.push((text, Role::Muted));
+    }
+    sheet
+}
+
+fn map(model: &Model, world: &World) -> Sheet {
+    let mut sheet = headed(ways::headline(model, world));
+    let failing = facts::failing_ways(world, model.now);
+    if failing.is_empty() && !world.service_map.is_empty() {
+        let line = "no way fails more often than the objective allows";
+        sheet.lines.push((line.to_owned(), Role::Muted));
+    }
+    for (edge, figures) in failing.into_iter().take(LINES) {
+        let share = format::percent(figures.error_share);
+        let p99 = format::seconds(figures.p99_seconds);
+        sheet
+            .lines
+            .push((format!("{}: {share} fail, p99 {p99}", ways::way(edge)), Role::Bad));
+    }
+    sheet.lines.truncate(LINES);
+    sheet
+}
+
+fn runbooks(world: &World) -> Sheet {
+    let hero = books::headline(world);
+    let mut sheet = Sheet::new(hero.figure, hero.title, hero.role);
+    for one in world.runbooks.values() {
+        if let (count @ 1.., region) = runbook::firing(world, &one.id) {
+            let place = region.map_or("the platform", |id| id.as_str());
+            let alerts = if count == 1 { "alert" } else { "alerts" };
+            sheet.lines.push((
+                format!("{} {}: {place}, {count} {alerts}", one.id, one.title),
+                Role::Warn,
+            ));
+        }
+    }
+    if sheet.lines.is_empty() {
+        sheet.lines.push((
+            format!("{} runbooks are there", world.runbooks.len()),
+            Role::Muted,
+        ));
+    }
+    sheet.lines.truncate(LINES);
     sheet
 }

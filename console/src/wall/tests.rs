@@ -47,6 +47,10 @@ fn pages(size: (u16, u16)) -> Vec<(&'static str, Wall)> {
         ("lag", wall(incident(), size, 31)),
         ("slis", wall(incident(), size, 73)),
         ("alerts", wall(incident(), size, 115)),
+        ("map", wall(incident(), size, 157)),
+        ("map-healthy", wall(fixture::healthy(), size, 157)),
+        ("runbooks", wall(incident(), size, 199)),
+        ("runbooks-healthy", wall(fixture::healthy(), size, 199)),
         ("alarm", wall(page, size, 0)),
         ("lost", lost),
         (

@@ -159,27 +159,17 @@ pub(super) async fn fetch(
     }
     auth::caller(&request)?;
     let others = Others::of(front, &request);
-    let (from_ms, to_ms) = (request.get_ref().from_ms, request.get_ref().to_ms);
-    // The right to draw frames goes from one to the other and back: span after span is the order of time.
-    let within = |spans: Vec<proto::RecordedSpan>, member: Option<Member>| {
-        let wanted = spans
-            .into_iter()
-            .filter(move |span| span.from_ms <= to_ms && span.to_ms >= from_ms);
-        wanted
-            .map(|span| (span.from_ms.max(from_ms), span.to_ms.min(to_ms), member.clone()))
-            .collect::<Vec<_>>()
-    };
-    let mut parts = Vec::new();
+    let range = (request.get_ref().from_ms, request.get_ref().to_ms);
+    let mut held: Vec<(Option<Member>, Vec<proto::RecordedSpan>)> = Vec::new();
     for (member, answer) in others.everyone().await {
-        parts.extend(within(answer.unwrap_or_default(), Some(member)));
+        held.push((Some(member), answer.unwrap_or_default()));
     }
-    if parts.is_empty() {
+    if parts(range, held.clone()).is_empty() {
         return front.service.fetch_recording(request).await;
     }
-    parts.extend(within(spans("", &front.service.parts.shelf.segments()), None));
-    parts.sort_by_key(|(from, ..)| *from);
+    held.push((None, spans("", &front.service.parts.shelf.segments())));
     let mut all = Vec::new();
-    for (index, (from_ms, to_ms, member)) in parts.into_iter().take(MAX_PARTS).enumerate() {
+    for (from_ms, to_ms, member) in parts(range, held) {
         let part = proto::FetchRecordingRequest {
             from_ms,
             to_ms,
@@ -193,9 +183,31 @@ pub(super) async fn fetch(
             }
             Some(member) => others.fetch(member, part).await,
         }?;
-        all.push(if index == 0 { pieces } else { headless(pieces) });
+        all.push(pieces);
     }
-    Ok(Response::new(futures::stream::iter(all).flatten().boxed()))
+    Ok(Response::new(joined(all)))
+}
+
+/// The stretches that a range of time is put together from, with who holds each. The right to draw frames goes from one
+/// to the other and back: stretch after stretch is the order of time.
+fn parts<M: Clone>((from, to): (i64, i64), held: Vec<(M, Vec<proto::RecordedSpan>)>) -> Vec<(i64, i64, M)> {
+    let each = held
+        .into_iter()
+        .flat_map(|(holder, spans)| spans.into_iter().map(move |span| (span, holder.clone())));
+    let mut parts: Vec<(i64, i64, M)> = each
+        .filter(|(span, _)| span.from_ms <= to && span.to_ms >= from)
+        .map(|(span, holder)| (span.from_ms.max(from), span.to_ms.min(to), holder))
+        .collect();
+    parts.sort_by_key(|(from, ..)| *from);
+    parts.truncate(MAX_PARTS);
+    parts
+}
+
+/// Recordings one after the other, as one.
+fn joined(all: Vec<Pieces>) -> Pieces {
+    let all = all.into_iter().enumerate();
+    let one = all.map(|(index, pieces)| if index == 0 { pieces } else { headless(pieces) });
+    futures::stream::iter(one.collect::<Vec<_>>()).flatten().boxed()
 }
 
 /// A recording without the bytes that a file begins with: it follows another one.
@@ -285,4 +297,83 @@ async fn connect(member: &Member) -> Result<RegionsClient<tonic::transport::Chan
     let endpoint = Endpoint::from_shared(member.consoles.clone()).map_err(|e| e.to_string())?;
     let channel = endpoint.connect_timeout(PATIENCE).connect().await;
     Ok(RegionsClient::new(channel.map_err(|e| e.to_string())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::example;
+    use aisoc_rpc::recording::{Tape, Writer};
+
+    fn span(from_ms: i64, to_ms: i64) -> proto::RecordedSpan {
+        proto::RecordedSpan {
+            control_plane: String::new(),
+            from_ms,
+            to_ms,
+            bytes: 1,
+        }
+    }
+
+    #[test]
+    fn a_range_is_put_together_in_the_order_of_time_whoever_holds_it() {
+        // The right to draw went from a to b, back to a, and on to c.
+        let held = || {
+            vec![
+                ("a", vec![span(0, 100), span(220, 300)]),
+                ("b", vec![span(110, 210)]),
+                ("c", vec![span(310, 400)]),
+            ]
+        };
+        let whole = [(0, 100, "a"), (110, 210, "b"), (220, 300, "a"), (310, 400, "c")];
+        assert_eq!(parts((0, 400), held()), whole);
+        assert_eq!(
+            parts((150, 305), held()),
+            [(150, 210, "b"), (220, 300, "a")],
+            "cut to the range, and nothing from outside"
+        );
+        assert!(parts((101, 109), held()).is_empty());
+        let many = (0..200).map(|n| span(n * 10, n * 10 + 5)).collect();
+        assert_eq!(parts((0, 10_000), vec![("a", many)]).len(), MAX_PARTS);
+    }
+
+    /// What a control plane recorded, sent in pieces of a few bytes.
+    fn recorded(control_plane: &str, seconds: std::ops::Range<i64>) -> Pieces {
+        let mut writer = Writer::default();
+        let mut bytes = start();
+        for second in seconds {
+            let mut world = example::world();
+            world.head.control_plane = control_plane.to_owned();
+            world.head.at = jiff::Timestamp::from_second(1_795_348_800 + second).unwrap();
+            world.head.seq = u64::try_from(second).unwrap();
+            bytes.extend(writer.frame(&world).unwrap());
+        }
+        let pieces: Vec<_> = bytes
+            .chunks(7)
+            .map(|bytes| {
+                Ok(proto::RecordingPiece {
+                    bytes: bytes.to_vec(),
+                })
+            })
+            .collect();
+        futures::stream::iter(pieces).boxed()
+    }
+
+    #[tokio::test]
+    async fn what_several_control_planes_recorded_is_read_as_one() {
+        let all = vec![recorded("us", 0..4), recorded("eu", 4..7), recorded("us", 7..9)];
+        let mut bytes = Vec::new();
+        let mut pieces = joined(all);
+        while let Some(piece) = pieces.next().await {
+            bytes.extend(piece.unwrap().bytes);
+        }
+        let mut tape = Tape::read(bytes).unwrap();
+        assert_eq!((tape.marks().len(), tape.torn()), (9, None));
+        let by: Vec<String> = (0..9)
+            .map(|index| tape.world(index).unwrap().head.control_plane)
+            .collect();
+        assert_eq!(by, ["us", "us", "us", "us", "eu", "eu", "eu", "us", "us"]);
+        // Backwards, over where one ends and another begins.
+        assert_eq!(tape.world(4).unwrap().head.seq, 4);
+        assert_eq!(tape.world(3).unwrap().head.control_plane, "us");
+    }
 }

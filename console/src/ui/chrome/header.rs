@@ -143,7 +143,7 @@ fn term(world: &aisoc_model::world::World) -> String {
     epoch.map_or_else(String::new, |epoch| format!(", epoch {epoch}"))
 }
 
-/// Columns between two tabs.
+/// Columns between two tabs; where that makes all of them fit, one less.
 const GAP: u16 = 3;
 
 /// A tab: its number key, when it has one, and its title.
@@ -166,17 +166,21 @@ fn label(page: Page, here: bool) -> Vec<Piece> {
 fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     let y = area.y + 1;
     let labels: Vec<(Page, Vec<Piece>)> = Page::all().map(|p| (p, label(p, p == model.page))).collect();
+    let room = area.width.saturating_sub(4);
+    let text: u16 = labels.iter().map(|(_, l)| format::cells(width(l))).sum();
+    let gaps = format::cells(labels.len().saturating_sub(1));
+    let closer = text + gaps * GAP > room && text + gaps * (GAP - 1) <= room;
+    let gap = if closer { GAP - 1 } else { GAP };
     let widths: Vec<u16> = labels
         .iter()
-        .map(|(_, l)| format::cells(width(l)) + GAP)
+        .map(|(_, l)| format::cells(width(l)) + gap)
         .collect();
-    let room = area.width.saturating_sub(4);
     let present = labels.iter().position(|(p, _)| *p == model.page).unwrap_or(0);
     // As many as fit before the present one, but the next one is seen too.
     let last = (present + 1).min(labels.len().saturating_sub(1));
     let needed = |first: usize| widths.iter().take(last + 1).skip(first).sum::<u16>();
     let first = (0..=present)
-        .find(|first| needed(*first) <= room + GAP)
+        .find(|first| needed(*first) <= room + gap)
         .unwrap_or(present);
     let (line, role) = match model.world.as_ref().map(|world| world.head.environment_kind) {
         // Not even a production looks like one that is there.
@@ -193,7 +197,7 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         x += 1;
     }
     for ((page, label), size) in labels.iter().zip(&widths).skip(first) {
-        if x + size - GAP > area.right().saturating_sub(1) {
+        if x + size - gap > area.right().saturating_sub(1) {
             canvas.put(area.right() - 1, y, '›', Role::Accent);
             break;
         }
@@ -208,6 +212,6 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         if *page == model.page {
             canvas.horizontal(x, y + 1, end - x, '━', Role::Accent);
         }
-        x = end + GAP;
+        x = end + gap;
     }
 }

@@ -92,7 +92,8 @@ fn row(world: &World, one: &RunbookSummary) -> Row {
         .field("firing", Value::Number(Some(count as f64)))
 }
 
-fn headline(world: &World) -> Hero {
+/// Which runbooks are asked for.
+pub fn headline(world: &World) -> Hero {
     if world.runbooks.is_empty() {
         return Hero::new("?", "No runbook is known", Role::Unknown)
             .note("this frame was drawn by a control plane that has none to offer");

@@ -16,7 +16,6 @@ use crate::ui::widgets::{observed, panel, table};
 use aisoc_model::RegionId;
 use aisoc_model::observed::Freshness;
 use aisoc_model::service_map::{Edge, EdgeFigures, Node, NodeKind, slowest};
-use aisoc_model::sli::SliId;
 use aisoc_model::world::World;
 use graph::{Look, duration, per_second};
 use jiff::Timestamp;
@@ -109,7 +108,7 @@ fn draw_graph(model: &Model, world: &World, canvas: &mut Canvas<'_>, area: Rect,
         region,
         chosen: Some(&chosen),
         slowest: slow.as_deref(),
-        errors: too_many_errors(model),
+        errors: facts::failures_allowed(world),
         now,
     };
     graph::draw(canvas, place, &callers, look);
@@ -142,15 +141,6 @@ fn name(node: &Node, region: &RegionId) -> String {
     shown.label(region)
 }
 
-/// The share of failed calls that the api's objective allows; the only bound there is for a share of calls.
-fn too_many_errors(model: &Model) -> f64 {
-    let target = model
-        .slo
-        .as_ref()
-        .and_then(|slo| slo.slis.get(&SliId::HttpErrorRate));
-    target.map_or(0.0, |target| target.objective.bound)
-}
-
 fn row(edge: &Edge, model: &Model) -> Row {
     let now = model.shown_at();
     let fresh = edge.figures.fresh(now);
@@ -163,7 +153,7 @@ fn row(edge: &Edge, model: &Model) -> Row {
             },
         )
     };
-    let errors = too_many_errors(model);
+    let errors = model.shown().map_or(0.0, facts::failures_allowed);
     let rate = observed::brief(&edge.figures, now)
         .unwrap_or_else(|| some(&|f| (per_second(f.per_second), Role::Text)));
     let cells = vec![
@@ -192,7 +182,8 @@ fn row(edge: &Edge, model: &Model) -> Row {
         .field("p99", Value::Number(fresh.map(|f| f.p99_seconds)))
 }
 
-fn headline(model: &Model, world: &World) -> Hero {
+/// The most important thing about the ways.
+pub fn headline(model: &Model, world: &World) -> Hero {
     let now = model.shown_at();
     let edges: Vec<&Edge> = world.service_map.values().collect();
     if edges.is_empty() {
@@ -209,11 +200,7 @@ fn headline(model: &Model, world: &World) -> Hero {
         .filter(|edge| edge.figures.fresh(now).is_none())
         .count()
         - silent;
-    let bound = too_many_errors(model);
-    let failing: Vec<&&Edge> = edges
-        .iter()
-        .filter(|edge| edge.figures.fresh(now).is_some_and(|f| f.error_share > bound))
-        .collect();
+    let failing = facts::failing_ways(world, now);
     let note = format!(
         "{} ways · {} failing · {silent} without traffic · {unknown} not known · of sampled traces",
         edges.len(),
@@ -221,7 +208,7 @@ fn headline(model: &Model, world: &World) -> Hero {
     );
     let slow = slowest(&edges, now);
     let hero = match (failing.first(), slow) {
-        (Some(first), _) => Hero::new(
+        (Some((first, _)), _) => Hero::new(
             failing.len().to_string(),
             format!("of {} ways fail too often: {}", edges.len(), way(first)),
             Role::Bad,
@@ -245,7 +232,8 @@ fn headline(model: &Model, world: &World) -> Hero {
     }
 }
 
-fn way(edge: &Edge) -> String {
+/// A way in words.
+pub fn way(edge: &Edge) -> String {
     let (from, to) = (name(&edge.from, &edge.region), name(&edge.to, &edge.region));
     format!("{from} → {to} in {}", edge.region)
 }
