@@ -93,6 +93,7 @@ fn row(world: &World, one: &RunbookSummary) -> Row {
 }
 
 /// Which runbooks are asked for.
+#[must_use]
 pub fn headline(world: &World) -> Hero {
     if world.runbooks.is_empty() {
         return Hero::new("?", "No runbook is known", Role::Unknown)

@@ -193,14 +193,13 @@ fn frame(model: &Model, terminals: &Terminals, part: impl Fn(&Buffer) -> Rect) -
 }
 
 /// Frames of one file, each named; what was drawn before is not drawn again.
-#[derive(Default)]
 struct Sheet {
     text: String,
     seen: BTreeMap<String, String>,
 }
 
-impl Sheet {
-    fn new() -> Self {
+impl Default for Sheet {
+    fn default() -> Self {
         let legend = Role::ALL.iter().zip(LETTERS.chars());
         let legend: Vec<String> = legend
             .map(|(role, letter)| format!("{letter} {role:?}"))
@@ -210,7 +209,9 @@ impl Sheet {
             seen: BTreeMap::new(),
         }
     }
+}
 
+impl Sheet {
     fn put(&mut self, name: &str, frame: String) {
         if let Some(before) = self.seen.get(&frame) {
             let _ = writeln!(self.text, "== {name}: as {before}");
@@ -256,7 +257,7 @@ fn covered(before: &Buffer, after: &Buffer) -> Rect {
 fn pages(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)] index: usize) {
     let page = Page::numbered(index + 1).unwrap();
     let terminals = Terminals::new();
-    let mut sheet = Sheet::new();
+    let mut sheet = Sheet::default();
     for state in State::ALL
         .iter()
         .filter(|s| !s.is_chrome() || page == Page::OVERVIEW)
@@ -305,10 +306,7 @@ fn dialogs(#[values(0, 1, 2, 3)] part: usize) {
                 let keys = frame_of_keys(&model, &terminals);
                 frame.push_str(&keys);
                 let name = format!("{} {}x{}", state.name(), size.0, size.1);
-                sheets
-                    .entry(dialog.name())
-                    .or_insert_with(Sheet::new)
-                    .put(&name, frame);
+                sheets.entry(dialog.name()).or_default().put(&name, frame);
             }
         }
     }

@@ -285,8 +285,10 @@ fn reading(stage: Read, chosen: usize) -> Layer {
 }
 
 fn acting(stage: Stage, standing: Option<aisoc_model::plan::Standing>) -> Layer {
-    let mut look = Look::default();
-    look.answer = standing.map(|standing| Ok(Box::new(standing)));
+    let look = Look {
+        answer: standing.map(|standing| Ok(Box::new(standing))),
+        ..Look::default()
+    };
     Layer::Action(Box::new(Action {
         target: Target::Failover { to: id("eu-west-1") },
         ticket: 1,

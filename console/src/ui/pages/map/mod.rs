@@ -183,6 +183,7 @@ fn row(edge: &Edge, model: &Model) -> Row {
 }
 
 /// The most important thing about the ways.
+#[must_use]
 pub fn headline(model: &Model, world: &World) -> Hero {
     let now = model.shown_at();
     let edges: Vec<&Edge> = world.service_map.values().collect();
@@ -233,6 +234,7 @@ pub fn headline(model: &Model, world: &World) -> Hero {
 }
 
 /// A way in words.
+#[must_use]
 pub fn way(edge: &Edge) -> String {
     let (from, to) = (name(&edge.from, &edge.region), name(&edge.to, &edge.region));
     format!("{from} → {to} in {}", edge.region)
