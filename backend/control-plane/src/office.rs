@@ -2,6 +2,7 @@
 //! by does neither, and sends consoles and telemetry to the one that does.
 
 use crate::alerts::Alerts;
+use crate::coordination::handover::Desk;
 use crate::coordination::right::{Seen as Seat, Standing};
 use crate::coordination::{Coordinated, keys::Member};
 use crate::drivers::traffic::TrafficDriver;
@@ -40,6 +41,8 @@ pub(crate) struct Office {
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     pub(crate) role: watch::Sender<Role>,
+    /// Where alerts and drills are handed over; `None` when there is nobody to hand them to.
+    pub(crate) desk: Option<Desk>,
 }
 
 impl Office {
@@ -56,6 +59,10 @@ impl Office {
         let mut seen = coordinated.right.follow();
         loop {
             let seat = seen.borrow_and_update().clone();
+            let opens = wanted(&seat, &self.topology.control_plane.name, self.is_open()) == Wanted::Open;
+            if opens && !self.is_open() {
+                self.inherit().await;
+            }
             if let Err(error) = self.turn(&seat) {
                 let why = format!("{error:#}");
                 tracing::error!(why, "the regions cannot be observed");
@@ -72,8 +79,24 @@ impl Office {
         }
     }
 
+    fn is_open(&self) -> bool {
+        matches!(&*self.role.borrow(), Role::Here(_))
+    }
+
+    /// Takes over what the last holder knew. Without an answer it begins with what it knows itself.
+    async fn inherit(&self) {
+        let Some(desk) = &self.desk else { return };
+        match desk.read().await {
+            Ok(handover) => {
+                self.alerts.restore(handover.alerts, self.clock.now());
+                self.drills.learn(handover.drills);
+            }
+            Err(error) => tracing::warn!(%error, "what the last control plane knew of alerts is not known"),
+        }
+    }
+
     fn turn(&self, seat: &Seat) -> anyhow::Result<()> {
-        let open = matches!(&*self.role.borrow(), Role::Here(_));
+        let open = self.is_open();
         match wanted(seat, &self.topology.control_plane.name, open) {
             Wanted::Open if !open => self.open(),
             Wanted::Open => Ok(()),
@@ -144,6 +167,9 @@ impl Office {
         };
         self.tasks.spawn(recorder.run(self.frames.follow(), term.clone()));
         self.tasks.spawn(drawer.run(term.clone()));
+        if let Some(desk) = self.desk.clone() {
+            self.tasks.spawn(desk.keep(self.frames.follow(), term.clone()));
+        }
         self.receiver.send_to(Destination::Here);
         self.role.send_replace(Role::Here(term));
         Ok(())

@@ -1,7 +1,7 @@
 //! Puts the parts together and runs them until shutdown.
 
 use crate::alerts::Alerts;
-use crate::coordination;
+use crate::coordination::{self, handover::Desk};
 use crate::drivers::Drivers;
 use crate::observe::milliseconds;
 use crate::office::Office;
@@ -105,6 +105,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
         role: role_now,
+        desk: Desk::new(&topology, right.clone())?,
     };
     tasks.spawn(receiver.clone().pass_on(shutdown.clone()));
     if let Some(listener) = probes {

@@ -10,12 +10,14 @@
 mod lab;
 
 use aisoc_control_plane::coordination::etcd::Etcd as Client;
+use aisoc_control_plane::coordination::handover::{Desk, Handover};
 use aisoc_control_plane::coordination::keys::{Keys, Mirrored};
 use aisoc_control_plane::coordination::{self, Coordinated, Standing, mirror::MirrorError};
 use aisoc_control_plane::operations::event::Event;
 use aisoc_control_plane::operations::journal::Journal;
 use aisoc_control_plane::operations::{OperationError, Operations};
 use aisoc_model::SystemClock;
+use aisoc_model::alert::{Acknowledgement, Alert, AlertState, Severity};
 use aisoc_model::operation::{Operation, OperationState};
 use aisoc_model::plan::{PlanRequest, Target};
 use aisoc_model::slo::Slo;
@@ -116,6 +118,27 @@ impl Drop for Plane {
     }
 }
 
+fn firing() -> Alert {
+    Alert {
+        rule: "R".into(),
+        region: None,
+        subject: None,
+        severity: Severity::P2,
+        state: AlertState::Firing,
+        summary: "s".into(),
+        value: Some(1.0),
+        bound: 0.5,
+        since: jiff::Timestamp::UNIX_EPOCH,
+        fired_at: Some(jiff::Timestamp::UNIX_EPOCH),
+        resolved_at: None,
+        runbook: None,
+        acknowledged: Some(Acknowledgement {
+            by: "ann".into(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+        }),
+    }
+}
+
 fn request(target: Target, break_glass: Option<&str>) -> PlanRequest {
     PlanRequest {
         target,
@@ -186,6 +209,21 @@ async fn one_of_three_holds_the_seat_and_an_epoch_that_is_behind_is_refused() {
         Arc::clone(&holder.coordinated.mirror),
     );
     mirror.append(epoch, "late", 0, &event).await.unwrap();
+    let desk = |plane: &Plane, name: &str| {
+        let right = plane.coordinated.right.clone();
+        Desk::new(&topology(name, dir.path(), &etcd), Some(right))
+            .unwrap()
+            .unwrap()
+    };
+    let (mine, theirs) = (desk(&holder, "a"), desk(&planes[0], "b"));
+    let handover = Handover {
+        alerts: [("R:*".to_owned(), firing())].into(),
+        ..Handover::default()
+    };
+    mine.write(&handover).await.unwrap();
+    assert_eq!(theirs.read().await.unwrap(), handover, "the next one finds it");
+    let refused = theirs.write(&Handover::default()).await;
+    assert!(refused.is_err(), "whoever stands by leaves nothing");
     client.revoke(lease).await.unwrap();
     eventually("the old epoch is refused", PATIENCE, async || {
         matches!(

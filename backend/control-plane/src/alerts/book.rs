@@ -20,6 +20,8 @@ pub struct NotFiring(pub String);
 #[derive(Debug, Default)]
 pub struct Book {
     alerts: BTreeMap<String, Alert>,
+    /// Until then an alert that nothing is said of goes on.
+    patient_until: Option<Timestamp>,
 }
 
 impl Book {
@@ -27,6 +29,12 @@ impl Book {
     #[must_use]
     pub fn alerts(&self) -> &BTreeMap<String, Alert> {
         &self.alerts
+    }
+
+    /// Goes on with alerts that another book knew, in place of its own.
+    pub fn restore(&mut self, alerts: BTreeMap<String, Alert>, patient_until: Timestamp) {
+        self.alerts = alerts;
+        self.patient_until = Some(patient_until);
     }
 
     /// Takes in what a rule says of one frame. Nothing begins to fire unless `may_fire`.
@@ -42,6 +50,9 @@ impl Book {
                 Holds::Unknown => {}
             }
             judged.insert(key);
+        }
+        if self.patient_until.is_some_and(|until| now < until) {
+            return;
         }
         // What the rule no longer speaks of (an instance that is not wanted any more) has ended.
         let gone: Vec<String> = self
@@ -237,6 +248,28 @@ mod tests {
         assert_eq!(book.alerts().len(), 1);
         book.forget(at(902));
         assert!(book.alerts().is_empty());
+    }
+
+    #[test]
+    fn another_control_plane_goes_on_with_what_fires_and_who_has_seen_it() {
+        let (mut first, rule) = (Book::default(), rule(5.0));
+        first.step(&rule, vec![instance(Holds::Yes)], at(0), true);
+        first.step(&rule, vec![instance(Holds::Yes)], at(5), true);
+        first.acknowledge("R:*", "ann", at(6)).unwrap();
+        let mut second = Book::default();
+        second.restore(first.alerts().clone(), at(20));
+        // It has looked at nothing yet.
+        second.step(&rule, vec![], at(7), true);
+        let alert = &second.alerts()["R:*"];
+        assert_eq!((alert.state, alert.fired_at), (AlertState::Firing, Some(at(5))));
+        assert_eq!(alert.acknowledged.as_ref().unwrap().by, "ann");
+        // What is seen to be over ends at once, and what nobody speaks of does when all has been looked at.
+        let mut third = Book::default();
+        third.restore(first.alerts().clone(), at(20));
+        third.step(&rule, vec![instance(Holds::No)], at(8), true);
+        assert_eq!(third.alerts()["R:*"].state, AlertState::Resolved);
+        second.step(&rule, vec![], at(20), true);
+        assert_eq!(second.alerts()["R:*"].state, AlertState::Resolved);
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! Alerts: the rules of `assets/slo.yaml` held against each frame.
 //!
 //! [`rules`] decides, for one frame, which conditions hold; it is pure. [`book`] remembers since when, and so
-//! turns conditions into pending, firing and resolved alerts. Acknowledgements live in memory: after a restart
-//! of the control plane an alert that still holds fires anew and wants to be seen again.
+//! turns conditions into pending, firing and resolved alerts. Both live in memory. Where several control planes
+//! agree on one, the next one is handed what the last one knew; after a restart of a single one an alert that still
+//! holds fires anew and wants to be seen again.
 
 pub mod book;
 pub mod rules;
 
+use aisoc_model::alert::Alert;
 use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
 use book::{Book, NotFiring};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -46,6 +49,13 @@ impl Alerts {
         self.book().acknowledge(key, by, at)?;
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// Goes on with what another control plane knew. Until the sources have been looked at from here, nothing ends
+    /// only because nothing is said of it.
+    pub fn restore(&self, alerts: BTreeMap<String, Alert>, now: Timestamp) {
+        let until = now.checked_add(SETTLING).unwrap_or(Timestamp::MAX);
+        self.book().restore(alerts, until);
     }
 
     /// Waits for an acknowledgement since the last call.

@@ -45,6 +45,12 @@ impl Keys {
         format!("{}{}", self.members(), name.replace('/', "_"))
     }
 
+    /// What the holder leaves for the next one; stays.
+    #[must_use]
+    pub fn handover(&self) -> String {
+        format!("{}/handover", self.root)
+    }
+
     /// Prefix of the mirrored operations.
     #[must_use]
     pub fn operations(&self) -> String {

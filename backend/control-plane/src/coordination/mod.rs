@@ -2,11 +2,13 @@
 //!
 //! [`seat`] competes for the one seat; [`right`] is what the rest of the control plane asks before it acts;
 //! [`mirror`] keeps the events of operations where another control plane finds them; [`log`] writes an event there
-//! before it counts; [`adopt`] decides (without IO) what a new holder takes over. Without `[coordination]` in the
+//! before it counts; [`adopt`] decides (without IO) what a new holder takes over; [`handover`] is what it is told of
+//! alerts and drills. Without `[coordination]` in the
 //! topology none of this runs: one control plane, and nobody to agree with.
 
 pub mod adopt;
 pub mod etcd;
+pub mod handover;
 pub mod keys;
 pub mod log;
 pub mod mirror;

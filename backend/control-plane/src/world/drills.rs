@@ -310,6 +310,20 @@ impl Drills {
         world.drills = book.runs.clone();
     }
 
+    /// Takes in runs that another control plane has seen, where they are later than its own.
+    pub fn learn(&self, runs: BTreeMap<String, DrillRun>) {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, run) in runs {
+            let later = book.runs.get(&id).is_none_or(|known| {
+                (known.since, known.ended_at.is_some()) < (run.since, run.ended_at.is_some())
+            });
+            if later {
+                book.runs.insert(id, run);
+            }
+        }
+        self.keep(&book.runs);
+    }
+
     /// Writes the runs down. A drill that cannot be remembered is told, and goes on.
     fn keep(&self, runs: &BTreeMap<String, DrillRun>) {
         let Some(path) = &self.file else { return };
