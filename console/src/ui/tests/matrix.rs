@@ -49,16 +49,22 @@ fn drawn(model: &Model, theme: &Theme) -> Buffer {
     buffer
 }
 
-/// The lines of a part of a screen, made by a function of a cell.
-fn lines(buffer: &Buffer, part: Rect, of: impl Fn(&Cell) -> String) -> Vec<String> {
-    let row = |y| (part.left()..part.right()).filter_map(move |x| buffer.cell((x, y)));
-    (part.top()..part.bottom())
-        .map(|y| row(y).map(&of).collect::<String>())
-        .collect()
+/// The lines of a part of a screen; `put` adds what stands for a cell.
+fn lines(buffer: &Buffer, part: Rect, mut put: impl FnMut(&mut String, &Cell)) -> Vec<String> {
+    let width = usize::from(buffer.area.width);
+    let (left, right) = (usize::from(part.left()), usize::from(part.right()));
+    let mut line = |y: u16| {
+        let mut line = String::with_capacity(right - left);
+        for cell in &buffer.content[usize::from(y) * width..][left..right] {
+            put(&mut line, cell);
+        }
+        line
+    };
+    (part.top()..part.bottom()).map(&mut line).collect()
 }
 
 fn symbols(buffer: &Buffer, part: Rect) -> Vec<String> {
-    lines(buffer, part, |cell| cell.symbol().to_owned())
+    lines(buffer, part, |line, cell| line.push_str(cell.symbol()))
 }
 
 type Looks = (Color, Color, Modifier);
@@ -83,12 +89,14 @@ fn all_looks(theme: &Theme) -> Vec<(char, Looks)> {
 
 /// The roles of a part of a screen, a letter for each cell: the first of those that look so.
 fn roles(buffer: &Buffer, part: Rect, known: &[(char, Looks)]) -> Vec<String> {
-    lines(buffer, part, |cell| {
-        let found = known.iter().find(|(_, look)| *look == looks(cell));
-        found
-            .unwrap_or_else(|| panic!("no role looks like {cell:?}"))
-            .0
-            .to_string()
+    // Most cells look like the one before.
+    let mut last = known[0];
+    lines(buffer, part, |line, cell| {
+        if last.1 != looks(cell) {
+            let found = known.iter().find(|(_, look)| *look == looks(cell));
+            last = *found.unwrap_or_else(|| panic!("no role looks like {cell:?}"));
+        }
+        line.push(last.0);
     })
 }
 
