@@ -6,12 +6,12 @@ use aisoc_model::inventory::{Process, ProcessState, Release};
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::plan::Target;
-use aisoc_model::region::{PostgresRole, Region, RegionRole};
+use aisoc_model::region::{PostgresMember, PostgresRole, Region, RegionRole};
 use aisoc_model::service_map::{Edge, EdgeFigures};
 use aisoc_model::sli::{GoodSide, SliId, SliReading};
 use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
-use aisoc_model::{Absence, RegionId};
+use aisoc_model::{Absence, ClusterName, RegionId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -30,16 +30,19 @@ pub enum Writers {
     Unknown,
 }
 
-/// Who accepts writes at `now`.
+/// Who accepts the writes of a database cluster at `now`.
 #[must_use]
-pub fn writers(world: &World, now: Timestamp) -> Writers {
+pub fn writers(world: &World, cluster: &ClusterName, now: Timestamp) -> Writers {
     let mut writing = Vec::new();
     let mut unseen = world.regions.is_empty();
     for region in world.regions.values() {
-        match region.postgres.fresh(now) {
+        let Some(observed) = region.member(cluster) else {
+            continue;
+        };
+        match observed.fresh(now) {
             Some(member) if member.role == PostgresRole::Writer => writing.push(region.id.clone()),
             Some(_) => {}
-            None => unseen |= !matches!(region.postgres.absence, Some(Absence::NotConfigured)),
+            None => unseen |= !matches!(observed.absence, Some(Absence::NotConfigured)),
         }
     }
     match (writing.len(), writing.pop()) {
@@ -54,19 +57,54 @@ pub fn writers(world: &World, now: Timestamp) -> Writers {
     }
 }
 
-/// Whether more than one member is freshly seen to accept writes.
+/// Who accepts the writes of each database cluster at `now`. Before any region is known there is one that nobody knows.
 #[must_use]
-pub fn writers_many(world: &World, now: Timestamp) -> bool {
-    matches!(writers(world, now), Writers::Many(_))
+pub fn all_writers(world: &World, now: Timestamp) -> Vec<(Option<&ClusterName>, Writers)> {
+    let clusters = world.clusters();
+    if clusters.is_empty() {
+        return vec![(None, Writers::Unknown)];
+    }
+    let several = clusters.len() > 1;
+    let of = |cluster| (Some(cluster).filter(|_| several), writers(world, cluster, now));
+    clusters.into_iter().map(of).collect()
 }
 
-/// Whether this region's member accepts writes, freshly seen.
+/// ` of NAME` where a person has to be told of which database cluster something is.
+#[must_use]
+pub fn of_cluster(cluster: Option<&ClusterName>) -> String {
+    cluster.map_or_else(String::new, |cluster| format!(" of {cluster}"))
+}
+
+/// The database cluster of which more than one member is freshly seen to accept writes.
+#[must_use]
+pub fn writers_many(world: &World, now: Timestamp) -> Option<&ClusterName> {
+    let mut clusters = world.clusters().into_iter();
+    clusters.find(|cluster| matches!(writers(world, cluster, now), Writers::Many(_)))
+}
+
+/// Whether a member of this region accepts writes, freshly seen.
 #[must_use]
 pub fn writes(region: &Region, now: Timestamp) -> bool {
-    region
-        .postgres
-        .fresh(now)
-        .is_some_and(|member| member.role == PostgresRole::Writer)
+    region.written_here(now).next().is_some()
+}
+
+/// A text for each of a region's database members, one behind the other; with the names of the clusters where there
+/// are several.
+pub fn of_members<T, I: IntoIterator<Item = T>>(
+    region: &Region,
+    label: impl Fn(String) -> T,
+    mut show: impl FnMut(&ClusterName, &Observed<PostgresMember>) -> I,
+) -> Vec<T> {
+    let several = region.postgres.len() > 1;
+    let mut all = Vec::new();
+    for (cluster, member) in &region.postgres {
+        if several {
+            let gap = if all.is_empty() { "" } else { "  " };
+            all.push(label(format!("{gap}{cluster} ")));
+        }
+        all.extend(show(cluster, member));
+    }
+    all
 }
 
 /// The regions in their places: primary, secondaries, DR-only, each by label. Places do not move when roles do.
@@ -88,10 +126,10 @@ pub fn target_region(world: &World, target: &Target) -> Option<RegionId> {
         Target::Drain { region, .. }
         | Target::RenewDrain { region, .. }
         | Target::Restore { region }
-        | Target::Fence { region }
+        | Target::Fence { region, .. }
         | Target::RegionFailover { region, .. }
-        | Target::Rejoin { region } => Some(region.clone()),
-        Target::Failover { to } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => {
+        | Target::Rejoin { region, .. } => Some(region.clone()),
+        Target::Failover { to, .. } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => {
             Some(to.clone())
         }
         Target::Rollback { release, .. }
@@ -200,6 +238,12 @@ pub fn count_firing(world: &World, severity: Severity) -> usize {
         .count()
 }
 
+/// The replication that feeds a region's member of a database cluster.
+#[must_use]
+pub fn feed_of<'a>(world: &'a World, cluster: &ClusterName, to: &RegionId) -> Option<&'a Link> {
+    of_kind(world, LinkKind::Postgres).find(|link| link.to == *to && link.cluster.as_ref() == Some(cluster))
+}
+
 /// The link of a kind that feeds a region. Links are looked up by the beginning of their key: there are very many.
 #[must_use]
 pub fn feed<'a>(world: &'a World, kind: LinkKind, to: &RegionId) -> Option<&'a Link> {
@@ -208,7 +252,8 @@ pub fn feed<'a>(world: &'a World, kind: LinkKind, to: &RegionId) -> Option<&'a L
 
 /// The links of a kind.
 pub fn of_kind(world: &World, kind: LinkKind) -> impl Iterator<Item = &Link> {
-    let first = format!("{}:", kind.name());
+    // Behind the kind comes a colon, or a slash and a database cluster, which is before it.
+    let first = format!("{}/", kind.name());
     world
         .links
         .range(first..)

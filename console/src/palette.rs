@@ -8,6 +8,7 @@ use crate::theme::Name;
 use aisoc_model::alert::AlertState;
 use aisoc_model::plan::{DRAIN_DEADLINE_SECONDS, DRAIN_SECONDS, Target};
 use aisoc_model::region::Health;
+use aisoc_model::{ClusterName, RegionId};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 use std::cmp::Reverse;
@@ -183,6 +184,7 @@ fn entries(model: &Model) -> Vec<Entry> {
         .map(|page| entry(format!("page {}", page.name()), page.key(), Does::Page(page)))
         .collect();
     if let Some(world) = model.shown() {
+        let several = world.several_clusters();
         let regions = facts::regions(world);
         for region in &regions {
             let id = || region.id.clone();
@@ -221,26 +223,19 @@ fn entries(model: &Model) -> Vec<Entry> {
                     ));
                 }
             }
-            let failover = Target::Failover { to: id() };
-            all.push(entry(
-                format!("failover to {}", region.id),
-                String::new(),
-                Does::Plan(failover),
-            ));
-            let emergency = Target::EmergencyFailover {
-                to: id(),
-                proof: None,
-            };
-            for (verb, target) in [
-                ("emergency failover to", emergency),
-                ("fence", Target::Fence { region: id() }),
-                ("rejoin", Target::Rejoin { region: id() }),
-            ] {
-                all.push(entry(
-                    format!("{verb} {}", region.id),
-                    String::new(),
-                    Does::Plan(target),
-                ));
+            for cluster in region.postgres.keys() {
+                let of = if several {
+                    format!("{cluster} ")
+                } else {
+                    String::new()
+                };
+                for (verb, target) in of_member(cluster, &region.id) {
+                    all.push(entry(
+                        verb.replace("{of}", &of),
+                        String::new(),
+                        Does::Plan(target),
+                    ));
+                }
             }
         }
         for (name, release) in &world.releases {
@@ -275,6 +270,42 @@ fn entries(model: &Model) -> Vec<Entry> {
     }
     all.extend(Name::ALL.map(|name| entry(format!("theme {name}"), String::new(), Does::Theme(name))));
     all
+}
+
+/// What can be done to a region's member of a database cluster; `{of}` stands for the cluster's name.
+fn of_member(cluster: &ClusterName, region: &RegionId) -> [(String, Target); 4] {
+    let (cluster, to) = (|| cluster.clone(), || region.clone());
+    [
+        (
+            format!("failover {{of}}to {region}"),
+            Target::Failover {
+                cluster: cluster(),
+                to: to(),
+            },
+        ),
+        (
+            format!("emergency failover {{of}}to {region}"),
+            Target::EmergencyFailover {
+                cluster: cluster(),
+                to: to(),
+                proof: None,
+            },
+        ),
+        (
+            format!("fence {{of}}{region}"),
+            Target::Fence {
+                cluster: cluster(),
+                region: to(),
+            },
+        ),
+        (
+            format!("rejoin {{of}}{region}"),
+            Target::Rejoin {
+                cluster: cluster(),
+                region: to(),
+            },
+        ),
+    ]
 }
 
 #[cfg(test)]

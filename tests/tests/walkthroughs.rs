@@ -12,7 +12,7 @@
 use aisoc_model::alert::AlertState;
 use aisoc_model::operation::{Operation, OperationState};
 use aisoc_model::plan::Plan;
-use aisoc_model::region::{Health, PostgresRole};
+use aisoc_model::region::Health;
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::world::CoordinationMode;
 use aisoc_model::world::World;
@@ -52,10 +52,8 @@ async fn everything_is_seen(world: &LocalWorld) {
     assert!(
         seen.regions[&"ap-southeast-1".parse().unwrap()]
             .postgres
-            .value
-            .as_ref()
-            .unwrap()
-            .nofailover
+            .values()
+            .all(|member| member.value.as_ref().unwrap().nofailover)
     );
     assert!(world.inventory().await.unwrap().ready);
 }
@@ -643,11 +641,7 @@ fn runs(pid: u32) -> bool {
 fn writers(seen: &World) -> Vec<String> {
     seen.regions
         .values()
-        .filter(|r| {
-            r.postgres
-                .fresh(seen.head.at)
-                .is_some_and(|p| p.role == PostgresRole::Writer)
-        })
+        .filter(|r| r.written_here(seen.head.at).next().is_some())
         .map(|r| r.id.to_string())
         .collect()
 }

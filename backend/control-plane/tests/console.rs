@@ -55,7 +55,8 @@ fn topology(dir: &TempDir) -> Topology {
         data_dir = "{dir}"
         tokens_file = "/nonexistent"
         observe_interval_ms = 1000
-        [database]
+        [[databases]]
+        name = "main"
         scope = "s"
         database = "d"
         user = "u"
@@ -67,12 +68,14 @@ fn topology(dir: &TempDir) -> Topology {
         role = "primary"
         location = "here"
         api = []
-        patroni_url = "http://127.0.0.1:1"
-        patroni_member = "us-east-1"
-        postgres = "127.0.0.1:1"
         redis = "127.0.0.1:1"
         bus_url = "http://127.0.0.1:1"
         release = "r"
+        [[databases.members]]
+        region = "us-east-1"
+        patroni_url = "http://127.0.0.1:1"
+        member = "us-east-1"
+        postgres = "127.0.0.1:1"
         "#,
         dir = dir.path().display()
     ))

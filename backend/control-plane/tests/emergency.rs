@@ -27,7 +27,7 @@ use aisoc_model::{Clock, Observed, RegionId, SystemClock};
 use lab::application::{Application, rows};
 use lab::fence::LabFence;
 use lab::patroni::{Cluster, writes};
-use lab::world::{AP, EU, GoodWorld, US, ended, region, topology};
+use lab::world::{AP, EU, GoodWorld, US, ended, main, region, topology};
 use lab::{eventually, signal};
 use sqlx::{Executor, Row};
 use std::collections::BTreeMap;
@@ -92,7 +92,8 @@ impl WorldView for Remembering {
         let mut world = World::clone(&self.good.world());
         let seen = self.seen.lock().unwrap();
         for (id, member) in seen.iter() {
-            world.regions.get_mut(id).unwrap().postgres = member.clone();
+            let region = world.regions.get_mut(id).unwrap();
+            region.postgres.insert(main(), member.clone());
         }
         let role = |m: &Observed<PostgresMember>| m.value.as_ref().map(|m| m.role);
         for (from, _) in seen.iter().filter(|(_, m)| role(m) == Some(PostgresRole::Writer)) {
@@ -100,6 +101,7 @@ impl WorldView for Remembering {
                 let now = world.head.at;
                 let link = Link {
                     kind: LinkKind::Postgres,
+                    cluster: Some(main()),
                     from: from.clone(),
                     to: to.clone(),
                     lag_seconds: Observed::known(0.0, now, "test", 3_000),
@@ -157,7 +159,7 @@ async fn open(
 ) -> Operations {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut drivers = Drivers::from_topology(topology, &clock).unwrap();
-    drivers.fence = fence;
+    drivers.clusters.get_mut(&main()).unwrap().fence = fence;
     let mut slo = Slo::builtin().unwrap().sped_up(topology.environment.speed_up);
     // Tests fail over again at once.
     slo.failover.block_period_seconds = 0.0;
@@ -169,6 +171,7 @@ async fn open(
 
 fn emergency(to: &str, proof: Option<FenceKind>) -> Target {
     Target::EmergencyFailover {
+        cluster: main(),
         to: region(to),
         proof,
     }
@@ -327,7 +330,15 @@ async fn machine_lost(lab: &Lab) {
     assert_eq!(moved.figures.get("lost_canaries").copied().unwrap_or(0.0), 0.0);
     // It may have what nobody else has: it stays down until somebody says that this may go.
     assert!(lab.cluster.nodes[EU].processes().is_empty());
-    let careful = plan(&lab.operations, Target::Rejoin { region: region(EU) }, &[]).await;
+    let careful = plan(
+        &lab.operations,
+        Target::Rejoin {
+            cluster: main(),
+            region: region(EU),
+        },
+        &[],
+    )
+    .await;
     assert_eq!(
         decision(&careful, "divergence"),
         Decision::NeedsOverride,
@@ -337,7 +348,10 @@ async fn machine_lost(lab: &Lab) {
     lab.world.look(&lab.cluster).await;
     let back = carry_out(
         &lab.operations,
-        Target::Rejoin { region: region(EU) },
+        Target::Rejoin {
+            cluster: main(),
+            region: region(EU),
+        },
         &["divergence"],
     )
     .await;
@@ -348,7 +362,7 @@ async fn machine_lost(lab: &Lab) {
 /// The agent is frozen until its lease is over: Patroni makes another writer beside it.
 async fn two_writers(lab: &Lab) {
     signal(lab.cluster.nodes[US].patroni(), "STOP");
-    let database = &lab.topology.database;
+    let database = &lab.topology.databases[0];
     let dcs = Dcs::new(&database.etcd, &database.scope, Duration::from_secs(5)).unwrap();
     let leader = dcs.leader().await.unwrap().unwrap();
     // What the end of its time to live does, without the wait.
@@ -360,21 +374,43 @@ async fn two_writers(lab: &Lab) {
     assert!(writes(&lab.cluster.nodes[US]).await, "the old one goes on");
     lab.world.look(&lab.cluster).await;
     for target in [
-        Target::Failover { to: region(US) },
+        Target::Failover {
+            cluster: main(),
+            to: region(US),
+        },
         emergency(US, None),
-        Target::Rejoin { region: region(US) },
+        Target::Rejoin {
+            cluster: main(),
+            region: region(US),
+        },
     ] {
         let refused = plan(&lab.operations, target, &[]).await;
         assert_eq!(decision(&refused, "two_writers"), Decision::Refuse);
     }
-    let wrong = plan(&lab.operations, Target::Fence { region: region(EU) }, &[]).await;
+    let wrong = plan(
+        &lab.operations,
+        Target::Fence {
+            cluster: main(),
+            region: region(EU),
+        },
+        &[],
+    )
+    .await;
     assert_eq!(
         decision(&wrong, "fence_target"),
         Decision::NeedsOverride,
         "{:#?}",
         wrong.gates
     );
-    let fenced = carry_out(&lab.operations, Target::Fence { region: region(US) }, &[]).await;
+    let fenced = carry_out(
+        &lab.operations,
+        Target::Fence {
+            cluster: main(),
+            region: region(US),
+        },
+        &[],
+    )
+    .await;
     assert_eq!(fenced.state, OperationState::Done, "{fenced:#?}");
     assert!(writes(&lab.cluster.nodes[EU]).await && !writes(&lab.cluster.nodes[US]).await);
     lab.world.look(&lab.cluster).await;
@@ -382,7 +418,10 @@ async fn two_writers(lab: &Lab) {
     lab.world.seen.lock().unwrap().insert(region(US), gone);
     let back = carry_out(
         &lab.operations,
-        Target::Rejoin { region: region(US) },
+        Target::Rejoin {
+            cluster: main(),
+            region: region(US),
+        },
         &["divergence"],
     )
     .await;
@@ -512,6 +551,7 @@ async fn figures_of_a_lost_machine() {
         fenced.push((first - lost).as_secs_f64());
         from_key.push(moved.figures["key_to_first_write_ms"] / 1_000.0);
         let rejoin = Target::Rejoin {
+            cluster: main(),
             region: region(writer),
         };
         carry_out(&lab.operations, rejoin, &["divergence"]).await;

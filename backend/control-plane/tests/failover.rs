@@ -15,14 +15,17 @@ use aisoc_model::operation::OperationState;
 use aisoc_model::plan::{Decision, Plan, Target};
 use lab::application::{Application, rows};
 use lab::patroni::{Cluster, Patroni};
-use lab::world::{AP, EU, US, carry_out, ended, operations, plan, region, topology};
+use lab::world::{AP, EU, US, carry_out, ended, main, operations, plan, region, topology};
 use lab::writers::Writers;
 use lab::{eventually, signal};
 use sqlx::{Executor, Row};
 use std::time::{Duration, Instant};
 
 fn to(id: &str) -> Target {
-    Target::Failover { to: region(id) }
+    Target::Failover {
+        cluster: main(),
+        to: region(id),
+    }
 }
 
 fn refusals(plan: &Plan) -> Vec<&str> {

@@ -15,7 +15,7 @@ use aisoc_control_plane::operations::{OperationError, Operations};
 use aisoc_model::operation::OperationState;
 use aisoc_model::plan::{Plan, Target};
 use lab::patroni::{Cluster, Patroni, writes};
-use lab::world::{AP, EU, US, ended, operations, plan, region, topology};
+use lab::world::{AP, EU, US, ended, main, operations, plan, region, topology};
 use lab::writers::{Writers, prepare};
 use lab::{eventually, signal};
 use serde_json::{Value, json};
@@ -26,7 +26,10 @@ use std::time::{Duration, Instant};
 const BACK: Duration = Duration::from_mins(2);
 
 fn to(id: &str) -> Target {
-    Target::Failover { to: region(id) }
+    Target::Failover {
+        cluster: main(),
+        to: region(id),
+    }
 }
 
 /// Processes that stand still; they go on when this is dropped.

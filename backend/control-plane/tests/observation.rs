@@ -142,7 +142,8 @@ async fn lab() -> Lab {
         tokens_file = "{tokens}"
         observe_interval_ms = 500
         slo_file = "{slo}"
-        [database]
+        [[databases]]
+        name = "main"
         scope = "aisoc"
         database = "postgres"
         user = "aisoc"
@@ -167,12 +168,14 @@ async fn lab() -> Lab {
             role = "{role}"
             location = "lab"
             api = [{{ instance = "api-a", zone = "{id}a", server = "{id}a", url = "http://127.0.0.1:{api}" }}]
-            patroni_url = "http://127.0.0.1:{patroni}"
-            patroni_member = "{id}"
-            postgres = "{address}"
             redis = "127.0.0.1:{redis}"
             bus_url = "http://127.0.0.1:{bus}"
             release = "r-{id}"
+            [[databases.members]]
+            region = "{id}"
+            patroni_url = "http://127.0.0.1:{patroni}"
+            member = "{id}"
+            postgres = "{address}"
             "#,
             patroni = patroni(patroni_role, postgres_gone.clone()).await,
             address = postgres.address(),
@@ -259,7 +262,7 @@ fn link(world: &World, kind: LinkKind) -> Option<&Link> {
 }
 
 fn role(world: &World, at: usize) -> Option<PostgresRole> {
-    let member = &region(world, at)?.postgres;
+    let member = region(world, at)?.postgres.values().next()?;
     member.fresh(world.head.at).map(|m| m.role)
 }
 
@@ -345,7 +348,9 @@ async fn frozen(lab: &Lab, console: &mut Console) {
         .until("others stay fresh", |w| {
             let now = w.head.at;
             let region = region(w, 0).unwrap();
-            assert!(region.postgres.fresh(now).is_some() && region.redis.fresh(now).is_some());
+            assert!(
+                region.postgres.values().all(|m| m.fresh(now).is_some()) && region.redis.fresh(now).is_some()
+            );
             assert!(region.traffic.fresh(now).is_some());
             since.elapsed() > Duration::from_secs(3)
         })
@@ -454,7 +459,8 @@ async fn a_port_that_is_taken_is_told() {
         data_dir = "{dir}"
         tokens_file = "{tokens}"
         observe_interval_ms = 1000
-        [database]
+        [[databases]]
+        name = "main"
         scope = "s"
         database = "d"
         user = "u"
@@ -466,12 +472,14 @@ async fn a_port_that_is_taken_is_told() {
         role = "primary"
         location = "lab"
         api = []
-        patroni_url = "http://127.0.0.1:1"
-        patroni_member = "m"
-        postgres = "127.0.0.1:1"
         redis = "127.0.0.1:1"
         bus_url = "http://127.0.0.1:1"
         release = "r"
+        [[databases.members]]
+        region = "us-east-1"
+        patroni_url = "http://127.0.0.1:1"
+        member = "m"
+        postgres = "127.0.0.1:1"
         "#,
         listen = taken.local_addr().unwrap(),
         dir = dir.path().display(),

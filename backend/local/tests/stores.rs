@@ -225,8 +225,9 @@ async fn a_frozen_process_thaws(running: &Running) {
 
 async fn a_fenced_node_outlives_its_supervisor(running: &mut Running) {
     let (region, name) = ("ap-southeast-1".parse().unwrap(), "ap-southeast-1/patroni");
+    let main = "main".parse().unwrap();
     let pgdata = running.supervisor.world.pgdata("ap-southeast-1");
-    let fenced = running.supervisor.fence(&region, "op-1").await.unwrap();
+    let fenced = running.supervisor.fence(&main, &region, "op-1").await.unwrap();
     assert!(fenced.proves(), "{fenced:?}");
     // A fault on top of it heals, the fence does not.
     let spec = FaultSpec::KillNode {
@@ -243,10 +244,10 @@ async fn a_fenced_node_outlives_its_supervisor(running: &mut Running) {
     let kept = process(&supervisor.inventory(), name);
     assert_eq!(kept.state, ProcessState::Stopped);
     assert_eq!(kept.detail.as_deref(), Some("fenced by operation op-1"));
-    let status = supervisor.fence_status(&region).unwrap();
+    let status = supervisor.fence_status(&main, &region).unwrap();
     assert!(status.proves(), "{status:?}");
     assert!(node::postmaster(&pgdata).is_none());
-    supervisor.unfence(&region).await.unwrap();
+    supervisor.unfence(&main, &region).await.unwrap();
     until("the node streams again", 60, async || {
         streams(running, "ap-southeast-1").await
     })

@@ -150,6 +150,7 @@ mod tests {
             id: "1".into(),
             request: PlanRequest {
                 target: Target::Failover {
+                    cluster: "main".parse().unwrap(),
                     to: "eu-west-1".parse().unwrap(),
                 },
                 reason: "outage".into(),
@@ -171,6 +172,7 @@ mod tests {
             steps: vec![],
             predicted_write_outage_ms: None,
             affected: vec![],
+            clusters: vec![],
             objective: None,
             hash: String::new(),
         }

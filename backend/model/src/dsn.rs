@@ -4,7 +4,7 @@
 //! A multi-host string follows the writer by itself. One that names a single host does not, and is what a failover
 //! rewrites. The string is never shown: it holds a password.
 
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use crate::load_balancer::VendorApi;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DsnSecrets {
+    /// The database cluster that the strings lead to.
+    pub cluster: ClusterName,
     /// The keeper.
     pub keeper: Keeper,
     /// Whether a region's services that use the database are restarted, one instance at a time, when their string

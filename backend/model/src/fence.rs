@@ -2,7 +2,7 @@
 //!
 //! Only what was observed is a proof; that something was asked for is none.
 
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,8 @@ pub struct DemotionToken {
 /// How a region's database instance stands with whoever runs it; the answer of the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FenceStatus {
+    /// The database cluster whose member it is.
+    pub cluster: ClusterName,
     /// The region.
     pub region: RegionId,
     /// Kept down by a fence: by which operation, and since when.
@@ -121,6 +123,7 @@ mod tests {
     #[test]
     fn an_order_is_no_proof() {
         let mut status = FenceStatus {
+            cluster: "main".parse().unwrap(),
             region: "us-east-1".parse().unwrap(),
             fenced: Some(FencedBy {
                 operation: "1".into(),

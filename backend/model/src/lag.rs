@@ -1,6 +1,6 @@
 //! Replication lag: what follows what, how far behind, and how bad that is.
 
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use crate::observed::Observed;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,9 @@ impl LinkKind {
 pub struct Link {
     /// What is replicated.
     pub kind: LinkKind,
+    /// The database cluster, where it is PostgreSQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterName>,
     /// Where the data comes from.
     pub from: RegionId,
     /// Where it goes.
@@ -62,6 +65,21 @@ impl Link {
     #[must_use]
     pub fn key(kind: LinkKind, from: &RegionId, to: &RegionId) -> String {
         format!("{}:{from}:{to}", kind.name())
+    }
+
+    /// The key of a PostgreSQL link where there are several database clusters: `postgres/eu:eu-west-1:us-east-1`.
+    #[must_use]
+    pub fn key_in(cluster: &ClusterName, from: &RegionId, to: &RegionId) -> String {
+        format!("{}/{cluster}:{from}:{to}", LinkKind::Postgres.name())
+    }
+
+    /// What it replicates, for a person: with the cluster's name where there are `several`.
+    #[must_use]
+    pub fn name(&self, several: bool) -> String {
+        match &self.cluster {
+            Some(cluster) if several => format!("{} {cluster}", self.kind.name()),
+            _ => self.kind.name().to_owned(),
+        }
     }
 
     /// The unit of [`Link::lag_amount`].

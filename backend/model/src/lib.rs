@@ -8,6 +8,7 @@ pub mod alert;
 pub mod approval;
 pub mod certificate;
 pub mod clock;
+pub mod clusters;
 pub mod drill;
 pub mod dsn;
 pub mod event;

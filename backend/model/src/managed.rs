@@ -2,7 +2,7 @@
 //!
 //! Secrets are never in here: a setting names the file that holds one.
 
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use crate::load_balancer::VendorApi;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,10 +17,23 @@ pub enum ManagedDatabase {
     Aurora(Aurora),
 }
 
+impl ManagedDatabase {
+    /// The database cluster of the topology that it is.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterName {
+        match self {
+            Self::Rds(rds) => &rds.cluster,
+            Self::Aurora(aurora) => &aurora.cluster,
+        }
+    }
+}
+
 /// RDS: a read replica is promoted, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rds {
+    /// The database cluster of the topology that it is.
+    pub cluster: ClusterName,
     /// File with credentials as `credential_process` prints them.
     pub credentials_file: String,
     /// How a region's API is reached, where not at its public endpoint.
@@ -37,6 +50,8 @@ pub struct Rds {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aurora {
+    /// The database cluster of the topology that it is.
+    pub cluster: ClusterName,
     /// File with credentials as `credential_process` prints them.
     pub credentials_file: String,
     /// How a region's API is reached, where not at its public endpoint.

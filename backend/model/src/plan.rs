@@ -1,7 +1,7 @@
 //! Plans: what an operation would do, decided before anything changes.
 
 use crate::fence::FenceKind;
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -99,12 +99,16 @@ pub enum Target {
     },
     /// Make this region's PostgreSQL member the writer.
     Failover {
+        /// Of which database cluster.
+        cluster: ClusterName,
         /// The new writer's region.
         to: RegionId,
     },
     /// Make this region's PostgreSQL member the writer although the present writer is gone or not to be trusted:
     /// fenced first, then promoted.
     EmergencyFailover {
+        /// Of which database cluster.
+        cluster: ClusterName,
         /// The new writer's region.
         to: RegionId,
         /// How the old writer is fenced; `None` = by the best proof that can be had.
@@ -113,11 +117,15 @@ pub enum Target {
     },
     /// Stop the PostgreSQL member of this region and keep it down.
     Fence {
+        /// Of which database cluster.
+        cluster: ClusterName,
         /// Which.
         region: RegionId,
     },
     /// Let the fenced PostgreSQL member of this region come back as a replica.
     Rejoin {
+        /// Of which database cluster.
+        cluster: ClusterName,
         /// Which.
         region: RegionId,
     },
@@ -188,6 +196,18 @@ impl Target {
         }
     }
 
+    /// The database cluster that it is about, where it is about one.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&ClusterName> {
+        match self {
+            Self::Failover { cluster, .. }
+            | Self::EmergencyFailover { cluster, .. }
+            | Self::Fence { cluster, .. }
+            | Self::Rejoin { cluster, .. } => Some(cluster),
+            _ => None,
+        }
+    }
+
     /// The name that a person has to type to confirm: the region's or the release's.
     #[must_use]
     pub fn confirmation(&self) -> &str {
@@ -195,10 +215,10 @@ impl Target {
             Self::Drain { region, .. }
             | Self::Restore { region }
             | Self::RenewDrain { region, .. }
-            | Self::Fence { region }
+            | Self::Fence { region, .. }
             | Self::RegionFailover { region, .. }
-            | Self::Rejoin { region } => region.as_str(),
-            Self::Failover { to } | Self::EmergencyFailover { to, .. } | Self::Promote { to, .. } => {
+            | Self::Rejoin { region, .. } => region.as_str(),
+            Self::Failover { to, .. } | Self::EmergencyFailover { to, .. } | Self::Promote { to, .. } => {
                 to.as_str()
             }
             Self::Rollback { release, .. }
@@ -211,9 +231,10 @@ impl Target {
 }
 
 impl Target {
-    /// The command that shows its plan and changes nothing, as it is typed in a shell.
+    /// The command that shows its plan and changes nothing, as it is typed in a shell. Where there are `several` database
+    /// clusters it names the one that it is about.
     #[must_use]
-    pub fn plan_command(&self) -> String {
+    pub fn plan_command(&self, several: bool) -> String {
         let mut words = vec!["aisoc-console".to_owned(), "plan".to_owned()];
         let mut say = |parts: &[&str]| words.extend(parts.iter().map(|part| shell_word(part)));
         match self {
@@ -240,15 +261,15 @@ impl Target {
                 &expires_seconds.to_string(),
             ]),
             Self::Restore { region } => say(&["restore", region.as_str()]),
-            Self::Failover { to } => say(&["failover", "--to", to.as_str()]),
-            Self::EmergencyFailover { to, proof } => {
+            Self::Failover { to, .. } => say(&["failover", "--to", to.as_str()]),
+            Self::EmergencyFailover { to, proof, .. } => {
                 say(&["failover", "--to", to.as_str(), "--emergency"]);
                 if let Some(proof) = proof {
                     say(&["--proof", proof.word()]);
                 }
             }
-            Self::Fence { region } => say(&["fence", region.as_str()]),
-            Self::Rejoin { region } => say(&["rejoin", region.as_str()]),
+            Self::Fence { region, .. } => say(&["fence", region.as_str()]),
+            Self::Rejoin { region, .. } => say(&["rejoin", region.as_str()]),
             Self::RegionFailover { region, to } => {
                 say(&["region-failover", region.as_str(), "--to", to.as_str()]);
             }
@@ -273,6 +294,9 @@ impl Target {
             Self::GreenSwitch { release } => say(&["green-switch", "--release", release]),
             Self::GreenCancel { release } => say(&["green-cancel", "--release", release]),
             Self::BlueDelete { release } => say(&["blue-delete", "--release", release]),
+        }
+        if let Some(cluster) = self.cluster().filter(|_| several) {
+            say(&["--cluster", cluster.as_str()]);
         }
         words.join(" ")
     }
@@ -338,6 +362,9 @@ pub struct Plan {
     pub predicted_write_outage_ms: Option<u64>,
     /// Who is affected, each a sentence.
     pub affected: Vec<String>,
+    /// The database clusters whose writer it moves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterName>,
     /// Key of the recovery objective this is measured against, if any (`assets/slo.yaml`).
     pub objective: Option<String>,
     /// SHA-256 of all the above, hex.
@@ -484,6 +511,7 @@ mod tests {
             id: "1".into(),
             request: PlanRequest {
                 target: Target::Failover {
+                    cluster: "main".parse().unwrap(),
                     to: "eu-west-1".parse().unwrap(),
                 },
                 reason: "maintenance".into(),
@@ -500,6 +528,7 @@ mod tests {
             steps: vec![],
             predicted_write_outage_ms: None,
             affected: vec![],
+            clusters: vec![],
             objective: None,
             hash: String::new(),
         }
@@ -522,7 +551,7 @@ mod tests {
             deadline_seconds,
             expires_seconds,
         };
-        let command = |target: Target| target.plan_command();
+        let command = |target: Target| target.plan_command(false);
         assert_eq!(command(drain(60, 0)), "aisoc-console plan drain us-east-1");
         assert_eq!(
             command(drain(30, 90)),

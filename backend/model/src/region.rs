@@ -1,10 +1,11 @@
 //! A region as it is now.
 
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use crate::observed::Observed;
 use crate::vantage::Verdict;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A region's part in the topology (operations document §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,8 +77,8 @@ pub struct Region {
     pub api: Vec<ApiProbe>,
     /// What the global load balancer sends here.
     pub traffic: Observed<Traffic>,
-    /// The region's PostgreSQL member.
-    pub postgres: Observed<PostgresMember>,
+    /// The region's PostgreSQL members, by database cluster; a cluster that has none here is not in it.
+    pub postgres: BTreeMap<ClusterName, Observed<PostgresMember>>,
     /// The region's Redis.
     pub redis: Observed<RedisMember>,
     /// The region's bus, spool and event store.
@@ -87,6 +88,34 @@ pub struct Region {
     /// How ready it is to take over; `None` in a frame that was drawn before anybody could say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readiness: Option<Readiness>,
+}
+
+impl Region {
+    /// What is known of its member of a database cluster, if it has one.
+    #[must_use]
+    pub fn member(&self, cluster: &ClusterName) -> Option<&Observed<PostgresMember>> {
+        self.postgres.get(cluster)
+    }
+
+    /// Its member of a database cluster, when that was seen just now.
+    #[must_use]
+    pub fn fresh_member(&self, cluster: &ClusterName, now: Timestamp) -> Option<&PostgresMember> {
+        self.member(cluster)?.fresh(now)
+    }
+
+    /// Whether its member of a database cluster is known, now, to accept writes.
+    #[must_use]
+    pub fn writes(&self, cluster: &ClusterName, now: Timestamp) -> bool {
+        self.fresh_member(cluster, now)
+            .is_some_and(|m| m.role == PostgresRole::Writer)
+    }
+
+    /// The database clusters whose writer is known, now, to be here.
+    pub fn written_here(&self, now: Timestamp) -> impl Iterator<Item = &ClusterName> {
+        self.postgres
+            .keys()
+            .filter(move |cluster| self.writes(cluster, now))
+    }
 }
 
 /// How ready a region is to take over: what it rests on, and what each part is worth.

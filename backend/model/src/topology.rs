@@ -4,11 +4,12 @@
 //! plane is the only reader.
 
 use crate::dsn::DsnSecrets;
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use crate::load_balancer::LoadBalancer;
 use crate::managed::ManagedDatabase;
 use crate::region::RegionRole;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,8 +21,9 @@ pub struct Topology {
     pub control_plane: ControlPlane,
     /// The global load balancer.
     pub load_balancer: LoadBalancer,
-    /// The PostgreSQL cluster under Patroni.
-    pub database: DatabaseCluster,
+    /// The PostgreSQL clusters under Patroni, each with a writer of its own. The first one keeps the tenants that no
+    /// other is named for.
+    pub databases: Vec<DatabaseCluster>,
     /// A database that a cloud manages, whose writer Patroni does not choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_database: Option<ManagedDatabase>,
@@ -106,10 +108,12 @@ impl Default for RecordingConfig {
     }
 }
 
-/// The PostgreSQL cluster.
+/// A PostgreSQL cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseCluster {
+    /// Its name, for example `main`: commands and tenants' settings use it.
+    pub name: ClusterName,
     /// Patroni scope.
     pub scope: String,
     /// How the members are tied together.
@@ -129,6 +133,33 @@ pub struct DatabaseCluster {
     pub patroni_user: String,
     /// Its password.
     pub patroni_password: String,
+    /// Its members, at most one in each region.
+    pub members: Vec<DatabaseMember>,
+}
+
+/// A region's member of a PostgreSQL cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseMember {
+    /// The region.
+    pub region: RegionId,
+    /// Patroni REST API, `http://host:port`.
+    pub patroni_url: String,
+    /// Patroni member name.
+    pub member: String,
+    /// PostgreSQL, `host:port`.
+    pub postgres: String,
+    /// The region's own etcd, where every region has one (`layout = "standby_clusters"`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub etcd: Vec<String>,
+}
+
+impl DatabaseCluster {
+    /// The member in a region, if it has one there.
+    #[must_use]
+    pub fn member(&self, region: &RegionId) -> Option<&DatabaseMember> {
+        self.members.iter().find(|m| &m.region == region)
+    }
 }
 
 /// How the members of the PostgreSQL cluster are tied together.
@@ -192,15 +223,6 @@ pub struct RegionConfig {
     pub location: String,
     /// api instances.
     pub api: Vec<ApiConfig>,
-    /// Patroni REST API, `http://host:port`.
-    pub patroni_url: String,
-    /// Patroni member name.
-    pub patroni_member: String,
-    /// PostgreSQL, `host:port`.
-    pub postgres: String,
-    /// The region's own etcd, where every region has one (`layout = "standby_clusters"`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub etcd: Vec<String>,
     /// Redis, `host:port`.
     pub redis: String,
     /// gRPC of the region's bus, `http://host:port`.
@@ -238,23 +260,82 @@ impl Topology {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// When it is not TOML of this shape, has no region, or names one twice.
+    /// When it is not TOML of this shape, has no region or database cluster, names one twice, or names one that is not
+    /// there.
     pub fn parse(text: &str) -> Result<Self, TopologyError> {
         let topology: Self = toml::from_str(text).map_err(|e| TopologyError(e.to_string()))?;
         if topology.regions.is_empty() {
             return Err(TopologyError("no [[regions]]: name at least one".to_owned()));
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for region in &topology.regions {
             if !seen.insert(&region.id) {
                 return Err(TopologyError(format!("region {} is named twice", region.id)));
             }
         }
+        topology.check_databases().map_err(TopologyError)?;
         topology
             .load_balancer
             .check(&topology.regions)
             .map_err(TopologyError)?;
         Ok(topology)
+    }
+
+    fn check_databases(&self) -> Result<(), String> {
+        if self.databases.is_empty() {
+            return Err("no [[databases]]: name at least one".to_owned());
+        }
+        let (mut names, mut scopes) = (BTreeSet::new(), BTreeSet::new());
+        for cluster in &self.databases {
+            let name = &cluster.name;
+            if !names.insert(name) {
+                return Err(format!("database cluster {name} is named twice"));
+            }
+            if !scopes.insert(&cluster.scope) {
+                return Err(format!(
+                    "database cluster {name} has the scope {} of another one: Patroni would take them for one cluster",
+                    crate::text::sanitize(&cluster.scope, 80)
+                ));
+            }
+            if cluster.members.is_empty() {
+                return Err(format!("database cluster {name} has no [[databases.members]]"));
+            }
+            let mut regions = BTreeSet::new();
+            for member in &cluster.members {
+                let region = &member.region;
+                if self.region(region).is_none() {
+                    return Err(format!(
+                        "database cluster {name} has a member in {region}, which is not in [[regions]]"
+                    ));
+                }
+                if !regions.insert(region) {
+                    return Err(format!("database cluster {name} has two members in {region}"));
+                }
+            }
+        }
+        let known = |what: &str, cluster: Option<&ClusterName>| match cluster {
+            Some(cluster) if self.cluster(cluster).is_none() => Err(format!(
+                "[{what}] is for the database cluster {cluster}, which is not in [[databases]]"
+            )),
+            _ => Ok(()),
+        };
+        known("dsn_secret", self.dsn_secret.as_ref().map(|s| &s.cluster))?;
+        known(
+            "managed_database",
+            self.managed_database.as_ref().map(ManagedDatabase::cluster),
+        )
+    }
+
+    /// The configuration of a database cluster.
+    #[must_use]
+    pub fn cluster(&self, name: &ClusterName) -> Option<&DatabaseCluster> {
+        self.databases.iter().find(|c| &c.name == name)
+    }
+
+    /// Whether there is more than one database cluster, so that a person has to be told which.
+    #[must_use]
+    pub fn several_clusters(&self) -> bool {
+        self.databases.len() > 1
     }
 
     /// The configuration of a region.

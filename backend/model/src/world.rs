@@ -3,9 +3,9 @@
 use crate::alert::Alert;
 use crate::certificate::Certificate;
 use crate::drill::DrillRun;
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use crate::inventory::{Fault, Process, Release};
-use crate::lag::Link;
+use crate::lag::{Link, LinkKind};
 use crate::operation::Operation;
 use crate::region::Region;
 use crate::runbook::RunbookSummary;
@@ -15,7 +15,7 @@ use crate::sli::SliReading;
 use crate::topology::EnvironmentKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The picture that a control plane has of its regions at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -261,6 +261,36 @@ impl World {
         merge(&mut self.runbooks, delta.runbooks);
         merge(&mut self.certificates, delta.certificates);
         Ok(())
+    }
+
+    /// The database clusters that have a member in some region.
+    #[must_use]
+    pub fn clusters(&self) -> BTreeSet<&ClusterName> {
+        self.regions.values().flat_map(|r| r.postgres.keys()).collect()
+    }
+
+    /// Whether there is more than one database cluster, so that a person has to be told which.
+    #[must_use]
+    pub fn several_clusters(&self) -> bool {
+        self.clusters().len() > 1
+    }
+
+    /// The regions whose member of a database cluster is known, at `now`, to accept writes.
+    #[must_use]
+    pub fn writers(&self, cluster: &ClusterName, now: Timestamp) -> Vec<&RegionId> {
+        let writing = self.regions.values().filter(|r| r.writes(cluster, now));
+        writing.map(|r| &r.id).collect()
+    }
+
+    /// The replication of a database cluster from one region to another.
+    #[must_use]
+    pub fn postgres_link(&self, cluster: &ClusterName, from: &RegionId, to: &RegionId) -> Option<&Link> {
+        self.links.values().find(|l| {
+            l.kind == LinkKind::Postgres
+                && l.cluster.as_ref() == Some(cluster)
+                && l.from == *from
+                && l.to == *to
+        })
     }
 
     /// The operation that is being carried out now, if any.

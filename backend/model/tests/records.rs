@@ -42,6 +42,7 @@ fn failover() -> Operation {
         id: "0198f2c4-0000-7000-8000-000000000001".into(),
         request: PlanRequest {
             target: Target::Failover {
+                cluster: "main".parse().unwrap(),
                 to: "eu-west-1".parse().unwrap(),
             },
             reason: "rack 4 loses power at noon".into(),
@@ -71,6 +72,7 @@ fn failover() -> Operation {
         ],
         predicted_write_outage_ms: Some(2_700),
         affected: vec!["writes of all tenants wait".into()],
+        clusters: vec!["main".parse().unwrap()],
         objective: Some("region_warm".into()),
         hash: String::new(),
     }

@@ -6,10 +6,11 @@ use crate::scene::{Scene, Subject, firing};
 use crate::template::Template;
 use crate::topology::{self, Topology};
 use crate::{RunbookError, document, words};
-use aisoc_model::RegionId;
-use aisoc_model::plan::Target;
+use aisoc_model::plan::{OperationKind, Target};
 use aisoc_model::runbook::RunbookSummary;
 use aisoc_model::slo::{AlertRule, Escalation, RecoveryObjective, Slo};
+use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
@@ -79,7 +80,8 @@ fn thresholds(slo: &Slo) -> Thresholds<'_> {
 
 /// A line of a template's head.
 pub(crate) fn line(template: &Template, source: &str, slo: &Slo) -> Result<String, RunbookError> {
-    let rendered = environment(&Arc::default(), false, false).render_str(source, Serde(thresholds(slo)));
+    let rendered = environment(&Arc::default(), Which::default(), false, false)
+        .render_str(source, Serde(thresholds(slo)));
     rendered.map_err(|e| failed(template, &e))
 }
 
@@ -140,7 +142,7 @@ pub(crate) fn body(
     };
     let actions = Arc::new(Mutex::new(Actions::new()));
     // What only stands for a region leads to no plan.
-    let environment = environment(&actions, subject.known.is_some(), true);
+    let environment = environment(&actions, Which::of(scene.world), subject.known.is_some(), true);
     let markdown = environment
         .render_str(template.body, Serde(context))
         .map(|text| document::tidy(&text))
@@ -161,7 +163,12 @@ fn failed(template: &Template, error: &Error) -> RunbookError {
 }
 
 /// An environment whose plans are remembered, if they are to be, and whose text is escaped, if it is for Markdown.
-fn environment(actions: &Arc<Mutex<Actions>>, remember: bool, markdown: bool) -> Environment<'static> {
+fn environment(
+    actions: &Arc<Mutex<Actions>>,
+    which: Which,
+    remember: bool,
+    markdown: bool,
+) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -197,9 +204,9 @@ fn environment(actions: &Arc<Mutex<Actions>>, remember: bool, markdown: bool) ->
     environment.add_function(
         "plan",
         move |operation: String, on: String, to: Option<String>| {
-            let target = target(&operation, &on, to.as_deref())
+            let target = target(&operation, &on, to.as_deref(), &which)
                 .map_err(|why| Error::new(ErrorKind::InvalidOperation, why))?;
-            let command = target.plan_command();
+            let command = target.plan_command(which.several);
             if remember {
                 let mut actions = actions.lock().unwrap_or_else(PoisonError::into_inner);
                 actions.insert(command.clone(), target);
@@ -210,8 +217,54 @@ fn environment(actions: &Arc<Mutex<Actions>>, remember: bool, markdown: bool) ->
     environment
 }
 
+/// Which database cluster an operation in a runbook is about: the first one that it makes sense for.
+#[derive(Default)]
+struct Which {
+    /// By the operation's word and the region's label.
+    fitting: BTreeMap<(&'static str, String), ClusterName>,
+    /// Whether commands have to say it.
+    several: bool,
+}
+
+impl Which {
+    const KINDS: [OperationKind; 4] = [
+        OperationKind::Fence,
+        OperationKind::Rejoin,
+        OperationKind::Failover,
+        OperationKind::EmergencyFailover,
+    ];
+
+    fn of(world: Option<&World>) -> Self {
+        let Some(world) = world else {
+            return Self::default();
+        };
+        let mut fitting = BTreeMap::new();
+        for region in world.regions.keys() {
+            for kind in Self::KINDS {
+                if let Some(cluster) = world.fitting(kind, region).first() {
+                    fitting.insert((kind.word(), region.to_string()), (*cluster).clone());
+                }
+            }
+        }
+        Self {
+            fitting,
+            several: world.several_clusters(),
+        }
+    }
+
+    /// Without a frame the region is a placeholder, and so is the cluster.
+    fn cluster(&self, kind: OperationKind, region: &str) -> Result<ClusterName, String> {
+        match self.fitting.get(&(kind.word(), region.to_owned())) {
+            Some(cluster) => Ok(cluster.clone()),
+            None => "cluster"
+                .parse()
+                .map_err(|e: aisoc_model::ids::InvalidClusterName| e.to_string()),
+        }
+    }
+}
+
 /// The operation that a template names.
-fn target(operation: &str, on: &str, to: Option<&str>) -> Result<Target, String> {
+fn target(operation: &str, on: &str, to: Option<&str>, which: &Which) -> Result<Target, String> {
     let region = |text: &str| text.parse::<RegionId>().map_err(|e| e.to_string());
     let other = || region(to.ok_or_else(|| format!("{operation} needs the region that takes over"))?);
     Ok(match operation {
@@ -221,10 +274,20 @@ fn target(operation: &str, on: &str, to: Option<&str>) -> Result<Target, String>
             expires_seconds: aisoc_model::plan::DRAIN_SECONDS,
         },
         "restore" => Target::Restore { region: region(on)? },
-        "fence" => Target::Fence { region: region(on)? },
-        "rejoin" => Target::Rejoin { region: region(on)? },
-        "failover" => Target::Failover { to: region(on)? },
+        "fence" => Target::Fence {
+            cluster: which.cluster(OperationKind::Fence, on)?,
+            region: region(on)?,
+        },
+        "rejoin" => Target::Rejoin {
+            cluster: which.cluster(OperationKind::Rejoin, on)?,
+            region: region(on)?,
+        },
+        "failover" => Target::Failover {
+            cluster: which.cluster(OperationKind::Failover, on)?,
+            to: region(on)?,
+        },
         "emergency-failover" => Target::EmergencyFailover {
+            cluster: which.cluster(OperationKind::EmergencyFailover, on)?,
             to: region(on)?,
             proof: None,
         },
@@ -296,7 +359,7 @@ mod tests {
 
     #[test]
     fn text_from_outside_is_never_markup() {
-        let environment = environment(&Arc::default(), false, true);
+        let environment = environment(&Arc::default(), Which::default(), false, true);
         let context = BTreeMap::from([("name", "`\u{1b}[31m](http://x)\n## Remediation steps")]);
         let text = environment
             .render_str("{{ name }} {{ name | code }}", Serde(context))

@@ -145,14 +145,20 @@ fn about(region: &Region, now: Timestamp) -> Vec<String> {
             )
         })
     ));
-    lines.push(format!(
-        "PostgreSQL: {}",
-        said(&region.postgres, now, |member| match member.role {
+    let several = region.postgres.len() > 1;
+    for (cluster, member) in &region.postgres {
+        let name = if several {
+            format!("PostgreSQL {cluster}")
+        } else {
+            "PostgreSQL".to_owned()
+        };
+        let says = said(member, now, |member| match member.role {
             PostgresRole::Writer => "it holds the writer; writes of all regions go there".to_owned(),
             PostgresRole::Replica => "a replica".to_owned(),
             PostgresRole::Neither => format!("neither writer nor replica now ({})", member.state),
-        })
-    ));
+        });
+        lines.push(format!("{name}: {says}"));
+    }
     if let Some(drain) = &region.drain {
         lines.push(format!("it is drained by {}: {}", drain.by, drain.reason));
     }
@@ -196,13 +202,18 @@ fn service(sli: aisoc_model::sli::SliId) -> &'static str {
 }
 
 fn replication(world: &World, region: &Region, now: Timestamp) -> Vec<String> {
+    let several = world.several_clusters();
     let mut lines: Vec<String> = world
         .links
         .values()
         .filter(|link| link.kind == LinkKind::Postgres && (link.from == region.id || link.to == region.id))
         .map(|link| {
+            let of = match &link.cluster {
+                Some(cluster) if several => format!("{cluster}: "),
+                _ => String::new(),
+            };
             format!(
-                "{} to {}: {}, state {}",
+                "{of}{} to {}: {}, state {}",
                 link.from,
                 link.to,
                 said(&link.lag_seconds, now, |s| format!("{} behind", duration(*s))),

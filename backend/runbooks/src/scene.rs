@@ -3,7 +3,7 @@
 use crate::RunbookError;
 use aisoc_model::RegionId;
 use aisoc_model::alert::{Alert, AlertState};
-use aisoc_model::region::{Health, PostgresRole, Region, RegionRole};
+use aisoc_model::region::{Health, Region, RegionRole};
 use aisoc_model::runbook::RunbookSummary;
 use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
@@ -97,12 +97,10 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The region whose PostgreSQL member accepts writes, when exactly one is freshly seen to.
+    /// The region in which a PostgreSQL member accepts writes, when exactly one is freshly seen to.
     pub(crate) fn writer(&self) -> Option<RegionId> {
-        let mut writers = self.world?.regions.values().filter(|region| {
-            let member = region.postgres.fresh(self.now);
-            member.is_some_and(|member| member.role == PostgresRole::Writer)
-        });
+        let regions = self.world?.regions.values();
+        let mut writers = regions.filter(|region| region.written_here(self.now).next().is_some());
         let one = writers.next()?;
         writers.next().is_none().then(|| one.id.clone())
     }

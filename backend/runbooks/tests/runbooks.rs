@@ -298,7 +298,7 @@ fn steps_that_are_operations_carry_their_target() {
     );
     assert!(targets.contains(&&Target::Restore { region: us }));
     for (command, target) in runbook.actions() {
-        assert_eq!(command.line, target.plan_command());
+        assert_eq!(command.line, target.plan_command(false));
         assert!(runbook.markdown.contains(&command.line));
     }
     // Every command that shows a plan carries it.

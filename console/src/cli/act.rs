@@ -4,6 +4,7 @@ use super::args::{Confirmed, OutputFormat, PlanTarget};
 use super::connect::{self, Settings};
 use super::exit::{CliError, Exit};
 use super::operations::operation_text;
+use super::wanted::Asked;
 use super::{out, print, report};
 use aisoc_model::operation::{Operation, OperationState};
 use aisoc_model::plan::{Decision, Gate, Plan, PlanRequest, Target};
@@ -25,12 +26,29 @@ const MISSED_LOOKS: u32 = 120;
 /// # Errors
 /// See [`CliError`].
 pub async fn plan(settings: &Settings, format: OutputFormat, target: PlanTarget) -> Result<Exit, CliError> {
-    let plan = connect::client(settings).await?.plan(&target.into()).await?;
+    let request = complete(settings, target.into()).await?;
+    let plan = connect::client(settings).await?.plan(&request).await?;
     print(format, &plan, || plan_text(&plan))?;
     Ok(if plan.may_execute() {
         Exit::Ok
     } else {
         Exit::Refused
+    })
+}
+
+/// The request; a frame says which database cluster is meant, where the command did not.
+async fn complete(settings: &Settings, asked: Asked) -> Result<PlanRequest, CliError> {
+    let target = if let Some(target) = asked.wanted.named() {
+        target.clone()
+    } else {
+        let world = connect::world(settings).await?;
+        asked.wanted.in_world(&world).map_err(CliError::Usage)?
+    };
+    Ok(PlanRequest {
+        target,
+        reason: asked.reason,
+        overrides: asked.overrides,
+        break_glass: asked.break_glass,
     })
 }
 
@@ -43,9 +61,10 @@ pub async fn execute(
     format: OutputFormat,
     confirmed: Confirmed,
 ) -> Result<Exit, CliError> {
-    check_reason(&confirmed.request)?;
+    check_reason(&confirmed.asked.reason)?;
+    let request = complete(settings, confirmed.asked).await?;
     let mut client = connect::client(settings).await?;
-    let plan = client.plan(&confirmed.request).await?;
+    let plan = client.plan(&request).await?;
     if !plan.may_execute() {
         print(format, &plan, || plan_text(&plan))?;
         return Ok(Exit::Refused);
@@ -163,8 +182,8 @@ async fn make_ready(client: &mut Client, plan: &Plan, format: OutputFormat) -> R
     Ok(())
 }
 
-fn check_reason(request: &PlanRequest) -> Result<(), CliError> {
-    if request.reason.trim().is_empty() {
+fn check_reason(reason: &str) -> Result<(), CliError> {
+    if reason.trim().is_empty() {
         return Err(CliError::Usage(
             "--reason is empty: say why, it goes into the record".to_owned(),
         ));

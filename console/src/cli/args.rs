@@ -1,11 +1,12 @@
 //! The command line.
 
 use super::exit;
+use super::wanted::{Asked, OnMember, Wanted, said};
 use aisoc_console::page::Page;
 use aisoc_console::theme;
-use aisoc_model::RegionId;
 use aisoc_model::fence::FenceKind;
-use aisoc_model::plan::{DRAIN_DEADLINE_SECONDS, Override, PlanRequest, Target};
+use aisoc_model::plan::{DRAIN_DEADLINE_SECONDS, Override, Target};
+use aisoc_model::{ClusterName, RegionId};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -436,7 +437,7 @@ pub struct Acting<T: clap::Args> {
 #[derive(Debug)]
 pub struct Confirmed {
     /// What to do.
-    pub request: PlanRequest,
+    pub asked: Asked,
     /// What was typed as confirmation.
     pub confirmation: String,
     /// Whether to wait for the end.
@@ -499,6 +500,9 @@ pub struct FailoverTarget {
     /// has to approve); the best that can be proven when absent.
     #[arg(long, requires = "emergency")]
     proof: Option<FenceKind>,
+    /// Of which database cluster; needed only where several have a member there.
+    #[arg(long)]
+    cluster: Option<ClusterName>,
 }
 
 /// Whose database member to stop.
@@ -506,6 +510,9 @@ pub struct FailoverTarget {
 pub struct FenceTarget {
     /// The region.
     region: RegionId,
+    /// Of which database cluster; needed only where several have a member there.
+    #[arg(long)]
+    cluster: Option<ClusterName>,
 }
 
 /// Whose database member to let come back.
@@ -513,6 +520,9 @@ pub struct FenceTarget {
 pub struct RejoinTarget {
     /// The region.
     region: RegionId,
+    /// Of which database cluster; needed only where several have a member there.
+    #[arg(long)]
+    cluster: Option<ClusterName>,
 }
 
 /// Which region is left, and for which.
@@ -585,8 +595,8 @@ impl From<Renewing> for Confirmed {
     fn from(r: Renewing) -> Self {
         let confirmation = r.target.region.to_string();
         Self {
-            request: PlanRequest {
-                target: r.target.into(),
+            asked: Asked {
+                wanted: r.target.into(),
                 reason: r.reason,
                 overrides: r.overrides,
                 break_glass: None,
@@ -597,30 +607,41 @@ impl From<Renewing> for Confirmed {
     }
 }
 
-impl From<FailoverTarget> for Target {
+impl From<FailoverTarget> for Wanted {
     fn from(t: FailoverTarget) -> Self {
-        if t.emergency {
-            Self::EmergencyFailover {
-                to: t.to,
-                proof: t.proof,
-            }
+        let what = if t.emergency {
+            OnMember::EmergencyFailover(t.proof)
         } else {
-            Self::Failover { to: t.to }
-        }
+            OnMember::Failover
+        };
+        Self::member(what, t.to, t.cluster)
     }
 }
 
-impl From<FenceTarget> for Target {
+impl From<FenceTarget> for Wanted {
     fn from(t: FenceTarget) -> Self {
-        Self::Fence { region: t.region }
+        Self::member(OnMember::Fence, t.region, t.cluster)
     }
 }
 
-impl From<RejoinTarget> for Target {
+impl From<RejoinTarget> for Wanted {
     fn from(t: RejoinTarget) -> Self {
-        Self::Rejoin { region: t.region }
+        Self::member(OnMember::Rejoin, t.region, t.cluster)
     }
 }
+
+said!(
+    DrainTarget,
+    RestoreTarget,
+    RenewTarget,
+    RegionFailoverTarget,
+    PromoteTarget,
+    RollbackTarget,
+    GreenTarget,
+    SwitchTarget,
+    CancelTarget,
+    DeleteTarget
+);
 
 impl From<RegionFailoverTarget> for Target {
     fn from(t: RegionFailoverTarget) -> Self {
@@ -702,10 +723,10 @@ impl From<DeleteTarget> for Target {
     }
 }
 
-impl<T: clap::Args + Into<Target>> From<Planning<T>> for PlanRequest {
+impl<T: clap::Args + Into<Wanted>> From<Planning<T>> for Asked {
     fn from(p: Planning<T>) -> Self {
         Self {
-            target: p.target.into(),
+            wanted: p.target.into(),
             reason: p.reason,
             overrides: p.overrides,
             break_glass: p.break_glass,
@@ -713,11 +734,11 @@ impl<T: clap::Args + Into<Target>> From<Planning<T>> for PlanRequest {
     }
 }
 
-impl<T: clap::Args + Into<Target>> From<Acting<T>> for Confirmed {
+impl<T: clap::Args + Into<Wanted>> From<Acting<T>> for Confirmed {
     fn from(a: Acting<T>) -> Self {
         Self {
-            request: PlanRequest {
-                target: a.target.into(),
+            asked: Asked {
+                wanted: a.target.into(),
                 reason: a.reason,
                 overrides: a.overrides,
                 break_glass: a.break_glass,
@@ -728,7 +749,7 @@ impl<T: clap::Args + Into<Target>> From<Acting<T>> for Confirmed {
     }
 }
 
-impl From<PlanTarget> for PlanRequest {
+impl From<PlanTarget> for Asked {
     fn from(target: PlanTarget) -> Self {
         match target {
             PlanTarget::Drain(p) => p.into(),
@@ -856,6 +877,7 @@ mod tests {
         let region = || "us-east-1".parse::<RegionId>().unwrap();
         let to = || "eu-west-1".parse::<RegionId>().unwrap();
         let release = || "aisoc-us-east-1".to_owned();
+        let cluster = || "eu".parse::<ClusterName>().unwrap();
         for target in [
             Target::Drain {
                 region: region(),
@@ -872,17 +894,28 @@ mod tests {
                 expires_seconds: 60,
             },
             Target::Restore { region: region() },
-            Target::Failover { to: to() },
+            Target::Failover {
+                cluster: cluster(),
+                to: to(),
+            },
             Target::EmergencyFailover {
+                cluster: cluster(),
                 to: to(),
                 proof: None,
             },
             Target::EmergencyFailover {
+                cluster: cluster(),
                 to: to(),
                 proof: Some(FenceKind::Sworn),
             },
-            Target::Fence { region: region() },
-            Target::Rejoin { region: region() },
+            Target::Fence {
+                cluster: cluster(),
+                region: region(),
+            },
+            Target::Rejoin {
+                cluster: cluster(),
+                region: region(),
+            },
             Target::RegionFailover {
                 region: region(),
                 to: to(),
@@ -907,12 +940,13 @@ mod tests {
             Target::GreenCancel { release: release() },
             Target::BlueDelete { release: release() },
         ] {
-            let line = target.plan_command();
+            let line = target.plan_command(true);
             let args = Args::try_parse_from(words(&line)).unwrap();
             let Some(Command::Plan { target: planned }) = args.command else {
                 panic!("{line} is no plan")
             };
-            assert_eq!(PlanRequest::from(planned).target, target, "{line}");
+            let wanted = Asked::from(planned).wanted;
+            assert_eq!(wanted.named(), Some(&target), "{line}");
         }
     }
 
@@ -922,7 +956,7 @@ mod tests {
         use aisoc_runbooks::{Library, Scene};
         let slo = aisoc_model::slo::Slo::builtin().unwrap();
         let text = include_str!("../../../assets/screens/world.json");
-        let world = serde_json::from_str(text).unwrap();
+        let world: aisoc_model::world::World = serde_json::from_str(text).unwrap();
         let library = Library::builtin().unwrap();
         let mut seen = 0;
         for id in library.ids() {
@@ -940,7 +974,9 @@ mod tests {
                         let parsed = Args::try_parse_from(words(&line));
                         assert!(parsed.is_ok(), "{id}: {line}: {}", parsed.unwrap_err());
                         let planned = match parsed.unwrap().command {
-                            Some(Command::Plan { target }) => Some(PlanRequest::from(target).target),
+                            Some(Command::Plan { target }) => {
+                                Some(Asked::from(target).wanted.in_world(&world).unwrap())
+                            }
                             _ => None,
                         };
                         if let Some(action) = &command.action {

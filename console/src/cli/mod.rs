@@ -12,6 +12,7 @@ pub mod recordings;
 pub mod releases;
 pub mod report;
 pub mod table;
+pub mod wanted;
 
 use aisoc_console::keys::document;
 use aisoc_console::model::Model;

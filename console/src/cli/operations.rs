@@ -7,7 +7,6 @@ use super::table::columns;
 use super::{json, out, print, report};
 use aisoc_model::clock::millis_between;
 use aisoc_model::operation::Operation;
-use aisoc_model::plan::Target;
 use aisoc_model::record::{OperationRecord, markdown};
 use aisoc_model::text::sanitize;
 use aisoc_rpc::proto::resolve_request::Decision;
@@ -141,16 +140,11 @@ fn left_behind(operation: &Operation) -> String {
     }
     for offer in &operation.offers {
         let target = &offer.target;
-        let option = match target {
-            Target::Failover { .. } => "--to ",
-            _ => "",
-        };
         let _ = writeln!(
             text,
-            "  next: {}\n        aisoc-console plan {} {option}{}",
+            "  next: {}\n        {}",
             sanitize(&offer.why, 160),
-            target.kind().word(),
-            sanitize(target.confirmation(), 60)
+            target.plan_command(false)
         );
     }
     text

@@ -2,8 +2,9 @@
 
 use super::exit::Exit;
 use super::table::columns;
-use aisoc_console::runbook;
 use aisoc_console::ui::pages::map::graph::{duration, per_second};
+use aisoc_console::{facts, runbook};
+use aisoc_model::ClusterName;
 use aisoc_model::alert::{Alert, AlertState};
 use aisoc_model::lag::LagLevel;
 use aisoc_model::observed::{Freshness, Observed};
@@ -114,20 +115,25 @@ fn kind(world: &World) -> &'static str {
 
 fn writers(world: &World) -> String {
     let now = world.head.at;
-    let names: Vec<&str> = world
-        .regions
-        .values()
-        .filter(|r| {
-            r.postgres
-                .fresh(now)
-                .is_some_and(|p| p.role == PostgresRole::Writer)
-        })
-        .map(|r| r.id.as_str())
-        .collect();
-    if names.is_empty() {
+    let several = world.several_clusters();
+    let said = |cluster: &ClusterName| {
+        let names: Vec<&str> = world.writers(cluster, now).iter().map(|r| r.as_str()).collect();
+        let names = if names.is_empty() {
+            "none seen".to_owned()
+        } else {
+            names.join(" AND ")
+        };
+        if several {
+            format!("{cluster} {names}")
+        } else {
+            names
+        }
+    };
+    let said: Vec<String> = world.clusters().into_iter().map(said).collect();
+    if said.is_empty() {
         "none seen".to_owned()
     } else {
-        names.join(" AND ")
+        said.join(", ")
     }
 }
 
@@ -164,14 +170,21 @@ fn region_row(region: &Region, now: Timestamp) -> [String; 8] {
             told(t.requests_per_second.map(|n| format!("{n:.1}")))
         }),
         cell(&region.traffic, now, |t| told(t.sessions.map(|n| n.to_string()))),
-        cell(&region.postgres, now, |p| match p.role {
-            PostgresRole::Writer => "writer".to_owned(),
-            PostgresRole::Replica => p
-                .replication_state
-                .clone()
-                .unwrap_or_else(|| "replica".to_owned()),
-            PostgresRole::Neither => p.state.clone(),
-        }),
+        facts::of_members(
+            region,
+            |label| label,
+            |_, member| {
+                [cell(member, now, |p| match p.role {
+                    PostgresRole::Writer => "writer".to_owned(),
+                    PostgresRole::Replica => p
+                        .replication_state
+                        .clone()
+                        .unwrap_or_else(|| "replica".to_owned()),
+                    PostgresRole::Neither => p.state.clone(),
+                })]
+            },
+        )
+        .concat(),
         sanitize(&region.reasons.join("; "), 100),
     ]
 }

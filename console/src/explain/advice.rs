@@ -6,16 +6,16 @@
 use crate::facts::{self, Writers};
 use crate::format;
 use crate::palette;
-use aisoc_model::RegionId;
 use aisoc_model::alert::Alert;
 use aisoc_model::clock::millis_between;
 use aisoc_model::inventory::Release;
-use aisoc_model::lag::{LagLevel, LinkKind};
+use aisoc_model::lag::LagLevel;
 use aisoc_model::plan::Target;
 use aisoc_model::region::{Health, PostgresRole, Region, RegionRole};
 use aisoc_model::sli::SliId;
 use aisoc_model::slo::Condition;
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 
 /// A release counts as a likely cause when it was made this long before the trouble began, milliseconds.
@@ -35,8 +35,14 @@ pub fn for_alert(world: &World, alert: &Alert, condition: Option<Condition>, now
     let region = alert.region.as_ref().and_then(|id| world.regions.get(id));
     let began = alert.since;
     match (condition, region) {
-        (Some(Condition::TwoWriters {}), _) => fence(world, now),
-        (Some(Condition::NoWriter {}), _) => failover(world, None, true, "nothing accepts writes", now),
+        (Some(Condition::TwoWriters {}), _) => match facts::writers_many(world, now) {
+            Some(cluster) => fence(world, cluster, now),
+            None => Advice::None("only one member is seen to accept writes now".to_owned()),
+        },
+        (Some(Condition::NoWriter {}), _) => match without_writer(world, now) {
+            Some(cluster) => failover(world, cluster, None, true, "nothing accepts writes", now),
+            None => Advice::None("a writer is seen now".to_owned()),
+        },
         (Some(Condition::RegionDown {}), Some(region)) => down(world, region, now),
         (Some(Condition::Sli { sli, .. }), Some(region)) => rollback(world, &region.id, began, now)
             .unwrap_or_else(|| match sli {
@@ -73,8 +79,8 @@ pub fn for_alert(world: &World, alert: &Alert, condition: Option<Condition>, now
 
 /// For a region as it is.
 pub fn for_region(world: &World, region: &Region, now: Timestamp) -> Advice {
-    if facts::writers_many(world, now) {
-        return fence(world, now);
+    if let Some(cluster) = facts::writers_many(world, now) {
+        return fence(world, cluster, now);
     }
     match (region.health, &region.drain) {
         (Health::Healthy, Some(_)) => Advice::Act(
@@ -95,15 +101,33 @@ pub fn for_region(world: &World, region: &Region, now: Timestamp) -> Advice {
 }
 
 fn down(world: &World, region: &Region, now: Timestamp) -> Advice {
-    if facts::writes(region, now) {
-        return failover(world, Some(&region.id), false, "it holds the writer", now);
+    if let Some(cluster) = region.written_here(now).next() {
+        return failover(
+            world,
+            cluster,
+            Some(&region.id),
+            false,
+            "it holds the writer",
+            now,
+        );
     }
-    match facts::writers(world, now) {
-        Writers::None | Writers::Unknown if region.role == RegionRole::Primary => {
-            failover(world, Some(&region.id), true, "no writer is seen", now)
+    match without_writer(world, now) {
+        Some(cluster) if region.role == RegionRole::Primary => {
+            failover(world, cluster, Some(&region.id), true, "no writer is seen", now)
         }
         _ => drain(world, region, now),
     }
+}
+
+/// The database cluster of which no writer is seen.
+fn without_writer(world: &World, now: Timestamp) -> Option<&ClusterName> {
+    let none = |cluster: &&ClusterName| {
+        matches!(
+            facts::writers(world, cluster, now),
+            Writers::None | Writers::Unknown
+        )
+    };
+    world.clusters().into_iter().find(none)
 }
 
 /// Taking a region out of rotation: only when it gets requests and another healthy one can take them.
@@ -158,11 +182,11 @@ fn rollback(world: &World, region: &RegionId, began: Timestamp, now: Timestamp) 
 }
 
 /// Stopping the writer of the older timeline, when it is known which one that is.
-fn fence(world: &World, now: Timestamp) -> Advice {
+fn fence(world: &World, cluster: &ClusterName, now: Timestamp) -> Advice {
     let mut writing: Vec<(Option<u64>, &Region)> = world
         .regions
         .values()
-        .filter_map(|region| Some((region.postgres.fresh(now)?, region)))
+        .filter_map(|region| Some((region.fresh_member(cluster, now)?, region)))
         .filter(|(member, _)| member.role == PostgresRole::Writer)
         .map(|(member, region)| (member.timeline, region))
         .collect();
@@ -170,6 +194,7 @@ fn fence(world: &World, now: Timestamp) -> Advice {
     match writing.as_slice() {
         [(Some(old), region), (Some(new), _), ..] if old < new => Advice::Act(
             Target::Fence {
+                cluster: cluster.clone(),
                 region: region.id.clone(),
             },
             format!("two members accept writes; it is on timeline {old}, the other one on {new}"),
@@ -183,17 +208,24 @@ fn fence(world: &World, now: Timestamp) -> Advice {
 
 /// Moving the writer to the replica that is nearest to it, by fresh evidence only; with a fence first when the old
 /// writer does not answer.
-fn failover(world: &World, from: Option<&RegionId>, gone: bool, why: &str, now: Timestamp) -> Advice {
+fn failover(
+    world: &World,
+    cluster: &ClusterName,
+    from: Option<&RegionId>,
+    gone: bool,
+    why: &str,
+    now: Timestamp,
+) -> Advice {
     let fit = |region: &&Region| {
         Some(&region.id) != from
             && region.role != RegionRole::DrOnly
             && region.health == Health::Healthy
-            && region.postgres.fresh(now).is_some_and(|member| {
+            && region.fresh_member(cluster, now).is_some_and(|member| {
                 member.role == PostgresRole::Replica && !member.nofailover && !member.paused
             })
     };
     let lag = |region: &Region| {
-        facts::feed(world, LinkKind::Postgres, &region.id)
+        facts::feed_of(world, cluster, &region.id)
             .filter(|link| facts::level(link, now) <= LagLevel::AboveTarget)
             .and_then(|link| link.lag_seconds.fresh(now).copied())
     };
@@ -205,11 +237,15 @@ fn failover(world: &World, from: Option<&RegionId>, gone: bool, why: &str, now: 
         Some(best) => Advice::Act(
             if gone {
                 Target::EmergencyFailover {
+                    cluster: cluster.clone(),
                     to: best.id.clone(),
                     proof: None,
                 }
             } else {
-                Target::Failover { to: best.id.clone() }
+                Target::Failover {
+                    cluster: cluster.clone(),
+                    to: best.id.clone(),
+                }
             },
             format!(
                 "{why}; {} is the replica nearest to it{}",

@@ -7,15 +7,16 @@ use crate::model::Model;
 use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::widgets::{observed, state};
-use aisoc_model::RegionId;
 use aisoc_model::alert::Alert;
 use aisoc_model::inventory::Process;
 use aisoc_model::lag::Link;
-use aisoc_model::region::{Region, Standing};
+use aisoc_model::observed::Observed;
+use aisoc_model::region::{PostgresMember, Region, Standing};
 use aisoc_model::sli::SliReading;
 use aisoc_model::slo::Condition;
 use aisoc_model::vantage::{Says, Vantage};
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 
 /// Lines of one kind at most: what is worst comes first.
 const MOST: usize = 4;
@@ -93,7 +94,10 @@ pub fn of_region(model: &Model, world: &World, region: &Region) -> Vec<Item> {
     items.extend(vantages(model, region));
     items.push(traffic(model, region));
     items.extend(probes(model, region));
-    items.push(database(model, region));
+    items.extend(region.postgres.iter().map(|(cluster, member)| {
+        let of = (region.postgres.len() > 1).then_some(cluster);
+        database(model, region, of, member)
+    }));
     let now = model.now;
     let mut links: Vec<(&String, &Link)> = world.links.iter().filter(|(_, link)| link.to == *id).collect();
     links.sort_by_key(|(_, link)| (std::cmp::Reverse(facts::level(link, now)), link.kind));
@@ -272,9 +276,14 @@ fn probes(model: &Model, region: &Region) -> Vec<Item> {
     region.api.iter().take(MOST).map(row).collect()
 }
 
-fn database(model: &Model, region: &Region) -> Item {
+fn database(
+    model: &Model,
+    region: &Region,
+    cluster: Option<&ClusterName>,
+    member: &Observed<PostgresMember>,
+) -> Item {
     use aisoc_model::region::PostgresRole::{Neither, Replica, Writer};
-    let text = observed::value(&region.postgres, model.now, |member| {
+    let mut text = observed::value(member, model.now, |member| {
         let timeline = member
             .timeline
             .map_or_else(String::new, |t| format!(", timeline {t}"));
@@ -294,6 +303,9 @@ fn database(model: &Model, region: &Region) -> Item {
             Neither => (format!("{}{timeline}", member.state), Role::Warn),
         }
     });
+    if let Some(cluster) = cluster {
+        text.insert(0, piece(format!("{cluster}: "), Role::Muted));
+    }
     item(
         "postgres",
         text,

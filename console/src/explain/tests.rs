@@ -66,7 +66,10 @@ fn the_writer_moves_only_when_its_region_is_down_and_to_a_fit_replica() {
     );
     // The DR-only region is never advised; without a fit replica nothing is.
     let eu = world.regions.get_mut(&id("eu-west-1")).unwrap();
-    eu.postgres.fail("connection refused");
+    eu.postgres
+        .get_mut(&fixture::main())
+        .unwrap()
+        .fail("connection refused");
     assert_eq!(act(&for_region(&world, &down, now())), None);
 }
 
@@ -86,7 +89,13 @@ fn two_writers_stop_every_advice() {
     let mut world = settled(fixture::healthy());
     let eu = world.regions.get_mut(&id("eu-west-1")).unwrap();
     eu.health = Health::Degraded;
-    eu.postgres.value.as_mut().unwrap().role = PostgresRole::Writer;
+    eu.postgres
+        .get_mut(&fixture::main())
+        .unwrap()
+        .value
+        .as_mut()
+        .unwrap()
+        .role = PostgresRole::Writer;
     let eu = world.regions[&id("eu-west-1")].clone();
     assert_eq!(act(&for_region(&world, &eu, now())), None);
 }
@@ -95,7 +104,13 @@ fn two_writers_stop_every_advice() {
 fn the_writer_of_the_older_timeline_is_fenced() {
     let mut world = fixture::healthy();
     let eu = world.regions.get_mut(&id("eu-west-1")).unwrap();
-    let member = eu.postgres.value.as_mut().unwrap();
+    let member = eu
+        .postgres
+        .get_mut(&fixture::main())
+        .unwrap()
+        .value
+        .as_mut()
+        .unwrap();
     member.role = PostgresRole::Writer;
     member.timeline = Some(5);
     let advice = for_region(&world, &world.regions[&id("eu-west-1")], now());
@@ -169,7 +184,7 @@ fn every_line_leads_to_what_is_there() {
                         item.text
                     );
                 }
-                Does::Plan(Target::Failover { to }) => assert_ne!(to, id("ap-southeast-1")),
+                Does::Plan(Target::Failover { to, .. }) => assert_ne!(to, id("ap-southeast-1")),
                 Does::Explain(next) => assert!(explain(&model, &next).is_some()),
                 Does::Runbook(id, _) => assert!(world.runbooks.contains_key(&id), "{id}"),
                 Does::Nothing | Does::Plan(_) | Does::Acknowledge(_) => {}

@@ -8,7 +8,6 @@ use crate::format;
 use crate::runbook;
 use crate::ui::environment_word;
 use crate::ui::widgets::state;
-use aisoc_model::RegionId;
 use aisoc_model::alert::AlertState;
 use aisoc_model::inventory::{Process, ProcessState};
 use aisoc_model::lag::{LagLevel, Link};
@@ -18,6 +17,7 @@ use aisoc_model::runbook::RunbookSummary;
 use aisoc_model::service_map::{Edge, EdgeFigures, Node};
 use aisoc_model::sli::SliReading;
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -163,20 +163,30 @@ pub fn differences<'a>(before: &'a Statements, after: &'a Statements) -> Vec<&'a
 }
 
 fn writer(world: &World, now: Timestamp) -> Statement {
-    let sentence = match facts::writers(world, now) {
-        Writers::One(id) => format!("Writes go to {id}."),
-        Writers::OneSeen(id) => format!("Writes go to {id}, but not every database could be looked at."),
+    let clusters = facts::all_writers(world, now);
+    let said: Vec<String> = clusters
+        .into_iter()
+        .map(|(cluster, writers)| writes_of(cluster, writers))
+        .collect();
+    let sentence = said.join(" ");
+    Statement::new(sentence.clone(), sentence, "")
+}
+
+fn writes_of(cluster: Option<&ClusterName>, writers: Writers) -> String {
+    let of = facts::of_cluster(cluster);
+    match writers {
+        Writers::One(id) => format!("Writes{of} go to {id}."),
+        Writers::OneSeen(id) => format!("Writes{of} go to {id}, but not every database could be looked at."),
         Writers::Many(ids) => {
             let names: Vec<&str> = ids.iter().map(aisoc_model::RegionId::as_str).collect();
             format!(
-                "DANGER: more than one database accepts writes: {}.",
+                "DANGER: more than one database accepts writes{of}: {}.",
                 names.join(" and ")
             )
         }
-        Writers::None => "No database accepts writes.".to_owned(),
-        Writers::Unknown => "Where writes go is unknown.".to_owned(),
-    };
-    Statement::new(sentence.clone(), sentence, "")
+        Writers::None => format!("No database accepts writes{of}."),
+        Writers::Unknown => format!("Where writes{of} go is unknown."),
+    }
 }
 
 fn of_region(region: &Region, now: Timestamp) -> Statement {

@@ -9,8 +9,9 @@ use crate::message::{Effect, Failure, Reply};
 use crate::model::{Following, Layer, Model};
 use crate::palette;
 use crate::safety::{self, Decision, Intent, Refusal};
+use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
-use aisoc_model::plan::{Override, Plan, PlanRequest, Target};
+use aisoc_model::plan::{OperationKind, Override, Plan, PlanRequest, Target};
 use tui_input::Input;
 
 /// A refused plan on the screen is made anew this often, milliseconds.
@@ -25,7 +26,7 @@ pub fn wish_for_selected(model: &mut Model, command: Command) -> Vec<Effect> {
     let target = match command {
         Command::Drain => palette::drain(region),
         Command::Restore => Target::Restore { region },
-        Command::Failover => Target::Failover { to: region },
+        Command::Failover => return failover(model, region),
         _ => {
             let Some(release) = model.shown().and_then(|world| facts::release(world, &region)) else {
                 model.complain(format!("no release is known in {region}"));
@@ -38,6 +39,30 @@ pub fn wish_for_selected(model: &mut Model, command: Command) -> Vec<Effect> {
         }
     };
     wish(model, target)
+}
+
+/// The failover to a region: of the only database cluster that it makes sense for, else of the one that is chosen from a
+/// short list.
+fn failover(model: &mut Model, to: RegionId) -> Vec<Effect> {
+    let fitting = model.shown().map(|world| {
+        let fitting = world.fitting(OperationKind::Failover, &to);
+        fitting.into_iter().cloned().collect::<Vec<_>>()
+    });
+    match fitting.unwrap_or_default().as_slice() {
+        [] => {
+            model.complain(format!("no database cluster is known to have a member in {to}"));
+            Vec::new()
+        }
+        [cluster] => {
+            let cluster = cluster.clone();
+            wish(model, Target::Failover { cluster, to })
+        }
+        _ => {
+            let typed = format!("failover to {to}");
+            model.layer = Layer::Palette(Box::new(palette::Palette::open(model).typed(&typed)));
+            Vec::new()
+        }
+    }
 }
 
 /// Asks for a plan, without a reason yet; for an armed region only, because making ready may already be seen.

@@ -354,7 +354,13 @@ fn the_palette_finds_an_action_by_a_few_letters() {
     let [Effect::Plan { request, .. }] = effects.as_slice() else {
         panic!("{effects:?}")
     };
-    assert_eq!(request.target, Target::Failover { to: id("eu-west-1") });
+    assert_eq!(
+        request.target,
+        Target::Failover {
+            cluster: fixture::main(),
+            to: id("eu-west-1")
+        }
+    );
     assert_eq!(model.chosen, ["failover to eu-west-1"]);
 }
 
@@ -574,7 +580,13 @@ fn how_a_plan_stands_is_asked_as_long_as_it_is_shown_and_no_longer() {
     let Some(Effect::Standing { ticket, plan }) = effects.first() else {
         panic!("{effects:?}")
     };
-    let shown = operations::plan(Target::Failover { to: id("us-east-1") }, "");
+    let shown = operations::plan(
+        Target::Failover {
+            cluster: fixture::main(),
+            to: id("us-east-1"),
+        },
+        "",
+    );
     assert_eq!(*plan, shown.id);
     let answer = |model: &mut Model, standing| {
         let reply = Reply::Standing(*ticket, Ok(Box::new(standing)));
@@ -737,7 +749,10 @@ fn nothing_is_carried_out_without_arming_plan_reason_and_name() {
                     // Sometimes what was asked for, sometimes something else.
                     let target = match (&wished, id_or_none(name)) {
                         (Some(target), _) if back == 0 => target.clone(),
-                        (_, Some(region)) => Target::Failover { to: region },
+                        (_, Some(region)) => Target::Failover {
+                            cluster: fixture::main(),
+                            to: region,
+                        },
                         _ => Target::Rollback {
                             release: name.to_owned(),
                             revision: None,
@@ -861,7 +876,7 @@ proptest! {
                 Doing::Key(key) => { update(&mut model, Message::Key(key, now())); }
                 Doing::Text(text) => { write(&mut model, text); }
                 Doing::Plan { refused: true, name, .. } if id_or_none(name).is_some() => {
-                    let plan = operations::refused(Target::Failover { to: id(name) });
+                    let plan = operations::refused(Target::Failover { cluster: fixture::main(), to: id(name) });
                     let reply = Reply::Plan(model.tickets, Ok(Box::new(plan)));
                     update(&mut model, Message::Reply(reply, now()));
                 }

@@ -168,8 +168,12 @@ fn at_now(mut world: World) -> World {
         }
         old(&mut region.traffic.observed_at);
         region.traffic.stale_after_ms = 600_000;
-        old(&mut region.postgres.observed_at);
-        region.postgres.stale_after_ms = 600_000;
+        for member in region.postgres.values_mut() {
+            old(&mut member.observed_at);
+        }
+        for member in region.postgres.values_mut() {
+            member.stale_after_ms = 600_000;
+        }
         old(&mut region.redis.observed_at);
         region.redis.stale_after_ms = 600_000;
         old(&mut region.bus.observed_at);
@@ -488,7 +492,9 @@ fn change(world: &mut World) {
     let step = 1.0 + f64::from(u32::try_from(world.head.seq % 5).unwrap()) / 20.0;
     for region in world.regions.values_mut() {
         region.traffic.observed_at = Some(now);
-        region.postgres.observed_at = Some(now);
+        for member in region.postgres.values_mut() {
+            member.observed_at = Some(now);
+        }
         if let Some(traffic) = &mut region.traffic.value {
             traffic.requests_per_second = Some(20.0 * step);
         }

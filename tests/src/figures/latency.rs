@@ -103,27 +103,26 @@ async fn writer(world: &LocalWorld) -> Result<sqlx::PgPool> {
     let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let topology = Topology::parse(&text)?;
     let seen = world.seen().await?;
+    let cluster = topology.databases.first().context("no database cluster")?;
     let region = seen
         .regions
         .values()
         .find(|r| {
-            r.postgres
-                .value
-                .as_ref()
-                .is_some_and(|p| p.role == PostgresRole::Writer)
+            let member = r.member(&cluster.name).and_then(|m| m.value.as_ref());
+            member.is_some_and(|p| p.role == PostgresRole::Writer)
         })
         .context("no writer is seen")?;
-    let at = &topology
-        .region(&region.id)
-        .context("a region that is not in the topology")?
+    let at = &cluster
+        .member(&region.id)
+        .context("a writer that is not in the topology")?
         .postgres;
     let (host, port) = at.rsplit_once(':').context("postgres address without a port")?;
     let options = PgConnectOptions::new_without_pgpass()
         .host(host)
         .port(port.parse()?)
-        .username(&topology.database.user)
-        .password(&topology.database.password)
-        .database(&topology.database.database);
+        .username(&cluster.user)
+        .password(&cluster.password)
+        .database(&cluster.database);
     Ok(PgPoolOptions::new()
         .max_connections(1)
         .connect_with(options)

@@ -1,15 +1,14 @@
 //! Which conditions hold in a frame. Pure.
 
-use crate::world::postgres::writers;
-use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::inventory::{Process, ProcessState};
 use aisoc_model::lag::{Link, LinkKind};
 use aisoc_model::observed::{Absence, Freshness, Observed};
-use aisoc_model::region::Health;
+use aisoc_model::region::{Health, PostgresMember};
 use aisoc_model::sli::{Objective, SliId};
 use aisoc_model::slo::{AlertRule, Condition, Slo};
 use aisoc_model::world::{Source, World};
+use aisoc_model::{ClusterName, RegionId};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a kill for memory is held against an instance that has come back since.
@@ -113,8 +112,8 @@ pub fn instances(rule: &AlertRule, world: &World, slo: &Slo) -> Vec<Instance> {
                     .measured(Some(agree), quorum)
             })
             .collect(),
-        Condition::NoWriter {} => vec![Instance::of(no_writer(world, now))],
-        Condition::TwoWriters {} => vec![two_writers(world, now)],
+        Condition::NoWriter {} => by_cluster(world, |cluster| Instance::of(no_writer(world, cluster, now))),
+        Condition::TwoWriters {} => by_cluster(world, |cluster| two_writers(world, cluster, now)),
         Condition::InstanceDown {} => processes(world, |process| process.state != ProcessState::Ready),
         Condition::OomKilled {} => processes(world, |process| killed_for_memory(process, now)),
         Condition::CertificateExpiry { days } => certificates(world, f64::from(days), now),
@@ -210,25 +209,45 @@ fn works(link: &Link, now: Timestamp) -> bool {
     }
 }
 
-fn no_writer(world: &World, now: Timestamp) -> Holds {
-    let members = || world.regions.values().map(|r| &r.postgres);
-    if members().any(|m| matches!(m.absence, Some(Absence::NotYet))) {
-        return Holds::Unknown;
-    }
-    let writing = writers(world.regions.iter().map(|(id, r)| (id, &r.postgres)), now);
-    writing.is_empty().into()
+/// One verdict for each database cluster; with several of them its subject says of which.
+fn by_cluster(world: &World, look: impl Fn(&ClusterName) -> Instance) -> Vec<Instance> {
+    let clusters = world.clusters();
+    let several = clusters.len() > 1;
+    let verdict = |cluster: &ClusterName| {
+        let instance = look(cluster);
+        if several {
+            instance.subject(cluster.as_str())
+        } else {
+            instance
+        }
+    };
+    clusters.into_iter().map(verdict).collect()
 }
 
-fn two_writers(world: &World, now: Timestamp) -> Instance {
-    let writing = writers(world.regions.iter().map(|(id, r)| (id, &r.postgres)), now);
-    let all_known = world.regions.values().all(|r| r.postgres.fresh(now).is_some());
+fn members<'a>(
+    world: &'a World,
+    cluster: &'a ClusterName,
+) -> impl Iterator<Item = &'a Observed<PostgresMember>> {
+    world.regions.values().filter_map(|r| r.member(cluster))
+}
+
+fn no_writer(world: &World, cluster: &ClusterName, now: Timestamp) -> Holds {
+    if members(world, cluster).any(|m| matches!(m.absence, Some(Absence::NotYet))) {
+        return Holds::Unknown;
+    }
+    world.writers(cluster, now).is_empty().into()
+}
+
+fn two_writers(world: &World, cluster: &ClusterName, now: Timestamp) -> Instance {
+    let writing = world.writers(cluster, now);
+    let all_known = members(world, cluster).all(|m| m.fresh(now).is_some());
     let holds = match writing.len() {
         // One that is not seen may still write: what fires is not over because its witness is gone.
         0 | 1 if !all_known => Holds::Unknown,
         0 | 1 => Holds::No,
         _ => Holds::Yes,
     };
-    let note = (writing.len() > 1).then(|| crate::world::postgres::named(&writing, world));
+    let note = (writing.len() > 1).then(|| crate::world::postgres::named(&writing, cluster, world));
     Instance {
         note,
         ..Instance::of(holds).measured(Some(writing.len() as f64), 1.0)

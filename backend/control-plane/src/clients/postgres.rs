@@ -4,6 +4,7 @@
 //! one does not. Every call is bounded; after a call that failed or timed out the connection is given up.
 
 use super::root_cause;
+use aisoc_model::topology::{DatabaseCluster, DatabaseMember};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
@@ -117,6 +118,20 @@ const WRITE_HEARTBEAT: &str = "INSERT INTO heartbeat (id, at, node) VALUES (1, $
     ON CONFLICT (id) DO UPDATE SET at = excluded.at, node = excluded.node";
 
 impl MemberDatabase {
+    /// A connection to a member of a topology's cluster.
+    ///
+    /// # Errors
+    /// When its address is not `host:port`.
+    pub fn of(cluster: &DatabaseCluster, member: &DatabaseMember, timeout: Duration) -> anyhow::Result<Self> {
+        Self::new(
+            &member.postgres,
+            &cluster.database,
+            &cluster.user,
+            &cluster.password,
+            timeout,
+        )
+    }
+
     /// A connection, made when first used, to `address` (`host:port`).
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! The supervisor's HTTP API: what runs, and releases of processes.
 
 use super::{root_cause, server_text};
-use aisoc_model::RegionId;
 use aisoc_model::fence::FenceStatus;
 use aisoc_model::inventory::{Inventory, Release, Releases};
+use aisoc_model::{ClusterName, RegionId};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -110,31 +110,44 @@ impl SupervisorClient {
             .map(|_| ())
     }
 
-    /// How a region's database instance stands.
+    /// How the instance of a database cluster in a region stands.
     ///
     /// # Errors
     /// See [`SupervisorError`].
-    pub async fn fence_status(&self, region: &RegionId) -> Result<FenceStatus, SupervisorError> {
-        let path = format!("/v1/fences/{region}");
+    pub async fn fence_status(
+        &self,
+        cluster: &ClusterName,
+        region: &RegionId,
+    ) -> Result<FenceStatus, SupervisorError> {
+        let path = fence_path(cluster, region);
         self.json(self.http.get(self.url(&path)), &path).await
     }
 
-    /// Stops a region's database instance and keeps it down; answers when it was looked whether it is gone.
+    /// Stops the instance of a database cluster in a region and keeps it down; answers when it was looked whether it is gone.
     ///
     /// # Errors
     /// See [`SupervisorError`].
-    pub async fn fence(&self, region: &RegionId, operation: &str) -> Result<FenceStatus, SupervisorError> {
-        let path = format!("/v1/fences/{region}");
+    pub async fn fence(
+        &self,
+        cluster: &ClusterName,
+        region: &RegionId,
+        operation: &str,
+    ) -> Result<FenceStatus, SupervisorError> {
+        let path = fence_path(cluster, region);
         let body = serde_json::json!({ "operation": operation });
         self.json(self.http.put(self.url(&path)).json(&body), &path).await
     }
 
-    /// Lets a region's database instance run again.
+    /// Lets the instance of a database cluster in a region run again.
     ///
     /// # Errors
     /// See [`SupervisorError`].
-    pub async fn unfence(&self, region: &RegionId) -> Result<FenceStatus, SupervisorError> {
-        let path = format!("/v1/fences/{region}");
+    pub async fn unfence(
+        &self,
+        cluster: &ClusterName,
+        region: &RegionId,
+    ) -> Result<FenceStatus, SupervisorError> {
+        let path = fence_path(cluster, region);
         self.json(self.http.delete(self.url(&path)), &path).await
     }
 
@@ -180,4 +193,9 @@ impl SupervisorClient {
             })
         }
     }
+}
+
+/// Where the supervisor answers about the instance of a database cluster in a region.
+pub(crate) fn fence_path(cluster: &ClusterName, region: &RegionId) -> String {
+    format!("/v1/fences/{cluster}/{region}")
 }

@@ -3,7 +3,6 @@
 use super::{Beats, Positions, Server};
 use crate::clients::patroni::MemberStatus;
 use crate::drivers::traffic::TrafficReading;
-use aisoc_model::RegionId;
 use aisoc_model::certificate::Certificate;
 use aisoc_model::inventory::Inventory;
 use aisoc_model::observed::{Absence, Observed};
@@ -11,9 +10,10 @@ use aisoc_model::region::{ApiHealth, BusState, RedisMember};
 use aisoc_model::service_map::Edge;
 use aisoc_model::sla::SlaReading;
 use aisoc_model::sli::SliReading;
-use aisoc_model::topology::Topology;
+use aisoc_model::topology::{DatabaseCluster, Topology};
 use aisoc_model::vantage::Report;
 use aisoc_model::world::Source;
+use aisoc_model::{ClusterName, RegionId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -33,8 +33,8 @@ pub struct Seen {
     pub slis: Vec<SliReading>,
     /// Who calls whom.
     pub service_map: Vec<Edge>,
-    /// How incidents are handled.
-    pub sla: Vec<SlaReading>,
+    /// How incidents are handled, by the database cluster that has them.
+    pub sla: BTreeMap<ClusterName, Vec<SlaReading>>,
     /// TLS certificates, by name.
     pub certificates: BTreeMap<String, Certificate>,
     /// How looking goes, by source.
@@ -57,14 +57,8 @@ pub struct StaleAfter {
 pub struct RegionSeen {
     /// api instances by name.
     pub api: BTreeMap<String, Observed<ApiHealth>>,
-    /// Patroni's own view of its member.
-    pub patroni: Observed<MemberStatus>,
-    /// The PostgreSQL server's own view of itself.
-    pub postgres: Observed<Server>,
-    /// WAL positions while it was the writer.
-    pub wal: Positions,
-    /// Heartbeats committed while it was the writer.
-    pub beats: Beats,
+    /// Its members of the database clusters.
+    pub databases: BTreeMap<ClusterName, MemberSeen>,
     /// Redis.
     pub redis: Observed<RedisMember>,
     /// Redis offsets while it was the leader.
@@ -73,6 +67,41 @@ pub struct RegionSeen {
     pub bus: Observed<BusState>,
     /// The spool's cursor for each destination.
     pub fan_out: Observed<Vec<FanOut>>,
+}
+
+/// What was seen of a region's member of a database cluster.
+#[derive(Debug, Clone)]
+pub struct MemberSeen {
+    /// Patroni's own view of its member.
+    pub patroni: Observed<MemberStatus>,
+    /// The PostgreSQL server's own view of itself.
+    pub postgres: Observed<Server>,
+    /// WAL positions while it was the writer.
+    pub wal: Positions,
+    /// Heartbeats committed while it was the writer.
+    pub beats: Beats,
+}
+
+#[cfg(test)]
+impl RegionSeen {
+    /// Its member of the only cluster of a small world.
+    pub(crate) fn main(&mut self) -> &mut MemberSeen {
+        self.databases.values_mut().next().unwrap()
+    }
+}
+
+/// The name of a source that looks at a member: with the cluster's name where there are several.
+pub(crate) fn member_source(
+    topology: &Topology,
+    kind: &str,
+    region: &RegionId,
+    cluster: &ClusterName,
+) -> String {
+    if topology.several_clusters() {
+        format!("{kind}:{region}/{cluster}")
+    } else {
+        format!("{kind}:{region}")
+    }
 }
 
 /// How far a region's spool has got with one destination.
@@ -97,7 +126,7 @@ impl Default for Seen {
             inventory: Observed::not_yet("supervisor"),
             slis: Vec::new(),
             service_map: Vec::new(),
-            sla: Vec::new(),
+            sla: BTreeMap::new(),
             certificates: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
@@ -110,6 +139,15 @@ impl Seen {
     pub fn nothing_of(topology: &Topology, stale: StaleAfter) -> Self {
         let (stale_after_ms, health_stale_after_ms) = (stale.parts_ms, stale.health_ms);
         let blank = |kind: &str, region: &RegionId| (format!("{kind}:{region}"), stale_after_ms);
+        let member = |cluster: &DatabaseCluster, id: &RegionId| {
+            let source = |kind: &str| (member_source(topology, kind, id, &cluster.name), stale_after_ms);
+            MemberSeen {
+                patroni: not_yet(source("patroni")),
+                postgres: not_yet(source("postgres")),
+                wal: Positions::default(),
+                beats: Beats::default(),
+            }
+        };
         let regions = topology
             .regions
             .iter()
@@ -124,10 +162,12 @@ impl Seen {
                             (api.instance.clone(), not_yet((source, health_stale_after_ms)))
                         })
                         .collect(),
-                    patroni: not_yet(blank("patroni", id)),
-                    postgres: not_yet(blank("postgres", id)),
-                    wal: Positions::default(),
-                    beats: Beats::default(),
+                    databases: topology
+                        .databases
+                        .iter()
+                        .filter(|cluster| cluster.member(id).is_some())
+                        .map(|cluster| (cluster.name.clone(), member(cluster, id)))
+                        .collect(),
                     redis: not_yet(blank("redis", id)),
                     offsets: Positions::default(),
                     bus: not_yet(blank("bus", id)),
@@ -148,7 +188,7 @@ impl Seen {
             inventory,
             slis: Vec::new(),
             service_map: Vec::new(),
-            sla: Vec::new(),
+            sla: BTreeMap::new(),
             certificates: BTreeMap::new(),
             sources: BTreeMap::new(),
         }

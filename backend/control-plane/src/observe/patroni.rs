@@ -3,12 +3,14 @@
 use super::board::Seen;
 use super::{Look, settle};
 use crate::clients::patroni::{MemberStatus, PatroniClient};
-use aisoc_model::RegionId;
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 
 /// Looks at one member's Patroni.
 pub(super) struct Patroni {
+    pub(super) source: String,
     pub(super) region: RegionId,
+    pub(super) cluster: ClusterName,
     pub(super) client: PatroniClient,
 }
 
@@ -16,7 +18,7 @@ impl Look for Patroni {
     type Seen = MemberStatus;
 
     fn source(&self) -> String {
-        format!("patroni:{}", self.region)
+        self.source.clone()
     }
 
     async fn look(&mut self, _now: Timestamp) -> Result<MemberStatus, String> {
@@ -24,19 +26,20 @@ impl Look for Patroni {
     }
 
     fn file(&mut self, seen: &mut Seen, result: Result<MemberStatus, String>, at: Timestamp) -> bool {
-        let Some(region) = seen.regions.get_mut(&self.region) else {
+        let region = seen.regions.get_mut(&self.region);
+        let Some(member) = region.and_then(|r| r.databases.get_mut(&self.cluster)) else {
             return false;
         };
         let mark = |m: &MemberStatus| (m.role.clone(), m.state.clone(), m.timeline, m.pause);
         let before = (
-            region.patroni.value.as_ref().map(mark),
-            region.patroni.absence.is_some(),
+            member.patroni.value.as_ref().map(mark),
+            member.patroni.absence.is_some(),
         );
-        settle(&mut region.patroni, result, at);
+        settle(&mut member.patroni, result, at);
         before
             != (
-                region.patroni.value.as_ref().map(mark),
-                region.patroni.absence.is_some(),
+                member.patroni.value.as_ref().map(mark),
+                member.patroni.absence.is_some(),
             )
     }
 }

@@ -3,7 +3,7 @@
 use super::board::Seen;
 use super::{Look, milliseconds, settle};
 use crate::clients::postgres::{Heartbeat, MemberDatabase, ServerFacts, Standby};
-use aisoc_model::{Clock, RegionId};
+use aisoc_model::{Clock, ClusterName, RegionId};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,9 @@ pub struct Server {
 
 /// Looks at one server.
 pub(super) struct Postgres {
+    pub(super) source: String,
     pub(super) region: RegionId,
+    pub(super) cluster: ClusterName,
     pub(super) database: MemberDatabase,
     /// Name of this control plane, written into the heartbeat.
     pub(super) node: String,
@@ -62,7 +64,7 @@ impl Look for Postgres {
     const TOLERATED: u32 = 0;
 
     fn source(&self) -> String {
-        format!("postgres:{}", self.region)
+        self.source.clone()
     }
 
     async fn early(&mut self) {
@@ -99,26 +101,27 @@ impl Look for Postgres {
     }
 
     fn file(&mut self, seen: &mut Seen, result: Result<Server, String>, at: Timestamp) -> bool {
-        let Some(region) = seen.regions.get_mut(&self.region) else {
+        let region = seen.regions.get_mut(&self.region);
+        let Some(member) = region.and_then(|r| r.databases.get_mut(&self.cluster)) else {
             return false;
         };
         if let Ok(server) = &result
             && !server.facts.in_recovery
         {
-            region.wal.record(at, server.facts.lsn);
+            member.wal.record(at, server.facts.lsn);
             if let (Some(beat), Some(committed)) = (&server.heartbeat, server.beat_committed) {
-                region.beats.record(beat.at, committed);
+                member.beats.record(beat.at, committed);
             }
         }
         let before = (
-            region.postgres.value.as_ref().map(mark),
-            region.postgres.absence.is_some(),
+            member.postgres.value.as_ref().map(mark),
+            member.postgres.absence.is_some(),
         );
-        settle(&mut region.postgres, result, at);
+        settle(&mut member.postgres, result, at);
         before
             != (
-                region.postgres.value.as_ref().map(mark),
-                region.postgres.absence.is_some(),
+                member.postgres.value.as_ref().map(mark),
+                member.postgres.absence.is_some(),
             )
     }
 }

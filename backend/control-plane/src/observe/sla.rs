@@ -1,10 +1,11 @@
-//! How incidents are handled, from whichever member accepts writes; from a replica when none does.
+//! How incidents are handled in a database cluster, from whichever member accepts writes; from a replica when none does.
 
 use super::Look;
 use super::board::Seen;
 use super::round::seconds;
 use crate::clients::incidents::{self, Handled, WINDOW_SECONDS};
 use crate::clients::postgres::MemberDatabase;
+use aisoc_model::ClusterName;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::sla::{SlaFigures, SlaReading, Spread};
 use aisoc_model::text::sanitize;
@@ -12,6 +13,8 @@ use jiff::Timestamp;
 
 /// Looks at the incidents.
 pub(super) struct Sla {
+    pub(super) cluster: ClusterName,
+    pub(super) source: String,
     pub(super) members: Vec<MemberDatabase>,
     pub(super) stale_after_ms: u32,
     /// The member that accepted writes last.
@@ -22,7 +25,7 @@ impl Look for Sla {
     type Seen = Option<Vec<Handled>>;
 
     fn source(&self) -> String {
-        "incidents".to_owned()
+        self.source.clone()
     }
 
     async fn look(&mut self, _now: Timestamp) -> Result<Self::Seen, String> {
@@ -49,15 +52,18 @@ impl Look for Sla {
     fn file(&mut self, seen: &mut Seen, result: Result<Self::Seen, String>, at: Timestamp) -> bool {
         match result {
             Ok(Some(handled)) => {
-                seen.sla = handled
+                let readings = handled
                     .iter()
                     .map(|row| reading(row, at, self.stale_after_ms))
                     .collect();
+                seen.sla.insert(self.cluster.clone(), readings);
             }
-            Ok(None) => seen.sla.clear(),
+            Ok(None) => {
+                seen.sla.remove(&self.cluster);
+            }
             Err(why) => {
                 let why = sanitize(&why, 300);
-                for reading in &mut seen.sla {
+                for reading in seen.sla.get_mut(&self.cluster).into_iter().flatten() {
                     reading.figures.absence = Some(Absence::Failed(why.clone()));
                 }
             }

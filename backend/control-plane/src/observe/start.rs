@@ -1,6 +1,6 @@
 //! Makes every source that a topology names and sets it running.
 
-use super::board::Board;
+use super::board::{Board, member_source};
 use super::bus::Bus;
 use super::certificates::CertificateFile;
 use super::health::Health;
@@ -24,7 +24,7 @@ use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::service_map::Edge;
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::{RegionRemoval, Slo};
-use aisoc_model::topology::{RegionConfig, Topology};
+use aisoc_model::topology::{DatabaseCluster, DatabaseMember, RegionConfig, Topology};
 use aisoc_model::{Clock, RegionId};
 use anyhow::Context;
 use std::sync::Arc;
@@ -86,22 +86,9 @@ pub fn start(
     }
     starter.global(topology, traffic, pace)?;
     starter.certificates(topology);
-    let database = &topology.database;
-    let member = |region: &RegionConfig| {
-        MemberDatabase::new(
-            &region.postgres,
-            &database.database,
-            &database.user,
-            &database.password,
-            SLA.timeout / 3,
-        )
-    };
-    let sla = Sla {
-        members: topology.regions.iter().map(member).collect::<Result<_, _>>()?,
-        stale_after_ms: SLA.stale_after_ms(),
-        writer: 0,
-    };
-    starter.spawn(sla, SLA);
+    for cluster in &topology.databases {
+        starter.cluster(topology, cluster, pace)?;
+    }
     let regions = topology.regions.iter().map(|r| r.id.clone()).collect();
     let traces = Traces {
         windows: Arc::clone(&windows),
@@ -231,7 +218,6 @@ impl Starter {
         internal_token: &str,
         pace: Pace,
     ) -> anyhow::Result<()> {
-        let database = &topology.database;
         let rules = slo.region_removal;
         // One client a region: an exhausted pool of one must not be another's.
         let http = reqwest::Client::builder()
@@ -245,26 +231,64 @@ impl Starter {
         if !internal_token.is_empty() {
             self.vantage(slo, region, http, internal_token, pace);
         }
+        self.spawn(Redis::new(&region.id, &region.redis, pace.timeout), pace);
+        let bus = RemoteBus::connect_lazy(&region.bus_url, internal_token)
+            .with_context(|| format!("bus of {}", region.id))?;
+        let id = region.id.clone();
+        self.spawn(Bus { region: id, bus }, pace);
+        Ok(())
+    }
+
+    /// A database cluster: its members, and how the incidents in it are handled.
+    fn cluster(&self, topology: &Topology, cluster: &DatabaseCluster, pace: Pace) -> anyhow::Result<()> {
+        for member in &cluster.members {
+            self.member(topology, cluster, member, pace)?;
+        }
+        let member = |member| MemberDatabase::of(cluster, member, SLA.timeout / 3);
+        let source = if topology.several_clusters() {
+            format!("incidents/{}", cluster.name)
+        } else {
+            "incidents".to_owned()
+        };
+        let sla = Sla {
+            cluster: cluster.name.clone(),
+            source,
+            members: cluster.members.iter().map(member).collect::<Result<_, _>>()?,
+            stale_after_ms: SLA.stale_after_ms(),
+            writer: 0,
+        };
+        self.spawn(sla, SLA);
+        Ok(())
+    }
+
+    fn member(
+        &self,
+        topology: &Topology,
+        cluster: &DatabaseCluster,
+        member: &DatabaseMember,
+        pace: Pace,
+    ) -> anyhow::Result<()> {
+        let source = |kind| member_source(topology, kind, &member.region, &cluster.name);
         let client = PatroniClient::new(
-            &region.patroni_url,
-            &database.patroni_user,
-            &database.patroni_password,
+            &member.patroni_url,
+            &cluster.patroni_user,
+            &cluster.patroni_password,
             pace.timeout,
         )
-        .with_context(|| format!("Patroni of {}", region.id))?;
-        let id = region.id.clone();
-        self.spawn(Patroni { region: id, client }, pace);
-        // A look makes three calls; each gets a part of its time.
-        let member = MemberDatabase::new(
-            &region.postgres,
-            &database.database,
-            &database.user,
-            &database.password,
-            pace.timeout.mul_f64(0.6),
-        )?;
-        let source = Postgres {
-            region: region.id.clone(),
-            database: member,
+        .with_context(|| format!("Patroni of {} in {}", cluster.name, member.region))?;
+        let patroni = Patroni {
+            source: source("patroni"),
+            region: member.region.clone(),
+            cluster: cluster.name.clone(),
+            client,
+        };
+        self.spawn(patroni, pace);
+        let postgres = Postgres {
+            source: source("postgres"),
+            region: member.region.clone(),
+            cluster: cluster.name.clone(),
+            // A look makes three calls; each gets a part of its time.
+            database: MemberDatabase::of(cluster, member, pace.timeout.mul_f64(0.6))?,
             node: topology.control_plane.name.clone(),
             clock: Arc::clone(&self.clock),
             half_way: pace.interval / 2,
@@ -274,14 +298,10 @@ impl Starter {
             timeout: pace.timeout * 2,
             ..pace
         };
-        self.spawn(source, postgres_pace);
-        self.spawn(Redis::new(&region.id, &region.redis, pace.timeout), pace);
-        let bus = RemoteBus::connect_lazy(&region.bus_url, internal_token)
-            .with_context(|| format!("bus of {}", region.id))?;
-        let id = region.id.clone();
-        self.spawn(Bus { region: id, bus }, pace);
+        self.spawn(postgres, postgres_pace);
         Ok(())
     }
+
     /// Asks a region what it sees of the others.
     fn vantage(&self, slo: &Slo, region: &RegionConfig, http: reqwest::Client, token: &str, pace: Pace) {
         let check = slo.region_removal.check_interval_seconds;

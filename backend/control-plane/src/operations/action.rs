@@ -2,15 +2,17 @@
 //! with a newer plan, and taken up again after a crash.
 
 use crate::drivers::managed::Way;
-use aisoc_model::RegionId;
 use aisoc_model::fence::FenceKind;
+use aisoc_model::{ClusterName, RegionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A region's database seat: where it is and the name Patroni knows it by.
+/// A member of a database cluster: where it is and the name Patroni knows it by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
+    /// The database cluster.
+    pub cluster: ClusterName,
     /// The region.
     pub region: RegionId,
     /// The Patroni member name.

@@ -25,6 +25,7 @@ impl Inner {
         let clock = self.clock.as_ref();
         facts::gather(
             &request.target,
+            &self.topology,
             &self.drivers,
             self.view.world(),
             self.own(),
@@ -41,9 +42,12 @@ impl Inner {
         id: &str,
         who: &str,
     ) -> Result<Prepared, OperationError> {
+        let cluster = planner::subject(&request.target, &self.topology)
+            .ok_or_else(|| OperationError::Invalid("the topology names no database cluster".to_owned()))?;
         let case = Case {
             request,
             facts,
+            cluster,
             topology: &self.topology,
             slo: &self.slo,
         };

@@ -254,15 +254,20 @@ pub(crate) fn affected(case: &Case<'_>, region: &RegionId) -> Vec<String> {
             ),
         });
     }
-    let writes = case
-        .facts
-        .world
+    let world = &case.facts.world;
+    for cluster in world
         .regions
         .get(region)
-        .and_then(|r| r.postgres.fresh(case.facts.now));
-    if writes.is_some_and(|m| m.role == aisoc_model::region::PostgresRole::Writer) {
+        .into_iter()
+        .flat_map(|r| r.written_here(case.facts.now))
+    {
+        let of = if world.several_clusters() {
+            format!(" of {cluster}")
+        } else {
+            String::new()
+        };
         affected.push(format!(
-            "the PostgreSQL writer stays in {region}: other regions write across"
+            "the PostgreSQL writer{of} stays in {region}: other regions write across"
         ));
     }
     affected

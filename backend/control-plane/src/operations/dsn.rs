@@ -19,8 +19,10 @@ pub(crate) fn follow(case: &Case<'_>, drivers: &Drivers, draft: &mut Draft) {
         return;
     };
     let moved = draft.steps.iter().find_map(|(action, _)| match action {
-        Action::Switchover { to, .. } | Action::Elect { to, .. } => Some(to.region.clone()),
-        Action::MakeManagedWriter { to, .. } => Some(to.clone()),
+        Action::Switchover { to, .. } | Action::Elect { to, .. } if to.cluster == secrets.cluster => {
+            Some(to.region.clone())
+        }
+        Action::MakeManagedWriter { to, .. } if *case.cluster == secrets.cluster => Some(to.clone()),
         _ => None,
     });
     // Whoever comes back has missed what was written elsewhere meanwhile.
@@ -28,7 +30,9 @@ pub(crate) fn follow(case: &Case<'_>, drivers: &Drivers, draft: &mut Draft) {
         .steps
         .iter()
         .find_map(|(action, _)| match (action, &case.request.target) {
-            (Action::Redundancy { from, to, .. }, Target::Rejoin { .. }) => {
+            (Action::Redundancy { from, to, .. }, Target::Rejoin { .. })
+                if from.cluster == secrets.cluster =>
+            {
                 Some((from.region.clone(), to.region.clone()))
             }
             _ => None,
@@ -88,7 +92,10 @@ fn steps(
     to: &RegionId,
 ) -> Vec<Step> {
     let named = secrets.addresses.get(to).cloned();
-    let address = named.or_else(|| case.topology.region(to).map(|r| r.postgres.clone()));
+    let address = named.or_else(|| {
+        let cluster = case.topology.cluster(&secrets.cluster)?;
+        Some(cluster.member(to)?.postgres.clone())
+    });
     let Some(address) = address else {
         return Vec::new();
     };

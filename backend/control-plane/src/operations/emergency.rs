@@ -27,7 +27,8 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId, wanted: O
         Some(Ok(emergency)) => Some(emergency),
         _ => None,
     };
-    let from = emergency.and_then(|e| gates::emergency::old_writer(&e.standing, &case.facts.world, to).ok());
+    let from = emergency
+        .and_then(|e| gates::emergency::old_writer(&e.standing, case.cluster, &case.facts.world, to).ok());
     let steps = emergency
         .zip(from.as_ref())
         .and_then(|(e, from)| steps(case, drivers, e, from, to, wanted))
@@ -45,9 +46,10 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId, wanted: O
         }
         None => format!("writes that {name} acknowledged and that did not reach {to} are lost"),
     };
+    let of = case.of_cluster();
     Draft {
         summary: format!(
-            "Make {to} the PostgreSQL writer without the help of {name}: {name} is fenced first, then Patroni elects {to}."
+            "Make {to} the PostgreSQL writer{of} without the help of {name}: {name} is fenced first, then Patroni elects {to}."
         ),
         facts: emergency.map_or_else(Vec::new, |e| facts(&e.standing)),
         gates: gates::emergency::emergency(case, to, wanted),
@@ -56,7 +58,7 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId, wanted: O
         affected: vec![
             at_stake,
             format!(
-                "writes of all tenants wait until {to} accepts them, about {:.1} s from now",
+                "writes of all tenants{of} wait until {to} accepts them, about {:.1} s from now",
                 PREDICTED_OUTAGE_MS as f64 / 1_000.0
             ),
             format!("{name} stays down until it is let back: `rejoin {name}`"),
@@ -65,9 +67,10 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId, wanted: O
     }
 }
 
-fn seat(standing: &Standing, region: &RegionId) -> Option<Seat> {
+fn seat(case: &Case<'_>, standing: &Standing, region: &RegionId) -> Option<Seat> {
     let member = standing.members.get(region)?;
     Some(Seat {
+        cluster: case.cluster.clone(),
         region: region.clone(),
         member: member.name.clone(),
     })
@@ -82,17 +85,16 @@ fn steps(
     wanted: Option<FenceKind>,
 ) -> Option<Vec<(Action, PlannedStep)>> {
     let standing = &emergency.standing;
-    let (from, to) = (seat(standing, old)?, seat(standing, new)?);
+    let (from, to) = (seat(case, standing, old)?, seat(case, standing, new)?);
     let proof = gates::fence::chosen(emergency, old, wanted)?;
     let others: Vec<Seat> = standing
         .members
         .keys()
         .filter(|region| *region != old && *region != new)
-        .filter_map(|region| seat(standing, region))
+        .filter_map(|region| seat(case, standing, region))
         .collect();
     let elect = drivers
-        .emergency
-        .as_ref()
+        .emergency(case.cluster)
         .map_or_else(String::new, |d| d.request(&from.member, new));
     let mut steps = vec![
         fence_step(drivers, &from, proof),
@@ -153,7 +155,7 @@ fn steps(
         ));
     }
     // A cluster of its own comes back as a standby when its own store says so, not by itself.
-    if proof == FenceKind::InstanceStopped && case.topology.database.layout.is_stretched() {
+    if proof == FenceKind::InstanceStopped && case.stretched() {
         steps.push(step(
             Action::Return {
                 from,
@@ -187,7 +189,7 @@ fn serving(case: &Case<'_>) -> Vec<RegionId> {
 
 pub(crate) fn fence_step(drivers: &Drivers, seat: &Seat, proof: FenceKind) -> (Action, PlannedStep) {
     let region = &seat.region;
-    let request = match (proof, &drivers.fence) {
+    let request = match (proof, drivers.fence(&seat.cluster)) {
         (FenceKind::InstanceStopped, Some(driver)) => driver.request(region),
         (FenceKind::Sworn, _) => "nothing: the approval is the proof".to_owned(),
         _ => format!("a connection to the ports of {region}"),

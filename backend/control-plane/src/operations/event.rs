@@ -1,6 +1,7 @@
 //! What the journal holds: the events of an operation, from which its state is rebuilt exactly.
 
 use crate::operations::action::Action;
+use aisoc_model::ClusterName;
 use aisoc_model::journal::Entry;
 use aisoc_model::operation::{DemotionToken, OperationState};
 use aisoc_model::plan::Plan;
@@ -81,6 +82,8 @@ pub enum Event {
     },
     /// Commits are about to be made to wait for the candidate of a plan.
     Escorted {
+        /// In which database cluster.
+        cluster: ClusterName,
         /// What the settings were.
         prior: String,
         /// The exact change.
@@ -88,6 +91,8 @@ pub enum Event {
     },
     /// A plan needs the escort no longer.
     EscortEnded {
+        /// In which database cluster.
+        cluster: ClusterName,
         /// What was put back.
         detail: String,
     },

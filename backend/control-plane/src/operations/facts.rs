@@ -7,12 +7,14 @@ use crate::drivers::managed::ManagedReading;
 use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::TrafficReading;
 use crate::operations::load::Peak;
+use crate::operations::planner;
 use aisoc_model::fence::FenceStatus;
 use aisoc_model::inventory::Release;
 use aisoc_model::plan::Target;
 use aisoc_model::region::Drain;
+use aisoc_model::topology::Topology;
 use aisoc_model::world::World;
-use aisoc_model::{Clock, RegionId};
+use aisoc_model::{Clock, ClusterName, RegionId};
 use futures::future::{join, join_all};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -31,6 +33,8 @@ pub struct Facts {
     pub database: Option<Evidence>,
     /// The database when nothing of it can be taken for granted, asked now.
     pub emergency: Option<Result<Emergency, String>>,
+    /// The other database clusters, where a plan may be about several.
+    pub others: BTreeMap<ClusterName, ClusterFacts>,
     /// The managed database, asked now.
     pub managed: Option<Result<ManagedReading, String>>,
     /// The releases, asked now.
@@ -39,6 +43,37 @@ pub struct Facts {
     pub tenants: Option<Result<Vec<TenantHome>, String>>,
     /// What this control plane itself knows.
     pub own: Own,
+}
+
+/// What was read of a further database cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterFacts {
+    /// See [`Facts::database`].
+    pub database: Option<Evidence>,
+    /// See [`Facts::emergency`].
+    pub emergency: Option<Result<Emergency, String>>,
+}
+
+impl Facts {
+    /// The facts of a decision on this cluster.
+    #[must_use]
+    pub fn of(&self, cluster: &ClusterName) -> Self {
+        let mut facts = self.clone();
+        if let Some(other) = facts.others.remove(cluster) {
+            facts.database = other.database;
+            facts.emergency = other.emergency;
+        }
+        facts
+    }
+
+    /// What was seen of a cluster.
+    #[must_use]
+    pub fn evidence(&self, cluster: &ClusterName) -> Option<&Evidence> {
+        match self.others.get(cluster) {
+            Some(other) => other.database.as_ref(),
+            None => self.database.as_ref(),
+        }
+    }
 }
 
 /// What is known of a cluster whose writer is gone or not to be trusted.
@@ -74,6 +109,8 @@ pub struct PastFailover {
     pub id: String,
     /// What it did, for a person.
     pub what: String,
+    /// The database clusters whose writer it moved.
+    pub clusters: Vec<ClusterName>,
     /// When it ended.
     pub ended_at: Timestamp,
     /// Whether a person has acknowledged it.
@@ -83,6 +120,7 @@ pub struct PastFailover {
 /// Reads what a target's decision needs.
 pub async fn gather(
     target: &Target,
+    topology: &Topology,
     drivers: &Drivers,
     world: Arc<World>,
     own: Own,
@@ -94,22 +132,27 @@ pub async fn gather(
         traffic: None,
         database: None,
         emergency: None,
+        others: BTreeMap::new(),
         managed: None,
         releases: None,
         tenants: None,
         own,
     };
+    let Some(cluster) = planner::subject(target, topology) else {
+        return facts;
+    };
+    let database = drivers.database(cluster);
     match target {
         Target::Drain { .. } | Target::Restore { .. } | Target::RenewDrain { .. } => {
             facts.traffic = Some(drivers.traffic.read().await.map_err(|e| e.to_string()));
         }
-        Target::Failover { to } => {
-            let (database, tenants) = join(drivers.database.evidence(to), drivers.tenants.list()).await;
+        Target::Failover { to, .. } => {
+            let (database, tenants) = join(database.evidence(to), drivers.tenants.list()).await;
             facts.database = Some(database);
             facts.tenants = Some(tenants);
         }
         Target::EmergencyFailover { .. } | Target::Fence { .. } | Target::Rejoin { .. } => {
-            let read = join(emergency(drivers, &facts.world), drivers.tenants.list());
+            let read = join(emergency(drivers, cluster, &facts.world), drivers.tenants.list());
             let (emergency, tenants) = read.await;
             facts.emergency = Some(emergency);
             facts.tenants = Some(tenants);
@@ -120,7 +163,7 @@ pub async fn gather(
                 Some(driver.read(to).await.map_err(|e| e.to_string()))
             };
             let (managed, database, tenants) =
-                tokio::join!(managed, drivers.database.evidence(to), drivers.tenants.list());
+                tokio::join!(managed, database.evidence(to), drivers.tenants.list());
             facts.managed = managed;
             facts.database = Some(database);
             facts.tenants = Some(tenants);
@@ -133,17 +176,20 @@ pub async fn gather(
             facts.releases = Some(releases(drivers).await);
         }
         Target::RegionFailover { to, .. } => {
-            let (traffic, database, tenants) = tokio::join!(
-                drivers.traffic.read(),
-                drivers.database.evidence(to),
-                drivers.tenants.list()
+            let clusters = join_all(
+                topology
+                    .databases
+                    .iter()
+                    .map(|c| async { (c.name.clone(), moved(drivers, &c.name, &facts.world, to).await) }),
             );
-            // A writer that is gone is replaced by fence and election: another kind of evidence.
-            if database.writers().is_empty() {
-                facts.emergency = Some(emergency(drivers, &facts.world).await);
+            let (traffic, clusters, tenants) =
+                tokio::join!(drivers.traffic.read(), clusters, drivers.tenants.list());
+            facts.others = clusters.into_iter().collect();
+            if let Some(own) = facts.others.remove(cluster) {
+                facts.database = own.database;
+                facts.emergency = own.emergency;
             }
             facts.traffic = Some(traffic.map_err(|e| e.to_string()));
-            facts.database = Some(database);
             facts.tenants = Some(tenants);
         }
         Target::Rollback { .. } => {
@@ -154,18 +200,34 @@ pub async fn gather(
     facts
 }
 
-async fn emergency(drivers: &Drivers, world: &World) -> Result<Emergency, String> {
-    let Some(driver) = &drivers.emergency else {
+/// What moving the writer of a cluster rests on. One that is gone is replaced by fence and election: another kind of
+/// evidence.
+async fn moved(drivers: &Drivers, cluster: &ClusterName, world: &World, to: &RegionId) -> ClusterFacts {
+    let database = drivers.database(cluster).evidence(to).await;
+    let emergency = if database.writers().is_empty() {
+        Some(emergency(drivers, cluster, world).await)
+    } else {
+        None
+    };
+    ClusterFacts {
+        database: Some(database),
+        emergency,
+    }
+}
+
+async fn emergency(drivers: &Drivers, cluster: &ClusterName, world: &World) -> Result<Emergency, String> {
+    let Some(driver) = drivers.emergency(cluster) else {
         return Err(
-            "the topology names no etcd ([database] etcd): the leader key cannot be read or taken away"
+            "the topology names no etcd of the database cluster ([[databases]] etcd): the leader key cannot be read or taken away"
                 .to_owned(),
         );
     };
     let instances = async {
-        let Some(fence) = &drivers.fence else {
+        let Some(fence) = drivers.fence(cluster) else {
             return BTreeMap::new();
         };
-        let asked = world.regions.keys().map(|region| async move {
+        let members = world.regions.values().filter(|r| r.member(cluster).is_some());
+        let asked = members.map(|r| &r.id).map(|region| async move {
             let status = fence.look(region).await.map_err(|e| e.to_string());
             (region.clone(), status)
         });

@@ -11,7 +11,7 @@ use crate::operations::planner::{Draft, DraftFact, step};
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::operation::DemotionToken;
-use aisoc_model::plan::{PlanRequest, PlannedStep};
+use aisoc_model::plan::PlannedStep;
 use aisoc_model::region::RegionRole;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ const AWAY_MS: u64 = 15_000;
 /// The plan of a failover.
 pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId) -> Draft {
     let evidence = case.facts.database.as_ref();
-    let seats = evidence.and_then(|e| seats(e, to));
+    let seats = evidence.and_then(|e| seats(case, e, to));
     let steps = match (&seats, evidence) {
         (Some((from, to)), Some(evidence)) => steps(case, drivers, evidence, from, to),
         _ => Vec::new(),
@@ -45,7 +45,8 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId) -> Draft 
     let objective = case.slo.recovery.iter().find(|r| r.id == objective);
     Draft {
         summary: format!(
-            "Make {to} the PostgreSQL writer instead of {from}, by a planned switchover without loss."
+            "Make {to} the PostgreSQL writer{} instead of {from}, by a planned switchover without loss.",
+            case.of_cluster()
         ),
         facts: evidence.map_or_else(Vec::new, |e| facts(e, to, case.facts.now)),
         gates: gates::database::failover(case, to),
@@ -65,7 +66,8 @@ fn affected(case: &Case<'_>, to: &RegionId) -> Vec<String> {
         .unwrap_or_default();
     let mut affected = vec![
         format!(
-            "writes of all tenants wait for about {:.1} s; the api retries them",
+            "writes of all tenants{} wait for about {:.1} s; the api retries them",
+            case.of_cluster(),
             PREDICTED_OUTAGE_MS as f64 / 1_000.0
         ),
         "reads go on".to_owned(),
@@ -79,13 +81,14 @@ fn affected(case: &Case<'_>, to: &RegionId) -> Vec<String> {
     affected
 }
 
-fn seats(evidence: &Evidence, to: &RegionId) -> Option<(Seat, Seat)> {
+fn seats(case: &Case<'_>, evidence: &Evidence, to: &RegionId) -> Option<(Seat, Seat)> {
     let writers = evidence.writers();
     let [from] = writers.as_slice() else {
         return None;
     };
     let seat = |region: &RegionId| {
         evidence.members.get(region).map(|m| Seat {
+            cluster: case.cluster.clone(),
             region: region.clone(),
             member: m.name.clone(),
         })
@@ -98,8 +101,11 @@ fn seats(evidence: &Evidence, to: &RegionId) -> Option<(Seat, Seat)> {
 }
 
 /// Whether the plan has an escort: always, unless a person has overridden its gate.
-pub(crate) fn escorted(request: &PlanRequest) -> bool {
-    !request.overrides.iter().any(|o| o.gate == gates::escort::NAME)
+pub(crate) fn escorted(case: &Case<'_>) -> bool {
+    // Where a plan moves several clusters, each has a gate of its own.
+    let own = gates::of(gates::escort::NAME, case.cluster);
+    let named = |gate: &str| gate == gates::escort::NAME || gate == own;
+    !case.request.overrides.iter().any(|o| named(&o.gate))
 }
 
 fn steps(
@@ -110,7 +116,7 @@ fn steps(
     to: &Seat,
 ) -> Vec<(Action, PlannedStep)> {
     let (old, new) = (&from.region, &to.region);
-    let escorted = escorted(case.request);
+    let escorted = escorted(case);
     let serving: Vec<RegionId> = case
         .facts
         .world
@@ -142,7 +148,9 @@ fn steps(
         to: to.clone(),
         deadline_ms: REDUNDANCY_MS,
     };
-    let ask = drivers.database.request(new, &from.member, &to.member);
+    let ask = drivers
+        .database(&to.cluster)
+        .request(new, &from.member, &to.member);
     let mut steps = vec![
         step(
             prove,
@@ -217,12 +225,12 @@ fn escort_steps(
     let off = serde_json::json!({marker::KEY: null});
     let restore = format!(
         "{}, with the settings as they were",
-        drivers.database.configuration(new, &off)
+        drivers.database(&to.cluster).configuration(new, &off)
     );
     let begin = step(
         begin,
         format!("commits of {old} wait until {new} has them too (on while the plan is shown)"),
-        drivers.database.configuration(old, &on),
+        drivers.database(&to.cluster).configuration(old, &on),
         Some("the settings are put back when the operation ends, however it ends".to_owned()),
     );
     let end = step(

@@ -12,9 +12,10 @@ use aisoc_model::fence::FenceKind;
 /// A rewound member follows within seconds; one that has to be copied takes longer than an operation waits.
 const FOLLOW_MS: u64 = 60_000;
 
-fn seat(emergency: &Emergency, region: &RegionId) -> Option<Seat> {
+fn seat(case: &Case<'_>, emergency: &Emergency, region: &RegionId) -> Option<Seat> {
     let member = emergency.standing.members.get(region)?;
     Some(Seat {
+        cluster: case.cluster.clone(),
         region: region.clone(),
         member: member.name.clone(),
     })
@@ -27,7 +28,7 @@ fn known<'a>(case: &Case<'a>) -> Option<&'a Emergency> {
 /// The plan of fencing the member of `region`.
 pub(crate) fn draft_fence(case: &Case<'_>, drivers: &Drivers, region: &RegionId) -> Draft {
     let emergency = known(case);
-    let seat = emergency.and_then(|e| seat(e, region));
+    let seat = emergency.and_then(|e| seat(case, e, region));
     let steps = seat.map_or_else(Vec::new, |seat| {
         vec![
             fence_step(drivers, &seat, FenceKind::InstanceStopped),
@@ -35,7 +36,10 @@ pub(crate) fn draft_fence(case: &Case<'_>, drivers: &Drivers, region: &RegionId)
         ]
     });
     Draft {
-        summary: format!("Stop the PostgreSQL member of {region} and keep it down until `rejoin {region}`."),
+        summary: format!(
+            "Stop the PostgreSQL member{} of {region} and keep it down until `rejoin {region}`.",
+            case.of_cluster()
+        ),
         facts: emergency.map_or_else(Vec::new, |e| facts(&e.standing)),
         gates: gates::fence::fence(case, region),
         steps,
@@ -52,7 +56,7 @@ pub(crate) fn draft_fence(case: &Case<'_>, drivers: &Drivers, region: &RegionId)
 pub(crate) fn draft_rejoin(case: &Case<'_>, region: &RegionId) -> Draft {
     let emergency = known(case);
     let steps = emergency.and_then(|e| {
-        let from = seat(e, region)?;
+        let from = seat(case, e, region)?;
         let release = step(
             Action::Release { seat: from.clone() },
             format!("{region} may run again"),
@@ -66,7 +70,7 @@ pub(crate) fn draft_rejoin(case: &Case<'_>, region: &RegionId) -> Draft {
             steps.push(step(
                 Action::Redundancy {
                     from,
-                    to: seat(e, writer)?,
+                    to: seat(case, e, writer)?,
                     deadline_ms: FOLLOW_MS,
                 },
                 format!("{region} follows {writer}, at most {} s", FOLLOW_MS / 1_000),
@@ -77,7 +81,10 @@ pub(crate) fn draft_rejoin(case: &Case<'_>, region: &RegionId) -> Draft {
         Some(steps)
     });
     Draft {
-        summary: format!("Let the PostgreSQL member of {region} come back as a replica."),
+        summary: format!(
+            "Let the PostgreSQL member{} of {region} come back as a replica.",
+            case.of_cluster()
+        ),
         facts: emergency.map_or_else(Vec::new, |e| facts(&e.standing)),
         gates: gates::fence::rejoin(case, region),
         steps: steps.unwrap_or_default(),

@@ -128,6 +128,7 @@ impl Ledger {
                     target.confirmation(),
                     o.state.word()
                 ),
+                clusters: o.plan.clusters.clone(),
                 ended_at: o.ended_at.unwrap_or(o.started_at),
                 acknowledged: self.acknowledged.contains(&o.id),
             })

@@ -41,6 +41,7 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId, allow_dat
         .steps
         .push(step(action, title, driver.request(to, way), None));
     let seat = Seat {
+        cluster: case.cluster.clone(),
         region: to.clone(),
         member: to.to_string(),
     };

@@ -53,7 +53,7 @@ use aisoc_model::{Clock, RegionId};
 use anyhow::Context;
 use approvals::Approvals;
 use engine::{EventLog, LogError, ResolveError, Run};
-use escort::Escort;
+use escort::Escorts;
 use event::Event;
 use expiry::Overdue;
 use facts::Own;
@@ -118,7 +118,7 @@ struct Inner {
     shelf: Mutex<Shelf>,
     approvals: Mutex<Approvals>,
     warmth: Warmth,
-    escort: Arc<Escort>,
+    escorts: Arc<Escorts>,
     ledger: Mutex<Ledger>,
     overdue: Mutex<Overdue>,
     /// Held while an operation is begun: the check that none is running and its begin are one.
@@ -189,18 +189,15 @@ impl Operations {
         let entries = journal.entries().await?;
         let chain = aisoc_model::journal::verify(&entries).map_err(|e| e.to_string());
         let log = Arc::new(JournalLog::new(journal, Arc::clone(&clock), chain));
-        let escort = Arc::new(Escort::new(
-            Arc::clone(&drivers.database),
-            Arc::clone(&log) as Arc<dyn EventLog>,
-            Arc::clone(&clock),
-            Escort::left(&entries),
-        ));
+        let events: Arc<dyn EventLog> = Arc::clone(&log) as Arc<dyn EventLog>;
+        let escorts = Escorts::new(&drivers, &events, &clock, Escorts::left(&entries));
+        let escorts = Arc::new(escorts);
         let hands = Live::new(
             drivers.clone(),
             Arc::clone(&view),
             Arc::clone(&clock),
             Arc::clone(&slo),
-            Arc::clone(&escort),
+            Arc::clone(&escorts),
         );
         let (ledger, unfinished) = Ledger::rebuild(&entries);
         let load = LoadBook::open(Path::new(&topology.control_plane.data_dir));
@@ -216,7 +213,7 @@ impl Operations {
             shelf: Mutex::default(),
             approvals: Mutex::default(),
             warmth: Warmth::default(),
-            escort,
+            escorts,
             ledger: Mutex::new(ledger),
             overdue: Mutex::default(),
             beginning: tokio::sync::Mutex::new(()),

@@ -73,11 +73,11 @@ fn state_of_things(operation: &Operation, actions: &[Action]) -> String {
             let lasts = drain::lasting(drain::drain_seconds(*expires_seconds));
             format!("the drain of {region} lasts for another {lasts}")
         }
-        Target::Failover { to } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => {
+        Target::Failover { to, .. } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => {
             format!("{to} is the writer")
         }
-        Target::Fence { region } => format!("the database member of {region} is kept down"),
-        Target::Rejoin { region } => format!("the database member of {region} may run again"),
+        Target::Fence { region, .. } => format!("the database member of {region} is kept down"),
+        Target::Rejoin { region, .. } => format!("the database member of {region} may run again"),
         Target::GreenDeploy { release, .. } => {
             format!("green of {release} runs beside what serves, out of rotation")
         }

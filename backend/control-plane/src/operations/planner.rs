@@ -5,8 +5,10 @@ use crate::operations::gates::{self, Case};
 use crate::operations::{
     blue_green, drain, dsn, emergency, failover, fence, managed, region_failover, rollback,
 };
-use aisoc_model::RegionId;
+use aisoc_model::managed::ManagedDatabase;
 use aisoc_model::plan::{Decision, Fact, LONGEST_DRAIN_SECONDS, Plan, PlannedStep, Target};
+use aisoc_model::topology::Topology;
+use aisoc_model::{ClusterName, RegionId};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a plan can be executed.
@@ -96,10 +98,10 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
             region,
             expires_seconds,
         } => drain::draft_renewal(case, requester.drivers, region, *expires_seconds),
-        Target::Failover { to } => failover::draft(case, requester.drivers, to),
-        Target::EmergencyFailover { to, proof } => emergency::draft(case, requester.drivers, to, *proof),
-        Target::Fence { region } => fence::draft_fence(case, requester.drivers, region),
-        Target::Rejoin { region } => fence::draft_rejoin(case, region),
+        Target::Failover { to, .. } => failover::draft(case, requester.drivers, to),
+        Target::EmergencyFailover { to, proof, .. } => emergency::draft(case, requester.drivers, to, *proof),
+        Target::Fence { region, .. } => fence::draft_fence(case, requester.drivers, region),
+        Target::Rejoin { region, .. } => fence::draft_rejoin(case, region),
         Target::RegionFailover { region, to } => region_failover::draft(case, requester.drivers, region, to),
         Target::Promote { to, allow_data_loss } => {
             managed::draft(case, requester.drivers, to, *allow_data_loss)
@@ -144,6 +146,7 @@ pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, Strin
         steps,
         predicted_write_outage_ms: draft.predicted_write_outage_ms,
         affected: draft.affected,
+        clusters: moved(&actions, case),
         objective: draft.objective,
         hash: String::new(),
     };
@@ -186,10 +189,10 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
         Target::Drain { region, .. }
         | Target::Restore { region }
         | Target::RenewDrain { region, .. }
-        | Target::Fence { region }
+        | Target::Fence { region, .. }
         | Target::RegionFailover { region, .. }
-        | Target::Rejoin { region } => region,
-        Target::Failover { to } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => to,
+        | Target::Rejoin { region, .. } => region,
+        Target::Failover { to, .. } | Target::EmergencyFailover { to, .. } | Target::Promote { to, .. } => to,
         Target::Rollback { release, .. }
         | Target::GreenDeploy { release, .. }
         | Target::GreenSwitch { release }
@@ -206,7 +209,56 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
             ));
         }
     };
-    known_region(case, region)
+    known_region(case, region)?;
+    case.request
+        .target
+        .cluster()
+        .map_or(Ok(()), |cluster| known_member(case, cluster, region))
+}
+
+fn known_member(case: &Case<'_>, cluster: &ClusterName, region: &RegionId) -> Result<(), String> {
+    let Some(config) = case.topology.cluster(cluster) else {
+        let known: Vec<&str> = case.topology.databases.iter().map(|c| c.name.as_str()).collect();
+        return Err(format!(
+            "there is no database cluster '{cluster}'; the clusters are {}",
+            known.join(", ")
+        ));
+    };
+    if config.member(region).is_some() {
+        return Ok(());
+    }
+    let known: Vec<&str> = config.members.iter().map(|m| m.region.as_str()).collect();
+    Err(format!(
+        "the database cluster {cluster} has no member in {region}; its members are in {}",
+        known.join(", ")
+    ))
+}
+
+/// The database cluster that a target is decided on: its own, a managed one's, else the first.
+#[must_use]
+pub fn subject<'a>(target: &'a Target, topology: &'a Topology) -> Option<&'a ClusterName> {
+    let managed = || match target {
+        Target::Promote { .. } => topology.managed_database.as_ref().map(ManagedDatabase::cluster),
+        _ => None,
+    };
+    let first = || topology.databases.first().map(|c| &c.name);
+    target.cluster().or_else(managed).or_else(first)
+}
+
+/// The clusters whose writer the actions move.
+fn moved(actions: &[Action], case: &Case<'_>) -> Vec<ClusterName> {
+    let mut moved: Vec<ClusterName> = Vec::new();
+    for action in actions {
+        let cluster = match action {
+            Action::Switchover { to, .. } | Action::Elect { to, .. } => &to.cluster,
+            Action::MakeManagedWriter { .. } => case.cluster,
+            _ => continue,
+        };
+        if !moved.contains(cluster) {
+            moved.push(cluster.clone());
+        }
+    }
+    moved
 }
 
 fn known_region(case: &Case<'_>, region: &RegionId) -> Result<(), String> {

@@ -360,6 +360,7 @@ impl Record {
         let back = |action: &Action| match action {
             Action::Redundancy { from, to, .. } => Some(Offer {
                 target: Target::Failover {
+                    cluster: from.cluster.clone(),
                     to: from.region.clone(),
                 },
                 why: format!(

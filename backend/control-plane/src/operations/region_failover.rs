@@ -5,19 +5,21 @@
 use crate::drivers::Drivers;
 use crate::drivers::database::{Evidence, Member};
 use crate::operations::action::{Action, Objective};
+use crate::operations::facts::Facts;
 use crate::operations::gates::{self, Case};
 use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
 use crate::operations::{drain, emergency, failover};
-use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::{Gate, PlannedStep};
 use aisoc_model::region::{Health, RegionRole};
+use aisoc_model::topology::DatabaseCluster;
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// How the writer gets out of the region.
+/// How a cluster's writer gets out of the region.
 enum Writer {
     /// It is elsewhere and stays there.
     Elsewhere(RegionId),
@@ -27,63 +29,168 @@ enum Writer {
     Lost(Draft),
     /// No server accepts writes, and that is not the doing of this region's loss.
     Gone(Gate),
+    /// The same of one cluster among several: it has a plan of its own and does not hold up this one.
+    Apart(String),
 }
 
-/// The plan of a failover of `region`, whose work `to` takes over.
+impl Writer {
+    /// Whether the plan has to do with it.
+    fn concerned(&self) -> bool {
+        !matches!(self, Self::Elsewhere(_) | Self::Apart(_))
+    }
+}
+
+/// The plan of a failover of `region`, whose work `to` takes over: with the writer of every database cluster that has
+/// it there, and of none other.
 pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) -> Draft {
     let raised = raised(case, to);
-    let writer = writer(case, drivers, region, to);
+    let facts_of = |cluster: &DatabaseCluster| case.facts.of(&cluster.name);
+    let read: Vec<Facts> = case.topology.databases.iter().map(facts_of).collect();
+    let clusters = case.topology.databases.iter().zip(&read);
+    let clusters: Vec<(Case<'_>, Writer)> = clusters
+        .map(|(cluster, facts)| {
+            let own = Case {
+                cluster: &cluster.name,
+                facts,
+                ..*case
+            };
+            (own, writer(&own, drivers, region, to))
+        })
+        .collect();
+    let concerned: Vec<&Case<'_>> = clusters
+        .iter()
+        .filter_map(|(own, writer)| writer.concerned().then_some(own))
+        .collect();
     let objective = objective(case, to);
+    let mut gates = gates(case, &concerned, region, to, raised.is_some());
+    let mut affected = drain::affected(case, region);
+    affected.extend(homed(case, region));
+    let mut moved = Moved::new(concerned.len() > 1);
+    let mut how = Vec::new();
+    for (own, writer) in clusters {
+        let said = match writer {
+            Writer::Elsewhere(at) => format!("the writer{} stays in {at}", own.of_cluster()),
+            Writer::Moves(database) => {
+                moved.add(own.cluster, database);
+                format!(
+                    "the writer{} still answers and is moved to {to} without loss",
+                    own.of_cluster()
+                )
+            }
+            Writer::Lost(database) => {
+                moved.add(own.cluster, database);
+                format!(
+                    "no server accepts writes{}: the writer is fenced there, and {to} is elected",
+                    own.of_cluster()
+                )
+            }
+            Writer::Apart(why) => why,
+            Writer::Gone(gate) => {
+                moved.gates.push(moved.named(own.cluster, gate));
+                format!("no server accepts writes{}", own.of_cluster())
+            }
+        };
+        how.push(said);
+    }
+    // A gate that both have is the region's.
+    let mut known: BTreeSet<String> = gates.iter().map(|g| g.name.clone()).collect();
+    gates.extend(moved.gates.into_iter().filter(|g| known.insert(g.name.clone())));
+    affected.extend(moved.affected);
+    let mut facts = drain::facts(case, region);
+    facts.extend(moved.facts);
     let mut steps = confirm(case, region);
     steps.push(shift(case, drivers, region));
     steps.extend(raised.map(|before| raise(drivers, to, before)));
-    let (mut facts, mut gates) = (
-        drain::facts(case, region),
-        gates(case, region, to, raised.is_some()),
-    );
-    let mut affected = drain::affected(case, region);
-    affected.extend(homed(case, region));
-    let mut outage = None;
-    let (database, how) = match writer {
-        Writer::Elsewhere(at) => (None, format!("the writer stays in {at}")),
-        Writer::Moves(database) => (
-            Some(database),
-            format!("the writer still answers and is moved to {to} without loss"),
-        ),
-        Writer::Lost(database) => (
-            Some(database),
-            format!("no server accepts writes: the writer is fenced there, and {to} is elected"),
-        ),
-        Writer::Gone(gate) => {
-            gates.push(gate);
-            (None, "no server accepts writes".to_owned())
-        }
-    };
-    if let Some(database) = database {
-        compose(
-            database,
-            &mut steps,
-            &mut facts,
-            &mut gates,
-            &mut affected,
-            &mut outage,
-        );
-    }
-    if !steps
-        .iter()
-        .any(|(action, _)| matches!(action, Action::ApiHealth { .. }))
-    {
+    steps.extend(moved.steps);
+    if moved.api.is_none() {
         steps.push(api(case, region));
     }
+    steps.extend(moved.api);
+    steps.extend(moved.waits);
     steps.push(announce(region, to, objective.as_ref()));
     Draft {
-        summary: format!("Leave {region} for {to}: no traffic goes to {region} any more; {how}."),
+        summary: format!(
+            "Leave {region} for {to}: no traffic goes to {region} any more; {}.",
+            how.join("; ")
+        ),
         facts,
         gates,
         steps,
-        predicted_write_outage_ms: outage,
+        predicted_write_outage_ms: moved.outage,
         affected,
         objective: objective.map(|o| o.id),
+    }
+}
+
+type Step = (Action, PlannedStep);
+
+/// What the databases' own plans consist of, put together.
+struct Moved {
+    /// Several writers move: what each plan has is told apart by the cluster's name.
+    several: bool,
+    /// Until writes are accepted again, one cluster after the other.
+    steps: Vec<Step>,
+    /// The look at the api, once all of them write.
+    api: Option<Step>,
+    /// What is only waited for, when everybody can write.
+    waits: Vec<Step>,
+    facts: Vec<DraftFact>,
+    gates: Vec<Gate>,
+    affected: Vec<String>,
+    outage: Option<u64>,
+}
+
+impl Moved {
+    fn new(several: bool) -> Self {
+        Self {
+            several,
+            steps: Vec::new(),
+            api: None,
+            waits: Vec::new(),
+            facts: Vec::new(),
+            gates: Vec::new(),
+            affected: Vec::new(),
+            outage: None,
+        }
+    }
+
+    /// The gate under the name that it has in this plan. What is the region's, too, is not each cluster's.
+    fn named(&self, cluster: &ClusterName, mut gate: Gate) -> Gate {
+        if self.several && !["rollout", "dr_only_explicit", "block_period"].contains(&gate.name.as_str()) {
+            gate.name = gates::of(&gate.name, cluster);
+        }
+        gate
+    }
+
+    fn add(&mut self, cluster: &ClusterName, database: Draft) {
+        let several = self.several;
+        let named = |(action, mut planned): Step| {
+            if several {
+                planned.id = format!("{}-{cluster}", planned.id);
+                planned.title = format!("{cluster}: {}", planned.title);
+            }
+            (action, planned)
+        };
+        let is_api = |(action, _): &Step| matches!(action, Action::ApiHealth { .. });
+        let mut steps = database.steps;
+        let at = steps.iter().position(is_api).unwrap_or(steps.len());
+        let mut rest = steps.split_off(at).into_iter().peekable();
+        self.api = rest.next_if(is_api).or_else(|| self.api.take());
+        self.steps.extend(steps.into_iter().map(named));
+        self.waits.extend(rest.map(named));
+        let fact = |mut fact: DraftFact| {
+            if several {
+                fact.fact.name = format!("{cluster}: {}", fact.fact.name);
+            }
+            fact
+        };
+        self.facts.extend(database.facts.into_iter().map(fact));
+        for gate in database.gates {
+            let gate = self.named(cluster, gate);
+            self.gates.push(gate);
+        }
+        self.affected.extend(database.affected);
+        self.outage = self.outage.max(database.predicted_write_outage_ms);
     }
 }
 
@@ -104,6 +211,18 @@ fn writer(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) 
 
 /// No server accepts writes: who did last decides whether leaving the region mends that.
 fn lost(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) -> Writer {
+    let of = case.of_cluster();
+    let option = if case.topology.several_clusters() {
+        format!(" --cluster {}", case.cluster)
+    } else {
+        String::new()
+    };
+    let cluster = case.topology.cluster(case.cluster);
+    if cluster.is_some_and(|c| c.member(region).is_none()) {
+        return Writer::Apart(format!(
+            "no server accepts writes{of}, which has no member in {region}"
+        ));
+    }
     let Some(Ok(emergency)) = &case.facts.emergency else {
         let why = match &case.facts.emergency {
             Some(Err(why)) => why.as_str(),
@@ -111,15 +230,18 @@ fn lost(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) ->
         };
         return Writer::Gone(gates::refuse(
             "writer",
-            format!("no server accepts writes, and none can be elected from here: {why}"),
+            format!("no server accepts writes{of}, and none can be elected from here: {why}"),
             unwritable(case),
         ));
     };
-    match gates::emergency::old_writer(&emergency.standing, &case.facts.world, to) {
+    match gates::emergency::old_writer(&emergency.standing, case.cluster, &case.facts.world, to) {
+        Ok(last) if last != *region && case.topology.several_clusters() => Writer::Apart(format!(
+            "no server accepts writes{of}, which {last} wrote last: `aisoc-console failover --to {to} --emergency{option}`"
+        )),
         Ok(last) if last != *region => Writer::Gone(gates::refuse(
             "writer",
             format!(
-                "no server accepts writes, and {last} wrote last, not {region}: make {to} the writer first, \
+                "no server accepts writes{of}, and {last} wrote last, not {region}: make {to} the writer first, \
                  `aisoc-console failover --to {to} --emergency`; then plan again"
             ),
             unwritable(case),
@@ -141,46 +263,38 @@ fn unwritable(case: &Case<'_>) -> Vec<String> {
     evidence.members.iter().map(line).collect()
 }
 
-/// Takes over what the database's own plan consists of; a gate that both have is the region's.
-fn compose(
-    database: Draft,
-    steps: &mut Vec<(Action, PlannedStep)>,
-    facts: &mut Vec<DraftFact>,
-    gates: &mut Vec<Gate>,
-    affected: &mut Vec<String>,
-    outage: &mut Option<u64>,
-) {
-    let known: BTreeSet<String> = gates.iter().map(|g| g.name.clone()).collect();
-    steps.extend(database.steps);
-    facts.extend(database.facts);
-    gates.extend(database.gates.into_iter().filter(|g| !known.contains(&g.name)));
-    affected.extend(database.affected);
-    *outage = database.predicted_write_outage_ms;
-}
-
-fn gates(case: &Case<'_>, region: &RegionId, to: &RegionId, raised: bool) -> Vec<Gate> {
+fn gates(
+    case: &Case<'_>,
+    concerned: &[&Case<'_>],
+    region: &RegionId,
+    to: &RegionId,
+    raised: bool,
+) -> Vec<Gate> {
+    // Where no writer moves, traffic does: then the last move of any of them counts.
+    let all = case.topology.databases.iter().map(|c| &c.name);
+    let clusters: Vec<&ClusterName> = match concerned {
+        [] => all.collect(),
+        concerned => concerned.iter().map(|own| own.cluster).collect(),
+    };
     let mut gates = vec![
         gates::region::target_role(case, region, to),
         gates::region::down_quorum(case, region),
         gates::region::survivors(case, region),
-        gates::region::block_period(case),
+        gates::region::block_period(case, &clusters),
     ];
     gates.push(match &case.facts.traffic {
         Some(Ok(reading)) => gates::region::survivor_peak(case, reading, region, raised.then_some(to)),
         _ => gates::refuse("survivor_peak", "the load balancer cannot be read", vec![]),
     });
-    let writers = case
-        .facts
-        .database
-        .as_ref()
-        .map(Evidence::writers)
-        .unwrap_or_default();
-    match writers.as_slice() {
-        [one] if *one != region => {}
-        writers => {
-            let from = writers.first().copied().unwrap_or(region);
-            gates.push(gates::region::residency(case, Some(from), to));
+    for own in concerned {
+        let evidence = own.facts.database.as_ref();
+        let writers = evidence.map(Evidence::writers).unwrap_or_default();
+        let from = writers.first().copied().unwrap_or(region);
+        let mut residency = gates::region::residency(own, Some(from), to);
+        if concerned.len() > 1 {
+            residency.name = gates::of(&residency.name, own.cluster);
         }
+        gates.push(residency);
     }
     gates
 }

@@ -4,12 +4,12 @@
 //! Bounded: so many plans at a time, and each only as long as it is asked for.
 
 use crate::drivers::database::Evidence;
-use crate::operations::action::Action;
+use crate::operations::action::{Action, Seat};
 use crate::operations::engine::LogError;
+use crate::operations::facts::Facts;
 use crate::operations::gates;
 use crate::operations::planner::{self, Prepared};
 use crate::operations::{Inner, OperationError, Operations, not_found};
-use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::{Decision, Gate, Plan, Standing};
 use std::collections::BTreeMap;
@@ -113,7 +113,7 @@ impl Inner {
         (age <= YOUNG_MS).then_some(latest)
     }
 
-    async fn read_again(&self, warm: &Warm, shown: &Prepared) -> (Standing, Option<Evidence>) {
+    async fn read_again(&self, warm: &Warm, shown: &Prepared) -> (Standing, Facts) {
         let plan = &shown.plan;
         let facts = self.gather(&plan.request).await;
         let standing = match self.decide(&plan.request, &facts, &plan.id, &plan.requested_by) {
@@ -136,7 +136,7 @@ impl Inner {
                 preparing: None,
             },
         };
-        (standing, facts.database)
+        (standing, facts)
     }
 }
 
@@ -154,25 +154,32 @@ async fn keep(inner: Weak<Inner>, warm: Arc<Warm>, shown: Prepared) {
             warm.standing.send_replace(None);
             return;
         }
-        let (mut standing, evidence) = inner.read_again(&warm, &shown).await;
-        let wanted = escortable(&shown).filter(|_| warm.operator.load(Ordering::Relaxed));
-        if let (Some(to), Some(evidence)) = (wanted, evidence) {
-            let fit = fit(&standing.gates);
-            match (fit, rested) {
+        let (mut standing, facts) = inner.read_again(&warm, &shown).await;
+        let operator = warm.operator.load(Ordering::Relaxed);
+        let fit = fit(&standing.gates);
+        let before = rested;
+        for to in escortable(&shown).filter(|_| operator) {
+            let Some(evidence) = facts.evidence(&to.cluster) else {
+                continue;
+            };
+            match (fit, before) {
                 (false, _) => {
                     rested = Some(Instant::now());
                     // At once: commits wait for a candidate that does not keep up.
-                    if let Err(why) = inner.escort.release(&plan.id).await {
+                    if let Err(why) = inner.escorts.release(&to.cluster, &plan.id).await {
                         tracing::error!(plan = plan.id, why, "the escort could not be ended");
                     }
                 }
                 (true, Some(since)) if since.elapsed() < REST => {
-                    standing.preparing =
-                        Some(format!("{to} was not fit a moment ago: it has to stay fit first"));
+                    let region = &to.region;
+                    standing.preparing = Some(format!(
+                        "{region} was not fit a moment ago: it has to stay fit first"
+                    ));
                 }
                 (true, _) => {
                     rested = None;
-                    standing.preparing = inner.escort_for(plan, to, &evidence, &mut woken).await;
+                    let missing = inner.escort_for(plan, to, evidence, &mut woken).await;
+                    standing.preparing = standing.preparing.or(missing);
                 }
             }
         }
@@ -182,10 +189,10 @@ async fn keep(inner: Weak<Inner>, warm: Arc<Warm>, shown: Prepared) {
     }
 }
 
-/// The candidate of a plan that has an escort; also when the failover is a part of leaving a region.
-fn escortable(shown: &Prepared) -> Option<&RegionId> {
-    shown.actions.iter().find_map(|action| match action {
-        Action::Escort { to, .. } => Some(&to.region),
+/// The candidates of a plan that has escorts; also when the failover is a part of leaving a region.
+fn escortable(shown: &Prepared) -> impl Iterator<Item = &Seat> {
+    shown.actions.iter().filter_map(|action| match action {
+        Action::Escort { to, .. } => Some(to),
         _ => None,
     })
 }
@@ -201,18 +208,19 @@ impl Inner {
     async fn escort_for(
         &self,
         plan: &Plan,
-        to: &RegionId,
+        to: &Seat,
         evidence: &Evidence,
         woken: &mut Instant,
     ) -> Option<String> {
+        let (cluster, to) = (&to.cluster, &to.region);
         let standbys = gates::escort::standbys(evidence);
-        if let Err(why) = self.escort.hold(&plan.id, standbys).await {
+        if let Err(why) = self.escorts.hold(cluster, &plan.id, standbys).await {
             return Some(format!("not escorted: {why}"));
         }
         let candidate = evidence.members.get(to)?;
         let missing = gates::escort::not_synchronous(evidence, candidate)?;
         if woken.elapsed() > Duration::from_secs(1) {
-            self.escort.wake().await;
+            self.escorts.wake(cluster).await;
             *woken = Instant::now();
         }
         Some(format!("commits do not wait for {to} yet: {missing}"))
@@ -243,7 +251,7 @@ const COMPLAIN: u64 = 20;
 
 impl Inner {
     async fn end_escorts(&self, round: u64) {
-        for plan in self.escort.holders().await {
+        for (cluster, plan) in self.escorts.holders().await {
             let needed = self
                 .ledger()
                 .running(&plan)
@@ -253,7 +261,7 @@ impl Inner {
             if needed {
                 continue;
             }
-            match self.escort.release(&plan).await {
+            match self.escorts.release(&cluster, &plan).await {
                 Err(why) if why == LogError::Closed.to_string() => return,
                 Err(why) if round.is_multiple_of(COMPLAIN) => {
                     tracing::error!(
@@ -266,7 +274,7 @@ impl Inner {
             }
         }
         if round.is_multiple_of(SWEEP)
-            && let Err(why) = self.escort.sweep().await
+            && let Err(why) = self.escorts.sweep().await
         {
             tracing::warn!(why, "whether an escort was left behind could not be looked at");
         }

@@ -6,13 +6,13 @@ use crate::clients::postgres::{Heartbeat, ServerFacts, Standby};
 use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
 use crate::observe::Server;
 use crate::observe::board::{FanOut, Seen, StaleAfter};
-use aisoc_model::RegionId;
 use aisoc_model::event::topic;
 use aisoc_model::inventory::{Inventory, Process, ProcessState};
 use aisoc_model::region::{ApiHealth, BusState, Drain, GroupLag, RedisMember};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{EnvironmentKind, Topology};
 use aisoc_model::world::{Head, World};
+use aisoc_model::{ClusterName, RegionId};
 use jiff::{Timestamp, ToSpan};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,6 +40,11 @@ pub(crate) fn eu() -> RegionId {
     "eu-west-1".parse().unwrap()
 }
 
+/// The only database cluster.
+pub(crate) fn main() -> ClusterName {
+    "main".parse().unwrap()
+}
+
 pub(crate) fn slo() -> Slo {
     Slo::builtin().unwrap()
 }
@@ -64,7 +69,8 @@ pub(crate) fn topology() -> Topology {
         backend = "api"
         full_weight = 100
         url = "http://127.0.0.1:1"
-        [database]
+        [[databases]]
+        name = "main"
         scope = "aisoc"
         database = "aisoc"
         user = "aisoc"
@@ -73,6 +79,19 @@ pub(crate) fn topology() -> Topology {
         patroni_password = "p"
         "#,
     );
+    for id in ["us-east-1", "eu-west-1", "ap-southeast-1"] {
+        write!(
+            text,
+            r#"
+        [[databases.members]]
+        region = "{id}"
+        patroni_url = "http://127.0.0.1:1"
+        member = "{id}"
+        postgres = "127.0.0.1:1"
+        "#
+        )
+        .unwrap();
+    }
     for (id, role) in [
         ("us-east-1", "primary"),
         ("eu-west-1", "secondary"),
@@ -85,9 +104,6 @@ pub(crate) fn topology() -> Topology {
         id = "{id}"
         role = "{role}"
         location = "AWS {id}"
-        patroni_url = "http://127.0.0.1:1"
-        patroni_member = "{id}"
-        postgres = "127.0.0.1:1"
         redis = "127.0.0.1:1"
         bus_url = "http://127.0.0.1:1"
         release = "aisoc-{id}"
@@ -233,13 +249,13 @@ pub(crate) fn seen(topology: &Topology, at: Timestamp) -> Seen {
         for health in region.api.values_mut() {
             health.set(api_health(), at);
         }
-        region.patroni.set(
+        region.main().patroni.set(
             patroni(if leads { "master" } else { "replica" }, "running", 1_000),
             at,
         );
-        region.postgres.set(server(!leads, 1_000), at);
-        region.wal.record(before(30), 1_000);
-        region.beats.record(before(1), before(1));
+        region.main().postgres.set(server(!leads, 1_000), at);
+        region.main().wal.record(before(30), 1_000);
+        region.main().beats.record(before(1), before(1));
         region.redis.set(
             RedisMember {
                 role: if leads { "master" } else { "slave" }.into(),

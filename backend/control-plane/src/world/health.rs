@@ -4,10 +4,11 @@
 //! region's api instances. Everything else
 //! can only take it from healthy to degraded, or to unknown when nobody has looked. Not known is never healthy.
 
+use aisoc_model::ClusterName;
 use aisoc_model::inventory::{Process, ProcessState};
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::observed::{Freshness, Observed};
-use aisoc_model::region::{ApiHealth, ApiProbe, Health, PostgresRole, Region, RegionRole};
+use aisoc_model::region::{ApiHealth, ApiProbe, Health, PostgresMember, PostgresRole, Region, RegionRole};
 use aisoc_model::sli::{SliId, SliReading};
 use aisoc_model::slo::RegionRemoval;
 use aisoc_model::vantage::{Check, Says};
@@ -26,6 +27,8 @@ pub struct Facts<'a> {
     pub slis: Vec<&'a SliReading>,
     /// Its processes.
     pub processes: Vec<&'a Process>,
+    /// Whether there is more than one database cluster, so that it is said of which.
+    pub several_clusters: bool,
     /// The spec's removal rules.
     pub removal: RegionRemoval,
 }
@@ -36,7 +39,9 @@ pub fn conclude(facts: &Facts<'_>, now: Timestamp) -> (Health, Vec<String>) {
     let mut findings = Vec::new();
     api(facts, now, &mut findings);
     traffic(facts.region, now, &mut findings);
-    database(facts, now, &mut findings);
+    for (cluster, member) in &facts.region.postgres {
+        database(facts, cluster, member, now, &mut findings);
+    }
     part("Redis", &facts.region.redis, now, &mut findings);
     part("bus", &facts.region.bus, now, &mut findings);
     lags(facts, &mut findings);
@@ -140,9 +145,19 @@ fn traffic(region: &Region, now: Timestamp, findings: &mut Findings) {
     }
 }
 
-fn database(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
-    let member = &facts.region.postgres;
-    if !part("PostgreSQL", member, now, findings) {
+fn database(
+    facts: &Facts<'_>,
+    cluster: &ClusterName,
+    member: &Observed<PostgresMember>,
+    now: Timestamp,
+    findings: &mut Findings,
+) {
+    let of = if facts.several_clusters {
+        format!(" {cluster}")
+    } else {
+        String::new()
+    };
+    if !part(&format!("PostgreSQL{of}"), member, now, findings) {
         return;
     }
     let Some(member) = member.fresh(now) else {
@@ -151,24 +166,25 @@ fn database(facts: &Facts<'_>, now: Timestamp, findings: &mut Findings) {
     if member.role == PostgresRole::Neither {
         findings.push((
             Health::Degraded,
-            format!("PostgreSQL is neither writer nor replica: {}", member.state),
+            format!("PostgreSQL{of} is neither writer nor replica: {}", member.state),
         ));
     } else if member.patroni_version.is_empty() {
-        findings.push((Health::Degraded, member.state.clone()));
+        findings.push((Health::Degraded, format!("{}{of}", member.state)));
     }
     if member.paused {
-        findings.push((Health::Degraded, "Patroni is in maintenance mode".to_owned()));
+        findings.push((Health::Degraded, format!("Patroni{of} is in maintenance mode")));
     }
     // The writer's own region has no such link.
-    let Some(link) = facts.links.iter().find(|l| l.kind == LinkKind::Postgres) else {
+    let own = |l: &&&Link| l.kind == LinkKind::Postgres && l.cluster.as_ref() == Some(cluster);
+    let Some(link) = facts.links.iter().find(own) else {
         return;
     };
     match link.state.fresh(now) {
         Some(state) if state != "streaming" => {
-            findings.push((Health::Degraded, format!("PostgreSQL replica {state}")));
+            findings.push((Health::Degraded, format!("PostgreSQL{of} replica {state}")));
         }
         _ => {
-            part("PostgreSQL lag", &link.lag_seconds, now, findings);
+            part(&format!("PostgreSQL{of} lag"), &link.lag_seconds, now, findings);
         }
     }
 }
@@ -194,7 +210,11 @@ fn lags(facts: &Facts<'_>, findings: &mut Findings) {
     for link in &facts.links {
         if matches!(link.level, LagLevel::Alert | LagLevel::Page) {
             let seconds = link.lag_seconds.value.unwrap_or_default();
-            let words = format!("{} from {} is {seconds:.0} s behind", link.kind.name(), link.from);
+            let words = format!(
+                "{} from {} is {seconds:.0} s behind",
+                link.name(facts.several_clusters),
+                link.from
+            );
             findings.push((Health::Degraded, words));
         }
     }

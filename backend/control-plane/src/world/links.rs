@@ -1,26 +1,27 @@
 //! Replication links between all pairs of regions, and how far behind each is.
 
-use crate::observe::board::{RegionSeen, Seen};
+use crate::observe::board::{MemberSeen, Seen};
 use crate::observe::round;
-use aisoc_model::RegionId;
 use aisoc_model::lag::{Link, LinkKind};
 use aisoc_model::observed::Observed;
 use aisoc_model::region::RegionRole;
 use aisoc_model::slo::Slo;
-use aisoc_model::topology::Topology;
+use aisoc_model::topology::{DatabaseCluster, Topology};
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// The group whose lag on the raw events is what the event store is behind by.
 const STORE_GROUP: &str = "enrichment";
 
-/// Every link of a topology as seen at `now`; `writer` is the region that accepts writes, if one is known.
+/// Every link of a topology as seen at `now`; `writers` are the regions that accept writes, by database cluster, where
+/// one is known.
 #[must_use]
 pub fn all(
     seen: &Seen,
     topology: &Topology,
     slo: &Slo,
-    writer: Option<&RegionId>,
+    writers: &BTreeMap<ClusterName, RegionId>,
     now: Timestamp,
 ) -> BTreeMap<String, Link> {
     let designed = || {
@@ -29,15 +30,16 @@ pub fn all(
     };
     let mut links = Vec::new();
     for to in &topology.regions {
-        if let Some(from) = writer.or_else(designed).filter(|from| **from != to.id) {
-            links.extend(postgres(
-                seen,
-                from,
-                &to.id,
-                &to.patroni_member,
-                writer.is_some(),
-                now,
-            ));
+        for cluster in &topology.databases {
+            let writer = writers.get(&cluster.name);
+            // Without a writer the link is drawn from where one belongs.
+            let home = || {
+                let designed = designed().filter(|id| cluster.member(id).is_some());
+                designed.or_else(|| cluster.members.first().map(|m| &m.region))
+            };
+            if let Some(from) = writer.or_else(home).filter(|from| **from != to.id) {
+                links.extend(postgres(seen, cluster, from, &to.id, writer.is_some(), now));
+            }
         }
         if let Some(from) = leader(seen, now).or_else(designed).filter(|from| **from != to.id) {
             links.extend(redis(seen, from, &to.id));
@@ -51,7 +53,11 @@ pub fn all(
         .into_iter()
         .map(|mut link| {
             link.level = slo.lag_level(link.kind, link.lag_seconds.fresh(now).copied());
-            (Link::key(link.kind, &link.from, &link.to), link)
+            let key = match &link.cluster {
+                Some(cluster) if topology.several_clusters() => Link::key_in(cluster, &link.from, &link.to),
+                _ => Link::key(link.kind, &link.from, &link.to),
+            };
+            (key, link)
         })
         .collect()
 }
@@ -66,6 +72,7 @@ fn link(
 ) -> Link {
     Link {
         kind,
+        cluster: None,
         from: from.clone(),
         to: to.clone(),
         lag_seconds: seconds,
@@ -77,13 +84,15 @@ fn link(
 
 fn postgres(
     seen: &Seen,
+    cluster: &DatabaseCluster,
     from: &RegionId,
     to: &RegionId,
-    member: &str,
     writer_known: bool,
     now: Timestamp,
 ) -> Option<Link> {
-    let (source, replica) = (seen.regions.get(from)?, seen.regions.get(to)?);
+    let member = &cluster.member(to)?.member;
+    let of = |region: &RegionId| seen.regions.get(region)?.databases.get(&cluster.name);
+    let (source, replica) = (of(from)?, of(to)?);
     let row = |name: &str| {
         let server = source.postgres.value.as_ref()?;
         server.standbys.iter().find(|s| s.application_name == name)
@@ -116,18 +125,14 @@ fn postgres(
             absence.get_or_insert(aisoc_model::Absence::Failed(why));
         }
     }
-    Some(link(
-        LinkKind::Postgres,
-        from,
-        to,
-        known(seconds),
-        known(amount),
-        state,
-    ))
+    Some(Link {
+        cluster: Some(cluster.name.clone()),
+        ..link(LinkKind::Postgres, from, to, known(seconds), known(amount), state)
+    })
 }
 
 /// The lag of a standby as the writer's `pg_stat_replication` tells it.
-fn told_by_writer(writer: &RegionSeen, replayed: Option<u64>) -> Option<(Observed<f64>, Observed<u64>)> {
+fn told_by_writer(writer: &MemberSeen, replayed: Option<u64>) -> Option<(Observed<f64>, Observed<u64>)> {
     let at = writer.postgres.observed_at?;
     let behind = writer.wal.behind(replayed?, at)?;
     Some((

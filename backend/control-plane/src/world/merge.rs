@@ -3,7 +3,6 @@
 use super::health::{Facts, conclude};
 use super::{links, postgres, readiness, ready, traffic, verdict};
 use crate::observe::board::{RegionSeen, Seen};
-use aisoc_model::RegionId;
 use aisoc_model::inventory::Process;
 use aisoc_model::lag::Link;
 use aisoc_model::observed::{Absence, Observed};
@@ -13,9 +12,10 @@ use aisoc_model::service_map::Edge;
 use aisoc_model::sla::SlaReading;
 use aisoc_model::sli::SliReading;
 use aisoc_model::slo::Slo;
-use aisoc_model::topology::{RegionConfig, Topology};
+use aisoc_model::topology::{DatabaseCluster, RegionConfig, Topology};
 use aisoc_model::vantage::Verdict;
 use aisoc_model::world::{Head, World};
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
         let key = Edge::key(&edge.region, &edge.from, &edge.to);
         world.service_map.insert(key, edge.clone());
     }
-    for reading in &seen.sla {
+    for reading in seen.sla.values().flatten() {
         let key = SlaReading::key(&reading.tenant, &reading.level);
         world.sla.insert(key, reading.clone());
     }
@@ -68,29 +68,41 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
             world.regions.insert(config.id.clone(), region);
         }
     }
-    let writer = current_writer(&world, now);
-    world.links = links::all(seen, setting.topology, setting.slo, writer.as_ref(), now);
+    let writers: BTreeMap<ClusterName, RegionId> = setting
+        .topology
+        .databases
+        .iter()
+        .filter_map(|c| Some((c.name.clone(), current_writer(&world, &c.name, now)?)))
+        .collect();
+    world.links = links::all(seen, setting.topology, setting.slo, &writers, now);
     conclusions(&mut world, setting.slo, now);
-    readiness(&mut world, seen, setting.topology, writer.as_ref());
+    readiness(&mut world, seen, setting.topology, &writers);
     world
 }
 
 /// How ready each region is, on everything that the frame already holds.
-fn readiness(world: &mut World, seen: &Seen, topology: &Topology, writer: Option<&RegionId>) {
+fn readiness(world: &mut World, seen: &Seen, topology: &Topology, writers: &BTreeMap<ClusterName, RegionId>) {
     let now = world.head.at;
-    let standbys = writer
-        .and_then(|id| seen.regions.get(id)?.postgres.fresh(now))
-        .map_or(&[][..], |server| server.standbys.as_slice());
+    // How the writer of a cluster ranks the member of a region.
+    let ranked = |cluster: &DatabaseCluster, region: &RegionId| {
+        let writer = seen.regions.get(writers.get(&cluster.name)?)?;
+        let server = writer.databases.get(&cluster.name)?.postgres.fresh(now)?;
+        let member = &cluster.member(region)?.member;
+        let row = server.standbys.iter().find(|s| &s.application_name == member);
+        row.map(|s| s.sync_state.clone())
+    };
     let scored: Vec<(RegionId, Readiness)> = world
         .regions
         .values()
         .filter_map(|region| {
-            let member = &topology.region(&region.id)?.patroni_member;
-            let row = standbys.iter().find(|s| &s.application_name == member);
+            let sync_states = topology
+                .databases
+                .iter()
+                .filter_map(|c| Some((c.name.clone(), ranked(c, &region.id)?)));
             let facts = readiness::Facts {
                 region,
                 seen: seen.regions.get(&region.id)?,
-                sync_state: row.map(|s| s.sync_state.clone()),
+                sync_states: sync_states.collect(),
                 links: world.links.values().filter(|l| l.to == region.id).collect(),
                 operations: world.operations.values().collect(),
             };
@@ -136,7 +148,15 @@ fn region(
             })
             .collect(),
         traffic: traffic_of(seen, config, setting.topology),
-        postgres: postgres::member(parts, config, now),
+        postgres: setting
+            .topology
+            .databases
+            .iter()
+            .filter_map(|cluster| {
+                let (seen, member) = (parts.databases.get(&cluster.name)?, cluster.member(&config.id)?);
+                Some((cluster.name.clone(), postgres::member(seen, member, now)))
+            })
+            .collect(),
         redis: parts.redis.clone(),
         bus: parts.bus.clone(),
         drain: setting.drains.get(&config.id).cloned(),
@@ -165,12 +185,12 @@ fn traffic_of(seen: &Seen, config: &RegionConfig, topology: &Topology) -> Observ
     }
 }
 
-/// The writer that links start from: with two of them, the one on the newer timeline.
-fn current_writer(world: &World, now: Timestamp) -> Option<RegionId> {
+/// The writer that a cluster's links start from: with two of them, the one on the newer timeline.
+fn current_writer(world: &World, cluster: &ClusterName, now: Timestamp) -> Option<RegionId> {
     world
         .regions
         .values()
-        .filter_map(|region| Some((region, region.postgres.fresh(now)?)))
+        .filter_map(|region| Some((region, region.fresh_member(cluster, now)?)))
         .filter(|(_, member)| member.role == PostgresRole::Writer)
         .max_by_key(|(_, member)| member.timeline)
         .map(|(region, _)| region.id.clone())
@@ -197,6 +217,7 @@ fn inventory(seen: &Seen, now: Timestamp, world: &mut World) {
 }
 
 fn conclusions(world: &mut World, slo: &Slo, now: Timestamp) {
+    let several_clusters = world.several_clusters();
     let concluded: Vec<(RegionId, Health, Vec<String>)> = world
         .regions
         .values()
@@ -212,32 +233,44 @@ fn conclusions(world: &mut World, slo: &Slo, now: Timestamp) {
                     .values()
                     .filter(|p| p.region.as_ref() == id)
                     .collect(),
+                several_clusters,
                 removal: slo.region_removal,
             };
             let (health, reasons) = conclude(&facts, now);
             (region.id.clone(), health, reasons)
         })
         .collect();
-    let writers = postgres::writers(world.regions.iter().map(|(id, r)| (id, &r.postgres)), now);
-    let two = (writers.len() > 1).then(|| {
-        let members: Vec<RegionId> = writers.iter().map(|id| (*id).clone()).collect();
-        (
-            members,
-            format!("TWO WRITERS: {} accept writes", postgres::named(&writers, world)),
-        )
-    });
+    let alarms = two_writers(world, now);
     for (id, health, reasons) in concluded {
         if let Some(region) = world.regions.get_mut(&id) {
             region.health = health;
             region.reasons = reasons;
-            if let Some((members, words)) = &two
-                && members.contains(&id)
-            {
+            for (_, words) in alarms.iter().filter(|(members, _)| members.contains(&id)) {
                 region.health = health.max(Health::Degraded);
                 region.reasons.insert(0, words.clone());
             }
         }
     }
+}
+
+/// The clusters of which more than one member accepts writes: the regions of those, and what is said of them.
+fn two_writers(world: &World, now: Timestamp) -> Vec<(Vec<RegionId>, String)> {
+    let several = world.several_clusters();
+    let clusters = world.clusters().into_iter();
+    let found = clusters.map(|cluster| (cluster, world.writers(cluster, now)));
+    found
+        .filter(|(_, writers)| writers.len() > 1)
+        .map(|(cluster, writers)| {
+            let of = if several {
+                format!(" of {cluster}")
+            } else {
+                String::new()
+            };
+            let named = postgres::named(&writers, cluster, world);
+            let members = writers.into_iter().cloned().collect();
+            (members, format!("TWO WRITERS{of}: {named} accept writes"))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -289,6 +322,7 @@ mod tests {
             seen.regions
                 .get_mut(&id)
                 .unwrap()
+                .main()
                 .postgres
                 .set(example::server(recovering, 1_000), now);
         }

@@ -5,30 +5,30 @@
 
 use crate::clients::patroni::MemberStatus;
 use crate::observe::Server;
-use crate::observe::board::RegionSeen;
-use aisoc_model::RegionId;
+use crate::observe::board::MemberSeen;
 use aisoc_model::observed::{Absence, Observed};
 use aisoc_model::region::{PostgresMember, PostgresRole};
-use aisoc_model::topology::RegionConfig;
+use aisoc_model::topology::DatabaseMember;
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 
-/// The member of `region` as seen at `now`.
+/// A member as seen at `now`.
 #[must_use]
-pub fn member(seen: &RegionSeen, region: &RegionConfig, now: Timestamp) -> Observed<PostgresMember> {
+pub fn member(seen: &MemberSeen, member: &DatabaseMember, now: Timestamp) -> Observed<PostgresMember> {
     let patroni = seen.patroni.fresh(now);
     let server = seen.postgres.fresh(now);
     let (observed_at, source) = match (patroni, server) {
         (Some(_), Some(_)) => (
             seen.patroni.observed_at.min(seen.postgres.observed_at),
-            format!("patroni+postgres:{}", region.id),
+            format!("patroni+{}", seen.postgres.source),
         ),
         (Some(_), None) => (seen.patroni.observed_at, seen.patroni.source.clone()),
         (None, Some(_)) => (seen.postgres.observed_at, seen.postgres.source.clone()),
-        (None, None) => return unseen(seen, region),
+        (None, None) => return unseen(seen, member),
     };
     Observed {
-        value: Some(value(seen, region, patroni, server)),
+        value: Some(value(seen, member, patroni, server)),
         observed_at,
         source,
         stale_after_ms: seen.postgres.stale_after_ms,
@@ -37,13 +37,13 @@ pub fn member(seen: &RegionSeen, region: &RegionConfig, now: Timestamp) -> Obser
 }
 
 /// Neither answers: what was last known, and why there is nothing newer.
-fn unseen(seen: &RegionSeen, region: &RegionConfig) -> Observed<PostgresMember> {
+fn unseen(seen: &MemberSeen, member: &DatabaseMember) -> Observed<PostgresMember> {
     let known = seen.patroni.value.is_some() || seen.postgres.value.is_some();
     let (patroni, server) = (seen.patroni.value.as_ref(), seen.postgres.value.as_ref());
     Observed {
-        value: known.then(|| value(seen, region, patroni, server)),
+        value: known.then(|| value(seen, member, patroni, server)),
         observed_at: seen.patroni.observed_at.max(seen.postgres.observed_at),
-        source: format!("patroni+postgres:{}", region.id),
+        source: format!("patroni+{}", seen.postgres.source),
         stale_after_ms: seen.postgres.stale_after_ms,
         absence: match (&seen.postgres.absence, &seen.patroni.absence) {
             (Some(why), _) | (None, Some(why)) => Some(why.clone()),
@@ -53,15 +53,15 @@ fn unseen(seen: &RegionSeen, region: &RegionConfig) -> Observed<PostgresMember> 
 }
 
 fn value(
-    seen: &RegionSeen,
-    region: &RegionConfig,
+    seen: &MemberSeen,
+    member: &DatabaseMember,
     patroni: Option<&MemberStatus>,
     server: Option<&Server>,
 ) -> PostgresMember {
     let facts = server.map(|s| &s.facts);
     let xlog = patroni.and_then(|p| p.xlog.as_ref());
     PostgresMember {
-        name: region.patroni_member.clone(),
+        name: member.member.clone(),
         role: role(patroni, server),
         state: match patroni {
             Some(patroni) => aisoc_model::text::sanitize(&patroni.state, 60),
@@ -108,24 +108,14 @@ fn reason(absence: Option<&Absence>) -> String {
     }
 }
 
-/// The regions whose member is known, now, to accept writes.
+/// Writers of a cluster by name, each with its timeline: `us-east-1 (timeline 3) and eu-west-1 (timeline 4)`.
 #[must_use]
-pub fn writers<'a>(
-    members: impl IntoIterator<Item = (&'a RegionId, &'a Observed<PostgresMember>)>,
-    now: Timestamp,
-) -> Vec<&'a RegionId> {
-    members
-        .into_iter()
-        .filter(|(_, member)| member.fresh(now).is_some_and(|m| m.role == PostgresRole::Writer))
-        .map(|(region, _)| region)
-        .collect()
-}
-
-/// Writers by name, each with its timeline: `us-east-1 (timeline 3) and eu-west-1 (timeline 4)`.
-#[must_use]
-pub fn named(writers: &[&RegionId], world: &World) -> String {
+pub fn named(writers: &[&RegionId], cluster: &ClusterName, world: &World) -> String {
     let name = |region: &&RegionId| {
-        let member = world.regions.get(*region).and_then(|r| r.postgres.value.as_ref());
+        let member = world
+            .regions
+            .get(*region)
+            .and_then(|r| r.member(cluster)?.value.as_ref());
         match member.and_then(|m| m.timeline) {
             Some(timeline) => format!("{region} (timeline {timeline})"),
             None => region.to_string(),
@@ -160,8 +150,12 @@ mod tests {
     fn roles(#[case] patroni: See, #[case] server: See, #[case] role: Option<PostgresRole>) {
         let now = example::now();
         let topology = example::topology();
-        let region = &topology.regions[0];
-        let mut seen = example::seen(&topology, now).regions.remove(&region.id).unwrap();
+        let member_of = &topology.databases[0].members[0];
+        let mut region = example::seen(&topology, now)
+            .regions
+            .remove(&member_of.region)
+            .unwrap();
+        let seen = region.main();
         let mut status = example::patroni("master", "running", 100);
         match patroni {
             See::Writer | See::Silent => {}
@@ -180,7 +174,7 @@ mod tests {
         if matches!(server, See::Silent) {
             seen.postgres.fail("connection refused");
         }
-        let member = member(&seen, region, now);
+        let member = member(seen, member_of, now);
         assert_eq!(member.fresh(now).map(|m| m.role), role);
     }
 }

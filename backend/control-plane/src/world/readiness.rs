@@ -4,13 +4,15 @@
 //! A hundred points are spread over what a failover rests on. What is lacking loses its points, and so does what
 //! nobody has looked at: a backup that is not known to exist is no backup.
 
-use crate::observe::board::RegionSeen;
+use crate::observe::board::{MemberSeen, RegionSeen};
+use aisoc_model::ClusterName;
 use aisoc_model::clock::millis_between;
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::operation::{Operation, OperationState};
 use aisoc_model::plan::Target;
-use aisoc_model::region::{Check, PostgresRole, Readiness, Region, Standing};
+use aisoc_model::region::{Check, Readiness, Region, Standing};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// A drill is too long ago after this many days: spec §9 wants one each quarter.
 const DRILL_DAYS: u64 = 90;
@@ -26,12 +28,19 @@ pub struct Facts<'a> {
     pub region: &'a Region,
     /// What was seen of it.
     pub seen: &'a RegionSeen,
-    /// How the writer ranks it: `sync`, `async`, …; `None` when the writer does not list it or is not seen.
-    pub sync_state: Option<String>,
+    /// How the writer of each database cluster ranks its member: `sync`, `async`, …; not those that no writer lists or
+    /// whose writer is not seen.
+    pub sync_states: BTreeMap<ClusterName, String>,
     /// Links that end here.
     pub links: Vec<&'a Link>,
     /// Operations that are remembered.
     pub operations: Vec<&'a Operation>,
+}
+
+impl Facts<'_> {
+    fn member(&self, cluster: &ClusterName) -> Option<&MemberSeen> {
+        self.seen.databases.get(cluster)
+    }
 }
 
 /// The score of a region at `now`.
@@ -40,11 +49,15 @@ pub fn score(facts: &Facts<'_>, now: Timestamp) -> Readiness {
     let checks = vec![
         check("api", 20, api(facts.region, now)),
         check("load_balancer", 5, balancer(facts.region, now)),
-        check("replication", 20, replication(facts, now)),
-        check("sync_state", 5, sync_state(facts, now)),
-        check("promotable", 10, promotable(facts.region, now)),
-        check("dcs", 5, dcs(facts, now)),
-        check("watchdog", 5, watchdog(facts, now)),
+        check("replication", 20, worst(facts, |c| replication(facts, c, now))),
+        check("sync_state", 5, worst(facts, |c| sync_state(facts, c, now))),
+        check(
+            "promotable",
+            10,
+            worst(facts, |c| promotable(facts.region, c, now)),
+        ),
+        check("dcs", 5, worst(facts, |c| dcs(facts, c, now))),
+        check("watchdog", 5, worst(facts, |c| watchdog(facts, c, now))),
         check("drill", 5, drill(facts, now)),
         check(
             "failsafe_mode",
@@ -129,18 +142,25 @@ fn balancer(region: &Region, now: Timestamp) -> Found {
     }
 }
 
-fn writes(region: &Region, now: Timestamp) -> bool {
-    region
-        .postgres
-        .fresh(now)
-        .is_some_and(|m| m.role == PostgresRole::Writer)
+/// What is found of the region's members of all clusters: it is as ready as the least ready of them. With several it is
+/// said of which.
+fn worst(facts: &Facts<'_>, look: impl Fn(&ClusterName) -> Found) -> Found {
+    let several = facts.region.postgres.len() > 1;
+    let found = facts.region.postgres.keys().map(|cluster| {
+        let (standing, why) = look(cluster);
+        let why = if several { format!("{cluster}: {why}") } else { why };
+        (standing, why)
+    });
+    let worst = found.min_by_key(|(standing, _)| *standing);
+    worst.unwrap_or_else(|| lacking("it has no database member"))
 }
 
-fn replication(facts: &Facts<'_>, now: Timestamp) -> Found {
-    if writes(facts.region, now) {
+fn replication(facts: &Facts<'_>, cluster: &ClusterName, now: Timestamp) -> Found {
+    if facts.region.writes(cluster, now) {
         return ready("it is the writer");
     }
-    let Some(link) = facts.links.iter().find(|l| l.kind == LinkKind::Postgres) else {
+    let of = |l: &&&Link| l.kind == LinkKind::Postgres && l.cluster.as_ref() == Some(cluster);
+    let Some(link) = facts.links.iter().find(of) else {
         return not_known("no writer is seen to follow");
     };
     match (link.state.fresh(now), link.level) {
@@ -153,11 +173,11 @@ fn replication(facts: &Facts<'_>, now: Timestamp) -> Found {
     }
 }
 
-fn sync_state(facts: &Facts<'_>, now: Timestamp) -> Found {
-    if writes(facts.region, now) {
+fn sync_state(facts: &Facts<'_>, cluster: &ClusterName, now: Timestamp) -> Found {
+    if facts.region.writes(cluster, now) {
         return ready("it is the writer");
     }
-    match facts.sync_state.as_deref() {
+    match facts.sync_states.get(cluster).map(String::as_str) {
         None => not_known("the writer does not list its replica"),
         Some("sync" | "quorum") => ready("a write is acknowledged when its replica has it"),
         Some(state) => lacking(format!(
@@ -166,8 +186,8 @@ fn sync_state(facts: &Facts<'_>, now: Timestamp) -> Found {
     }
 }
 
-fn promotable(region: &Region, now: Timestamp) -> Found {
-    let Some(member) = region.postgres.fresh(now) else {
+fn promotable(region: &Region, cluster: &ClusterName, now: Timestamp) -> Found {
+    let Some(member) = region.fresh_member(cluster, now) else {
         return not_known("its PostgreSQL member is not seen");
     };
     if member.nofailover {
@@ -181,8 +201,8 @@ fn promotable(region: &Region, now: Timestamp) -> Found {
 
 /// Patroni stamps its last contact with the DCS by its own clock: too old is a DCS that is away or a clock that is
 /// behind, and the future is a clock that is ahead.
-fn dcs(facts: &Facts<'_>, now: Timestamp) -> Found {
-    let Some(patroni) = facts.seen.patroni.fresh(now) else {
+fn dcs(facts: &Facts<'_>, cluster: &ClusterName, now: Timestamp) -> Found {
+    let Some(patroni) = facts.member(cluster).and_then(|m| m.patroni.fresh(now)) else {
         return not_known("its Patroni is not seen");
     };
     if patroni.failsafe_mode_is_active {
@@ -203,8 +223,8 @@ fn dcs(facts: &Facts<'_>, now: Timestamp) -> Found {
     }
 }
 
-fn watchdog(facts: &Facts<'_>, now: Timestamp) -> Found {
-    match facts.seen.patroni.fresh(now) {
+fn watchdog(facts: &Facts<'_>, cluster: &ClusterName, now: Timestamp) -> Found {
+    match facts.member(cluster).and_then(|m| m.patroni.fresh(now)) {
         None => not_known("its Patroni is not seen"),
         Some(patroni) if patroni.watchdog_failed => lacking("its Patroni could not activate the watchdog"),
         Some(_) => not_known("Patroni tells only of a watchdog that failed"),
@@ -216,7 +236,7 @@ fn drill(facts: &Facts<'_>, now: Timestamp) -> Found {
     let here = |operation: &&&Operation| {
         operation.state == OperationState::Done
             && match &operation.plan.request.target {
-                Target::Failover { to } | Target::RegionFailover { to, .. } => *to == facts.region.id,
+                Target::Failover { to, .. } | Target::RegionFailover { to, .. } => *to == facts.region.id,
                 Target::Restore { region } => *region == facts.region.id,
                 _ => false,
             }
@@ -244,14 +264,15 @@ fn drill(facts: &Facts<'_>, now: Timestamp) -> Found {
 mod tests {
     use super::*;
     use crate::world::example;
-    use aisoc_model::region::Traffic;
+    use aisoc_model::observed::Observed;
+    use aisoc_model::region::{PostgresMember, Traffic};
     use rstest::rstest;
 
     struct Case {
         region: Region,
         seen: RegionSeen,
         links: Vec<Link>,
-        sync_state: Option<String>,
+        sync_state: Option<&'static str>,
     }
 
     /// The replica's region on a good day.
@@ -262,7 +283,7 @@ mod tests {
             .regions
             .remove(&example::eu())
             .unwrap();
-        if let Some(patroni) = &mut seen.patroni.value {
+        if let Some(patroni) = &mut seen.main().patroni.value {
             patroni.dcs_last_seen = Some(now.as_second() - 3);
         }
         Case {
@@ -274,7 +295,7 @@ mod tests {
                 .filter(|l| l.to == example::eu())
                 .cloned()
                 .collect(),
-            sync_state: Some("sync".into()),
+            sync_state: Some("sync"),
         }
     }
 
@@ -282,7 +303,11 @@ mod tests {
         let facts = Facts {
             region: &case.region,
             seen: &case.seen,
-            sync_state: case.sync_state.clone(),
+            sync_states: case
+                .sync_state
+                .map(|state| (example::main(), state.to_owned()))
+                .into_iter()
+                .collect(),
             links: case.links.iter().collect(),
             operations: vec![],
         };
@@ -325,13 +350,13 @@ mod tests {
     #[case(|c: &mut Case| traffic(c).servers[0].status = "DOWN".into(), "load_balancer", Standing::Lacking)]
     #[case(|c: &mut Case| c.links.clear(), "replication", Standing::NotKnown)]
     #[case(|c: &mut Case| link(c).level = LagLevel::Page, "replication", Standing::Lacking)]
-    #[case(|c: &mut Case| c.sync_state = Some("async".into()), "sync_state", Standing::Lacking)]
+    #[case(|c: &mut Case| c.sync_state = Some("async"), "sync_state", Standing::Lacking)]
     #[case(|c: &mut Case| c.sync_state = None, "sync_state", Standing::NotKnown)]
-    #[case(|c: &mut Case| c.region.postgres.value.as_mut().unwrap().nofailover = true, "promotable", Standing::Lacking)]
-    #[case(|c: &mut Case| c.region.postgres.fail("gone"), "promotable", Standing::NotKnown)]
+    #[case(|c: &mut Case| main(c).value.as_mut().unwrap().nofailover = true, "promotable", Standing::Lacking)]
+    #[case(|c: &mut Case| main(c).fail("gone"), "promotable", Standing::NotKnown)]
     #[case(|c: &mut Case| dcs_seen(c, 60), "dcs", Standing::Lacking)]
     #[case(|c: &mut Case| dcs_seen(c, -30), "dcs", Standing::Lacking)]
-    #[case(|c: &mut Case| c.seen.patroni.value.as_mut().unwrap().watchdog_failed = true, "watchdog", Standing::Lacking)]
+    #[case(|c: &mut Case| c.seen.main().patroni.value.as_mut().unwrap().watchdog_failed = true, "watchdog", Standing::Lacking)]
     fn each_lack_is_found_and_costs(
         #[case] spoil: fn(&mut Case),
         #[case] name: &str,
@@ -342,6 +367,10 @@ mod tests {
         let readiness = scored(&spoilt);
         assert_eq!(of(&readiness, name), standing);
         assert!(readiness.score < 65 || name == "watchdog");
+    }
+
+    fn main(case: &mut Case) -> &mut Observed<PostgresMember> {
+        case.region.postgres.get_mut(&example::main()).unwrap()
     }
 
     fn traffic(case: &mut Case) -> &mut Traffic {
@@ -356,7 +385,7 @@ mod tests {
     }
 
     fn dcs_seen(case: &mut Case, seconds_ago: i64) {
-        case.seen.patroni.value.as_mut().unwrap().dcs_last_seen =
+        case.seen.main().patroni.value.as_mut().unwrap().dcs_last_seen =
             Some(example::now().as_second() - seconds_ago);
     }
 }

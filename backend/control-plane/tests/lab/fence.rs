@@ -31,6 +31,7 @@ impl LabFence {
         let held = self.fenced.lock().unwrap().get(region).cloned();
         let running = self.cluster.nodes[region.as_str()].processes();
         FenceStatus {
+            cluster: super::world::main(),
             region: region.clone(),
             running: running.iter().map(ToString::to_string).collect(),
             token: held.as_ref().and_then(|(_, token)| token.clone()),

@@ -249,20 +249,24 @@ impl Cluster {
     /// Writes the cluster's addresses into a topology.
     pub fn fill(&self, topology: &mut Topology) {
         let urls = |stores: &[Store]| stores.iter().map(|s| s.url.clone()).collect();
-        topology.database.etcd = urls(&self.stores);
+        let cluster = &mut topology.databases[0];
+        cluster.etcd = urls(&self.stores);
+        cluster
+            .members
+            .retain(|m| self.nodes.contains_key(m.region.as_str()));
         topology
             .regions
             .retain(|r| self.nodes.contains_key(r.id.as_str()));
         if !self.own.is_empty() {
-            topology.database.layout = DatabaseLayout::StandbyClusters;
-            for region in &mut topology.regions {
-                region.etcd = urls(self.own.get(region.id.as_str()).unwrap_or(&self.stores));
+            cluster.layout = DatabaseLayout::StandbyClusters;
+            for member in &mut cluster.members {
+                member.etcd = urls(self.own.get(member.region.as_str()).unwrap_or(&self.stores));
             }
         }
-        for region in &mut topology.regions {
-            let node = &self.nodes[region.id.as_str()];
-            region.patroni_url = format!("http://127.0.0.1:{}", node.rest);
-            region.postgres = format!("127.0.0.1:{}", node.postgres);
+        for member in &mut cluster.members {
+            let node = &self.nodes[member.region.as_str()];
+            member.patroni_url = format!("http://127.0.0.1:{}", node.rest);
+            member.postgres = format!("127.0.0.1:{}", node.postgres);
         }
     }
 }

@@ -7,12 +7,13 @@ use aisoc_model::plan::{Plan, PlanRequest, Target};
 use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, DatabaseCluster, DatabaseLayout, Environment, EnvironmentKind, RecordingConfig,
-    RegionConfig, Topology,
+    ApiConfig, ControlPlane, DatabaseCluster, DatabaseLayout, DatabaseMember, Environment, EnvironmentKind,
+    RecordingConfig, RegionConfig, Topology,
 };
 use aisoc_model::vantage::{Says, Sight, Vantage, Verdict, verdict};
 use aisoc_model::world::{Head, World};
-use aisoc_model::{Clock, Observed, RegionId, SystemClock};
+use aisoc_model::{Clock, ClusterName, Observed, RegionId, SystemClock};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,8 @@ pub fn topology(data_dir: &Path) -> Topology {
             backend: "api".into(),
             full_weight: 100,
         }),
-        database: DatabaseCluster {
+        databases: vec![DatabaseCluster {
+            name: main(),
             scope: "aisoc".into(),
             layout: DatabaseLayout::Stretched,
             etcd: vec![],
@@ -65,7 +67,17 @@ pub fn topology(data_dir: &Path) -> Topology {
             password: "control".into(),
             patroni_user: "patroni".into(),
             patroni_password: "patroni".into(),
-        },
+            members: REGIONS
+                .iter()
+                .map(|(id, _, _)| DatabaseMember {
+                    region: region(id),
+                    patroni_url: "http://127.0.0.1:1".into(),
+                    member: (*id).into(),
+                    postgres: nowhere(),
+                    etcd: vec![],
+                })
+                .collect(),
+        }],
         managed_database: None,
         dsn_secret: None,
         supervisor: None,
@@ -87,10 +99,6 @@ pub fn topology(data_dir: &Path) -> Topology {
                         url: "http://127.0.0.1:1".into(),
                     })
                     .collect(),
-                patroni_url: "http://127.0.0.1:1".into(),
-                patroni_member: (*id).into(),
-                postgres: nowhere(),
-                etcd: vec![],
                 redis: nowhere(),
                 bus_url: "http://127.0.0.1:1".into(),
                 release: format!("aisoc-{id}"),
@@ -98,6 +106,11 @@ pub fn topology(data_dir: &Path) -> Topology {
             })
             .collect(),
     }
+}
+
+/// The only database cluster.
+pub fn main() -> ClusterName {
+    "main".parse().unwrap()
 }
 
 /// A world in which every api instance answers 200, now.
@@ -140,7 +153,7 @@ impl WorldView for GoodWorld {
                 verdict: serving(now),
                 api: config.api.iter().map(probe).collect(),
                 traffic: Observed::not_yet("test"),
-                postgres: Observed::not_yet("test"),
+                postgres: BTreeMap::from([(main(), Observed::not_yet("test"))]),
                 redis: Observed::not_yet("test"),
                 bus: Observed::not_yet("test"),
                 drain: None,

@@ -154,6 +154,7 @@ async fn a_read_replica_is_promoted_once_and_refused_while_it_backs_up() {
     let (server, api) = server().await;
     let (_dir, credentials_file) = secret(KEYS);
     let rds = driver(&ManagedDatabase::Rds(Rds {
+        cluster: "main".parse().unwrap(),
         credentials_file,
         api,
         instances: BTreeMap::from([(region(EU), "aisoc-eu".to_owned())]),
@@ -202,6 +203,7 @@ async fn what_happened_behind_a_lost_answer_is_not_known() {
     let (server, api) = server().await;
     let (_dir, credentials_file) = secret(KEYS);
     let rds = driver(&ManagedDatabase::Rds(Rds {
+        cluster: "main".parse().unwrap(),
         credentials_file,
         api,
         instances: BTreeMap::from([(region(EU), "aisoc-eu".to_owned())]),
@@ -223,6 +225,7 @@ async fn a_global_cluster_fails_over_with_loss_only_in_so_many_words() {
     let (server, api) = server().await;
     let (_dir, credentials_file) = secret(KEYS);
     let aurora = driver(&ManagedDatabase::Aurora(Aurora {
+        cluster: "main".parse().unwrap(),
         credentials_file,
         api,
         global_cluster: "aisoc".to_owned(),

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// The cluster's name in etcd.
 pub const SCOPE: &str = "aisoc";
+/// What the product calls the cluster.
+pub const CLUSTER: &str = "main";
 /// User of Patroni's REST API for requests that change something.
 pub const REST_USER: &str = "patroni";
 

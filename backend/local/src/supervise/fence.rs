@@ -13,8 +13,8 @@ use crate::error::Failure;
 use crate::parts;
 use crate::state::{read_json, write_json};
 use crate::world::regions::{REGIONS, RegionPlan};
-use aisoc_model::RegionId;
 use aisoc_model::fence::{DemotionToken, FenceStatus, FencedBy};
+use aisoc_model::{ClusterName, RegionId};
 use anyhow::Context;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
@@ -100,14 +100,15 @@ impl Supervisor {
     /// How the database instance of a region stands.
     ///
     /// # Errors
-    /// When there is no such region.
-    pub fn fence_status(&self, region: &RegionId) -> anyhow::Result<FenceStatus> {
-        let plan = plan(region)?;
+    /// When there is no such cluster or region.
+    pub fn fence_status(&self, cluster: &ClusterName, region: &RegionId) -> anyhow::Result<FenceStatus> {
+        let plan = plan(cluster, region)?;
         let name = parts::name(plan, "patroni");
         let fence = self.fences.lock().get(&name).cloned();
         let running = self.database_processes(plan);
         let running = running.iter().map(|p| format!("{} {}", proc::name(p.pid), p.pid));
         Ok(FenceStatus {
+            cluster: cluster.clone(),
             region: region.clone(),
             running: running.collect(),
             token: fence.as_ref().and_then(|f| f.token.clone()),
@@ -118,9 +119,14 @@ impl Supervisor {
     /// Stops the database instance of a region and keeps it down; answers how it stands then.
     ///
     /// # Errors
-    /// When there is no such region, or the fence cannot be written down; then nothing was stopped.
-    pub async fn fence(&self, region: &RegionId, operation: &str) -> anyhow::Result<FenceStatus> {
-        let plan = plan(region)?;
+    /// When there is no such cluster or region, or the fence cannot be written down; then nothing was stopped.
+    pub async fn fence(
+        &self,
+        cluster: &ClusterName,
+        region: &RegionId,
+        operation: &str,
+    ) -> anyhow::Result<FenceStatus> {
+        let plan = plan(cluster, region)?;
         let (name, handle) = self.patroni(plan)?;
         let operation = aisoc_model::text::sanitize(operation, 80);
         let fence = Fence {
@@ -160,22 +166,22 @@ impl Supervisor {
             })?;
         }
         tracing::warn!(%region, operation = %operation, in_order, "fenced");
-        self.fence_status(region)
+        self.fence_status(cluster, region)
     }
 
     /// Lets the database instance of a region run again.
     ///
     /// # Errors
-    /// When there is no such region, or that cannot be written down; then it stays down.
-    pub async fn unfence(&self, region: &RegionId) -> anyhow::Result<FenceStatus> {
-        let plan = plan(region)?;
+    /// When there is no such cluster or region, or that cannot be written down; then it stays down.
+    pub async fn unfence(&self, cluster: &ClusterName, region: &RegionId) -> anyhow::Result<FenceStatus> {
+        let plan = plan(cluster, region)?;
         let (name, handle) = self.patroni(plan)?;
         let was = self.fences.change(|fences| fences.remove(&name))?;
         // A fault may still want it down.
         if was.is_some() && !self.faults.holds(&name) {
             handle.tell(Command::Release).await;
         }
-        self.fence_status(region)
+        self.fence_status(cluster, region)
     }
 
     /// Keeps down what an earlier supervisor was asked to keep down.
@@ -267,7 +273,14 @@ fn token(text: &str) -> Option<DemotionToken> {
     })
 }
 
-fn plan(region: &RegionId) -> anyhow::Result<&'static RegionPlan> {
+fn plan(cluster: &ClusterName, region: &RegionId) -> anyhow::Result<&'static RegionPlan> {
+    if cluster.as_str() != parts::patroni::CLUSTER {
+        return Err(Failure::usage(
+            format!("there is no database cluster '{cluster}'"),
+            format!("the clusters are: {}", parts::patroni::CLUSTER),
+        )
+        .into());
+    }
     RegionPlan::find(region.as_str()).ok_or_else(|| {
         let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
         Failure::usage(

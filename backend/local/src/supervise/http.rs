@@ -2,9 +2,9 @@
 
 use super::lifecycle::{Phase, Supervisor};
 use crate::error::{Failure, as_failure, exit};
-use aisoc_model::RegionId;
 use aisoc_model::fence::FenceStatus;
 use aisoc_model::inventory::{Fault, FaultSpec, Inventory, Releases};
+use aisoc_model::{ClusterName, RegionId};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -28,7 +28,10 @@ pub(super) fn router(supervisor: Arc<Supervisor>) -> Router {
         .route("/v1/phase", get(phase))
         .route("/v1/faults", post(inflict).delete(heal_all))
         .route("/v1/faults/{id}", delete(heal))
-        .route("/v1/fences/{region}", get(fenced).put(fence).delete(unfence))
+        .route(
+            "/v1/fences/{cluster}/{region}",
+            get(fenced).put(fence).delete(unfence),
+        )
         .route("/v1/deploy", post(deploy))
         .route("/v1/rollback", post(rollback))
         .route("/v1/restart", post(restart))
@@ -129,9 +132,9 @@ async fn heal(State(supervisor): Shared, Path(id): Path<u64>) -> Result<Json<Hea
 
 async fn fenced(
     State(supervisor): Shared,
-    Path(region): Path<RegionId>,
+    Path((cluster, region)): Path<(ClusterName, RegionId)>,
 ) -> Result<Json<FenceStatus>, Refusal> {
-    Ok(Json(supervisor.fence_status(&region)?))
+    Ok(Json(supervisor.fence_status(&cluster, &region)?))
 }
 
 #[derive(Deserialize)]
@@ -142,17 +145,17 @@ struct Fencing {
 
 async fn fence(
     State(supervisor): Shared,
-    Path(region): Path<RegionId>,
+    Path((cluster, region)): Path<(ClusterName, RegionId)>,
     Json(ask): Json<Fencing>,
 ) -> Result<Json<FenceStatus>, Refusal> {
-    Ok(Json(supervisor.fence(&region, &ask.operation).await?))
+    Ok(Json(supervisor.fence(&cluster, &region, &ask.operation).await?))
 }
 
 async fn unfence(
     State(supervisor): Shared,
-    Path(region): Path<RegionId>,
+    Path((cluster, region)): Path<(ClusterName, RegionId)>,
 ) -> Result<Json<FenceStatus>, Refusal> {
-    Ok(Json(supervisor.unfence(&region).await?))
+    Ok(Json(supervisor.unfence(&cluster, &region).await?))
 }
 
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use aisoc_model::RegionId;
 use aisoc_model::dsn::{DsnSecrets, Files, Keeper};
 use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
 use aisoc_model::topology::{
-    ApiConfig, ControlPlane, CoordinationConfig, DatabaseCluster, DatabaseLayout, Environment,
-    EnvironmentKind, RecordingConfig, RegionConfig, Supervisor, Topology,
+    ApiConfig, ControlPlane, CoordinationConfig, DatabaseCluster, DatabaseLayout, DatabaseMember,
+    Environment, EnvironmentKind, RecordingConfig, RegionConfig, Supervisor, Topology,
 };
 use aisoc_model::vantage::{Peer, Peers};
 use std::collections::BTreeMap;
@@ -53,16 +53,7 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
             backend: parts::haproxy::BACKEND.to_owned(),
             full_weight: FULL_WEIGHT,
         }),
-        database: DatabaseCluster {
-            scope: parts::patroni::SCOPE.to_owned(),
-            layout: DatabaseLayout::Stretched,
-            etcd: vec![http(ports.global("etcd"))],
-            database: "aisoc".to_owned(),
-            user: "aisoc_control".to_owned(),
-            password: world.secrets.aisoc_control.clone(),
-            patroni_user: parts::patroni::REST_USER.to_owned(),
-            patroni_password: world.secrets.patroni.clone(),
-        },
+        databases: databases(world, ports),
         managed_database: None,
         dsn_secret: dsn_secret(world),
         supervisor: Some(Supervisor {
@@ -77,10 +68,39 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
     }
 }
 
+fn databases(world: &World, ports: &Ports) -> Vec<DatabaseCluster> {
+    let Ok(name) = parts::patroni::CLUSTER.parse() else {
+        return Vec::new();
+    };
+    let member = |plan: &RegionPlan| {
+        Some(DatabaseMember {
+            region: plan.id()?,
+            patroni_url: http(ports.of(plan, "patroni")),
+            member: plan.name.to_owned(),
+            postgres: local(ports.of(plan, "postgres")),
+            etcd: Vec::new(),
+        })
+    };
+    vec![DatabaseCluster {
+        name,
+        scope: parts::patroni::SCOPE.to_owned(),
+        layout: DatabaseLayout::Stretched,
+        etcd: vec![http(ports.global("etcd"))],
+        database: "aisoc".to_owned(),
+        user: "aisoc_control".to_owned(),
+        password: world.secrets.aisoc_control.clone(),
+        patroni_user: parts::patroni::REST_USER.to_owned(),
+        patroni_password: world.secrets.patroni.clone(),
+        members: REGIONS.iter().filter_map(member).collect(),
+    }]
+}
+
 fn dsn_secret(world: &World) -> Option<DsnSecrets> {
     let file = |r: &RegionPlan| Some((r.id()?, world.dsn_file(r.name)?.to_string_lossy().into_owned()));
     let paths: BTreeMap<RegionId, String> = REGIONS.iter().filter_map(file).collect();
+    let cluster = parts::patroni::CLUSTER.parse().ok()?;
     (!paths.is_empty()).then(|| DsnSecrets {
+        cluster,
         keeper: Keeper::File(Files { paths }),
         restart: true,
         addresses: BTreeMap::new(),
@@ -110,10 +130,6 @@ fn region(ports: &Ports, plan: &RegionPlan, rated_per_instance: u32) -> Option<R
                 url: http(ports.of(plan, a.instance)),
             })
             .collect(),
-        patroni_url: http(ports.of(plan, "patroni")),
-        patroni_member: plan.name.to_owned(),
-        postgres: local(ports.of(plan, "postgres")),
-        etcd: Vec::new(),
         redis: local(ports.of(plan, "redis")),
         bus_url: http(ports.of(plan, "bus")),
         release: plan.release(),
@@ -192,6 +208,6 @@ mod tests {
         assert_eq!(topology.control_plane.name, "eu-west-1");
         assert_eq!(topology.regions.len(), 3);
         assert_eq!(topology.regions[2].api[1].server, "ap-southeast-1a-2");
-        assert_eq!(topology.database.password, world.secrets.aisoc_control);
+        assert_eq!(topology.databases[0].password, world.secrets.aisoc_control);
     }
 }

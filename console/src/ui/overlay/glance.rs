@@ -8,7 +8,6 @@ use crate::table::{Piece, piece};
 use crate::theme::Role;
 use crate::ui::canvas::wrap;
 use crate::ui::widgets::{observed, state};
-use aisoc_model::lag::LinkKind;
 use aisoc_model::plan::{OperationKind, Plan};
 
 /// Columns of the labels.
@@ -72,7 +71,7 @@ fn lag(plan: &Plan, model: &Model) -> Option<Vec<Piece>> {
     }
     let world = model.world.as_deref()?;
     let to = facts::target_region(world, target)?;
-    let link = facts::feed(world, LinkKind::Postgres, &to)?;
+    let link = facts::feed_of(world, target.cluster()?, &to)?;
     let level = state::lag(facts::level(link, model.now));
     let mut pieces = vec![piece(format!("{:<LABEL$}", "lag"), Role::Muted)];
     pieces.extend(observed::value(&link.lag_seconds, model.now, |lag| {

@@ -75,7 +75,9 @@ fn frozen_source(world: &World, milliseconds: i64, frozen: &str) -> World {
             again(&mut probe.health, by, frozen);
         }
         again(&mut region.traffic, by, frozen);
-        again(&mut region.postgres, by, frozen);
+        for member in region.postgres.values_mut() {
+            again(member, by, frozen);
+        }
         again(&mut region.redis, by, frozen);
         again(&mut region.bus, by, frozen);
     }
@@ -104,11 +106,9 @@ fn sources(world: &World) -> Vec<(String, u32, &'static str)> {
     for region in world.regions.values() {
         let health = &region.api[0].health;
         all.push((health.source.clone(), health.stale_after_ms, "overview"));
-        all.push((
-            region.postgres.source.clone(),
-            region.postgres.stale_after_ms,
-            "overview",
-        ));
+        for member in region.postgres.values() {
+            all.push((member.source.clone(), member.stale_after_ms, "overview"));
+        }
         all.push((
             region.redis.source.clone(),
             region.redis.stale_after_ms,

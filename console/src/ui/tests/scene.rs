@@ -156,7 +156,10 @@ impl Dialog {
     /// Puts it over what is shown.
     pub fn open(self, model: &mut Model) {
         let typed = |text: &str| Input::new(text.to_owned());
-        let failover = || Target::Failover { to: id("eu-west-1") };
+        let failover = || Target::Failover {
+            cluster: fixture::main(),
+            to: id("eu-west-1"),
+        };
         let plan = |reason| Box::new(operations::plan(failover(), reason));
         let confirm = |typed: Input| Stage::Confirm(plan("us-east-1 loses disks"), typed);
         model.layer = match self {
@@ -290,7 +293,10 @@ fn acting(stage: Stage, standing: Option<aisoc_model::plan::Standing>) -> Layer 
         ..Look::default()
     };
     Layer::Action(Box::new(Action {
-        target: Target::Failover { to: id("eu-west-1") },
+        target: Target::Failover {
+            cluster: fixture::main(),
+            to: id("eu-west-1"),
+        },
         ticket: 1,
         stage,
         remark: None,

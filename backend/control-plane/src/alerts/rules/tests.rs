@@ -42,8 +42,13 @@ fn streaming() -> Observed<String> {
     Observed::known("streaming".into(), example::now(), "x", 3_000)
 }
 
+fn main<'a>(world: &'a mut World, region: &RegionId) -> &'a mut Observed<PostgresMember> {
+    let region = world.regions.get_mut(region).unwrap();
+    region.postgres.get_mut(&example::main()).unwrap()
+}
+
 fn postgres(world: &mut World, region: &RegionId, role: aisoc_model::region::PostgresRole) {
-    let member = &mut world.regions.get_mut(region).unwrap().postgres;
+    let member = main(world, region);
     member.value.as_mut().unwrap().role = role;
 }
 
@@ -128,13 +133,13 @@ fn certificate(world: &mut World, days: i64) {
 #[case::one_writer("AiSOCNoWriter", (None, None), |_: &mut World| {}, Holds::No)]
 #[case::no_writer("AiSOCNoWriter", (None, None), |w: &mut World| postgres(w, &example::us(), Neither), Holds::Yes)]
 #[case::writer_not_seen_is_no_writer("AiSOCNoWriter", (None, None),
-    |w: &mut World| w.regions.get_mut(&example::us()).unwrap().postgres.fail("refused"), Holds::Yes)]
+    |w: &mut World| main(w, &example::us()).fail("refused"), Holds::Yes)]
 #[case::never_looked("AiSOCNoWriter", (None, None),
-    |w: &mut World| w.regions.get_mut(&example::us()).unwrap().postgres = Observed::not_yet("p"), Holds::Unknown)]
+    |w: &mut World| *main(w, &example::us()) = Observed::not_yet("p"), Holds::Unknown)]
 #[case::two_writers("AiSOCTwoWriters", (None, None), |w: &mut World| postgres(w, &example::eu(), Writer), Holds::Yes)]
 #[case::one_is_enough("AiSOCTwoWriters", (None, None), |w: &mut World| postgres(w, &example::eu(), Replica), Holds::No)]
 #[case::old_writer_out_of_sight("AiSOCTwoWriters", (None, None),
-    |w: &mut World| w.regions.get_mut(&example::us()).unwrap().postgres.fail("refused"), Holds::Unknown)]
+    |w: &mut World| main(w, &example::us()).fail("refused"), Holds::Unknown)]
 #[case::instance_ready("AiSOCInstanceDown", (Some("eu-west-1"), Some("eu-west-1/ingest")), |_: &mut World| {}, Holds::No)]
 #[case::instance_frozen("AiSOCInstanceDown", (Some("eu-west-1"), Some("eu-west-1/ingest")),
     |w: &mut World| process(w, |p| p.state = ProcessState::Frozen), Holds::Yes)]

@@ -7,7 +7,7 @@ use super::{Seen, sql};
 use crate::clients::patroni::{MemberStatus, PatroniClient, PatroniError};
 use crate::clients::postgres::MemberDatabase;
 use crate::drivers::DriverError;
-use aisoc_model::topology::{DatabaseLayout, Topology};
+use aisoc_model::topology::{DatabaseCluster, DatabaseLayout};
 use aisoc_model::{Clock, RegionId};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -74,33 +74,32 @@ struct Seat {
 }
 
 impl PatroniEmergency {
-    /// The driver for a topology's cluster; `None` when the topology names no etcd.
+    /// The driver for a topology's cluster; `None` when the topology names no etcd of it.
     ///
     /// # Errors
     /// When an address in it cannot be used.
-    pub fn new(topology: &Topology, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Self>> {
-        let database = &topology.database;
-        let Some(stores) = Stores::of(topology)? else {
+    pub fn new(database: &DatabaseCluster, clock: Arc<dyn Clock>) -> anyhow::Result<Option<Self>> {
+        let Some(stores) = Stores::of(database)? else {
             return Ok(None);
         };
         let mut seats = BTreeMap::new();
-        for region in &topology.regions {
-            let url = region.patroni_url.trim_end_matches('/').to_owned();
+        for member in &database.members {
+            let url = member.patroni_url.trim_end_matches('/').to_owned();
             let (user, password) = (&database.patroni_user, &database.patroni_password);
             let seat = Seat {
-                member: region.patroni_member.clone(),
+                member: member.member.clone(),
                 rest: PatroniClient::new(&url, user, password, PATIENCE)?,
                 server: MemberDatabase::new(
-                    &region.postgres,
+                    &member.postgres,
                     &database.database,
                     &database.user,
                     &database.password,
                     PATIENCE,
                 )?,
-                ports: [region.postgres.clone(), address(&url)?],
+                ports: [member.postgres.clone(), address(&url)?],
                 url,
             };
-            seats.insert(region.id.clone(), seat);
+            seats.insert(member.region.clone(), seat);
         }
         Ok(Some(Self { seats, stores, clock }))
     }
@@ -212,16 +211,15 @@ impl EmergencyDriver for PatroniEmergency {
 }
 
 impl Stores {
-    fn of(topology: &Topology) -> anyhow::Result<Option<Self>> {
-        let database = &topology.database;
+    fn of(database: &DatabaseCluster) -> anyhow::Result<Option<Self>> {
         let dcs = |etcd: &[String]| Dcs::new(etcd, &database.scope, PATIENCE);
         match database.layout {
             DatabaseLayout::Stretched if database.etcd.is_empty() => Ok(None),
             DatabaseLayout::Stretched => Ok(Some(Self::One(dcs(&database.etcd)?))),
             DatabaseLayout::StandbyClusters => {
                 let mut stores = BTreeMap::new();
-                for region in topology.regions.iter().filter(|r| !r.etcd.is_empty()) {
-                    stores.insert(region.id.clone(), dcs(&region.etcd)?);
+                for member in database.members.iter().filter(|m| !m.etcd.is_empty()) {
+                    stores.insert(member.region.clone(), dcs(&member.etcd)?);
                 }
                 Ok((!stores.is_empty()).then_some(Self::Each(stores)))
             }

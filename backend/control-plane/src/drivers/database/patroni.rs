@@ -10,7 +10,7 @@ use crate::drivers::database::{
     Answer, Canary, DatabaseDriver, Evidence, Fork, Member, PatroniView, Seen, ServerView, Stance,
     StandbyRow, WriteAnswer,
 };
-use aisoc_model::topology::Topology;
+use aisoc_model::topology::DatabaseCluster;
 use aisoc_model::{Clock, RegionId};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join, join_all, join3};
@@ -51,27 +51,33 @@ struct Seat {
 }
 
 impl PatroniDriver {
+    /// A cluster without a member.
+    #[must_use]
+    pub fn nobody(clock: Arc<dyn Clock>) -> Self {
+        let seats = BTreeMap::new();
+        Self { seats, clock }
+    }
+
     /// The driver for a topology's cluster.
     ///
     /// # Errors
     /// When an address in it cannot be used.
-    pub fn new(topology: &Topology, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let database = &topology.database;
+    pub fn new(database: &DatabaseCluster, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let mut seats = BTreeMap::new();
-        for region in &topology.regions {
+        for member in &database.members {
             let (user, password) = (&database.patroni_user, &database.patroni_password);
             let connect = |timeout| {
                 let (user, password) = (&database.user, &database.password);
-                MemberDatabase::new(&region.postgres, &database.database, user, password, timeout)
+                MemberDatabase::new(&member.postgres, &database.database, user, password, timeout)
             };
             let seat = Seat {
-                member: region.patroni_member.clone(),
-                url: region.patroni_url.trim_end_matches('/').to_owned(),
-                rest: PatroniClient::new(&region.patroni_url, user, password, REST_TIMEOUT)?,
+                member: member.member.clone(),
+                url: member.patroni_url.trim_end_matches('/').to_owned(),
+                rest: PatroniClient::new(&member.patroni_url, user, password, REST_TIMEOUT)?,
                 server: connect(SQL_TIMEOUT)?,
                 patient: connect(PREPARE_TIMEOUT)?,
             };
-            seats.insert(region.id.clone(), seat);
+            seats.insert(member.region.clone(), seat);
         }
         Ok(Self { seats, clock })
     }

@@ -4,14 +4,16 @@
 //!
 //! It is not a guarantee of its own: whether the candidate is synchronous is seen, by the gates and by the proof.
 
+mod all;
 pub mod marker;
+
+pub use all::Escorts;
 
 use crate::drivers::database::DatabaseDriver;
 use crate::drivers::database::config::ClusterConfig;
 use crate::operations::engine::EventLog;
 use crate::operations::event::Event;
-use aisoc_model::Clock;
-use aisoc_model::journal::Entry;
+use aisoc_model::{Clock, ClusterName};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +28,7 @@ const SETTLE: Duration = Duration::from_millis(400);
 
 /// The escort of one cluster.
 pub struct Escort {
+    cluster: ClusterName,
     database: Arc<dyn DatabaseDriver>,
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
@@ -37,31 +40,19 @@ pub struct Escort {
 impl Escort {
     /// The escort; `left` are plans that an earlier life of this control plane may have left in it.
     pub fn new(
+        cluster: ClusterName,
         database: Arc<dyn DatabaseDriver>,
         log: Arc<dyn EventLog>,
         clock: Arc<dyn Clock>,
         left: BTreeSet<String>,
     ) -> Self {
         Self {
+            cluster,
             database,
             log,
             clock,
             held: Mutex::new(left.into_iter().map(|plan| (plan, false)).collect()),
         }
-    }
-
-    /// Plans for which a journal says that an escort was begun and not that it was ended.
-    #[must_use]
-    pub fn left(entries: &[Entry]) -> BTreeSet<String> {
-        let mut left = BTreeSet::new();
-        for entry in entries {
-            match Event::of(entry) {
-                Ok(Event::Escorted { .. }) => left.insert(entry.operation.clone()),
-                Ok(Event::EscortEnded { .. }) => left.remove(&entry.operation),
-                _ => continue,
-            };
-        }
-        left
     }
 
     /// An operation that this control plane carries out may have been escorted by another one before.
@@ -107,6 +98,7 @@ impl Escort {
             ]
             .map(prior);
             let event = Event::Escorted {
+                cluster: self.cluster.clone(),
                 prior: prior.join(", "),
                 request: patch.to_string(),
             };
@@ -115,7 +107,7 @@ impl Escort {
         }
         self.database.configure(&patch).await?;
         held.insert(plan.to_owned(), true);
-        tracing::info!(plan, "escorted: commits wait for the candidate");
+        tracing::info!(plan, cluster = %self.cluster, "escorted: commits wait for the candidate");
         Ok(())
     }
 
@@ -147,11 +139,12 @@ impl Escort {
             };
         }
         let event = Event::EscortEnded {
+            cluster: self.cluster.clone(),
             detail: detail.to_owned(),
         };
         self.log.append(plan, &event).await.map_err(|e| e.to_string())?;
         held.remove(plan);
-        tracing::info!(plan, detail, "escort ended");
+        tracing::info!(plan, cluster = %self.cluster, detail, "escort ended");
         Ok(())
     }
 

@@ -111,7 +111,8 @@ fn freshness(case: &Case<'_>) -> Gate {
     if let Some(Err(why)) = &facts.releases {
         problem = Some(format!("the releases cannot be read: {why}"));
     }
-    if let Some(database) = &facts.database {
+    let others = facts.others.values().filter_map(|o| o.database.as_ref());
+    for database in facts.database.iter().chain(others) {
         for (region, member) in &database.members {
             let age = millis_between(member.server.at, facts.now);
             evidence.push(format!("postgres {region} asked {age} ms ago"));

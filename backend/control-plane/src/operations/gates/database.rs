@@ -27,7 +27,7 @@ pub fn failover(case: &Case<'_>, to: &RegionId) -> Vec<Gate> {
         candidate_nofailover(evidence, to),
         dr_only_explicit(case, to),
         cluster_paused(evidence),
-        region::block_period(case),
+        region::block_period(case, &[case.cluster]),
         region::residency(case, evidence.writers().first().copied(), to),
         common::rollouts(case),
     ];

@@ -5,13 +5,12 @@ use super::fence::{self, lines, lsn};
 use super::{Case, common, needs_approval, needs_override, pass, refuse, region};
 use crate::drivers::database::standing::{Held, MemberStanding, Standing};
 use crate::operations::facts::Emergency;
-use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::fence::FenceKind;
-use aisoc_model::lag::{Link, LinkKind};
 use aisoc_model::plan::Gate;
 use aisoc_model::region::{PostgresRole, RegionRole};
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 
 /// Looks that go by before a writer that is gone is seen to be gone: what it acknowledged meanwhile is not known.
@@ -25,7 +24,7 @@ pub fn emergency(case: &Case<'_>, to: &RegionId, wanted: Option<FenceKind>) -> V
         Err(gate) => return vec![gate],
     };
     let standing = &emergency.standing;
-    let from = match old_writer(standing, &case.facts.world, to) {
+    let from = match old_writer(standing, case.cluster, &case.facts.world, to) {
         Ok(from) => from,
         Err(why) => return vec![refuse("old_writer", why, lines(emergency))],
     };
@@ -34,12 +33,12 @@ pub fn emergency(case: &Case<'_>, to: &RegionId, wanted: Option<FenceKind>) -> V
         dcs(standing, &from, to),
         fence::proof(emergency, &from, wanted),
         candidate(standing, to),
-        candidate_history(standing, &case.facts.world, &from, to),
+        candidate_history(case, standing, &from, to),
         most_advanced(standing, &from, to),
         rpo(case, emergency, &from, to, wanted),
         demotion_token(case, emergency, &from, to),
         region::dr_only(case, to),
-        region::block_period(case),
+        region::block_period(case, &[case.cluster]),
         region::residency(case, Some(&from), to),
         common::rollouts(case),
     ]
@@ -50,7 +49,12 @@ pub fn emergency(case: &Case<'_>, to: &RegionId, wanted: Option<FenceKind>) -> V
 ///
 /// # Errors
 /// Why that is not known, or not another than `to`.
-pub fn old_writer(standing: &Standing, world: &World, to: &RegionId) -> Result<RegionId, String> {
+pub fn old_writer(
+    standing: &Standing,
+    cluster: &ClusterName,
+    world: &World,
+    to: &RegionId,
+) -> Result<RegionId, String> {
     let another = |region: &RegionId| {
         if region == to {
             Err(format!("{to} is the writer already"))
@@ -75,7 +79,7 @@ pub fn old_writer(standing: &Standing, world: &World, to: &RegionId) -> Result<R
         return another(region);
     }
     let wrote = world.regions.values().filter_map(|region| {
-        let member = region.postgres.value.as_ref()?;
+        let member = region.member(cluster)?.value.as_ref()?;
         let follows = standing
             .members
             .get(&region.id)?
@@ -183,13 +187,14 @@ fn candidate(standing: &Standing, to: &RegionId) -> Gate {
 }
 
 /// The candidate's log belongs to the same history as the writer's.
-fn candidate_history(standing: &Standing, world: &World, from: &RegionId, to: &RegionId) -> Gate {
+fn candidate_history(case: &Case<'_>, standing: &Standing, from: &RegionId, to: &RegionId) -> Gate {
     let name = "same_history";
     let Some(held) = standing.members.get(to).and_then(MemberStanding::held) else {
         return refuse(name, format!("what {to} has is not known"), vec![]);
     };
     let now = standing.members.get(from).and_then(MemberStanding::held);
-    let seen = world.regions.get(from).and_then(|r| r.postgres.value.as_ref());
+    let seen = case.facts.world.regions.get(from);
+    let seen = seen.and_then(|r| r.member(case.cluster)?.value.as_ref());
     let system = now
         .map(|h| h.system_identifier.clone())
         .or_else(|| seen.and_then(|m| m.system_identifier.clone()));
@@ -311,7 +316,7 @@ pub fn predict(case: &Case<'_>, standing: &Standing, from: &RegionId, to: &Regio
         .map(|h| h.lsn);
     // Only a server that says itself that it writes, or was seen to, knows where the log ended.
     let alive = standing.members.get(from).filter(|m| m.writes());
-    let seen = world.regions.get(from).map(|r| &r.postgres);
+    let seen = world.regions.get(from).and_then(|r| r.member(case.cluster));
     let known = match alive.and_then(|m| Some((m.held()?.lsn, m.server.at))) {
         Some(known) => Some(known),
         None => seen.and_then(|o| Some((o.value.as_ref()?.lsn?, o.observed_at?))),
@@ -320,7 +325,7 @@ pub fn predict(case: &Case<'_>, standing: &Standing, from: &RegionId, to: &Regio
     let seen_at = known.map(|(_, at)| at);
     let look = u64::from(case.topology.control_plane.observe_interval_ms) * UNSEEN_LOOKS;
     let unseen = seen_at.map(|at| millis_between(at, now).min(look) as f64 / 1_000.0);
-    let link = world.links.get(&Link::key(LinkKind::Postgres, from, to));
+    let link = world.postgres_link(case.cluster, from, to);
     let behind = match bytes {
         Some(0) => Some(0.0),
         // What the link lagged when it was last looked at; nothing is known of a link that never was.
@@ -399,7 +404,7 @@ fn rpo(
 /// that the demoted one left, or two people.
 fn demotion_token(case: &Case<'_>, emergency: &Emergency, from: &RegionId, to: &RegionId) -> Gate {
     let name = "demotion_token";
-    if case.topology.database.layout.is_stretched() {
+    if case.stretched() {
         return pass(
             name,
             "one cluster: its leader key decides, no token is needed",
@@ -454,11 +459,7 @@ fn demotion_token(case: &Case<'_>, emergency: &Emergency, from: &RegionId, to: &
 
 /// Whether the replica was streaming when it was looked at last.
 fn streams(case: &Case<'_>, from: &RegionId, to: &RegionId) -> bool {
-    let link = case
-        .facts
-        .world
-        .links
-        .get(&Link::key(LinkKind::Postgres, from, to));
+    let link = case.facts.world.postgres_link(case.cluster, from, to);
     link.is_some_and(|l| l.state.value.as_deref() == Some("streaming"))
 }
 

@@ -286,22 +286,30 @@ fn divergence(emergency: &Emergency, region: &RegionId) -> Gate {
     }
 }
 
-/// While two members accept writes everything waits for one of them to be fenced.
+/// While two members of a cluster accept writes everything waits for one of them to be fenced.
 #[must_use]
 pub fn two_writers(case: &Case<'_>) -> Option<Gate> {
     let now = case.facts.now;
-    let members = case.facts.world.regions.iter().map(|(id, r)| (id, &r.postgres));
-    let writing = crate::world::postgres::writers(members, now);
-    if writing.len() < 2 {
-        return None;
-    }
+    let world = &case.facts.world;
+    // What is about one cluster waits for that one alone, everything else for all of them.
+    let own = case.request.target.cluster();
+    let clusters = world.clusters().into_iter();
+    let concerned = clusters.filter(|cluster| own.is_none_or(|own| own == *cluster));
+    let (cluster, writing) = concerned
+        .map(|cluster| (cluster, world.writers(cluster, now)))
+        .find(|(_, writing)| writing.len() > 1)?;
+    let of = if world.several_clusters() {
+        format!(" of {cluster}")
+    } else {
+        String::new()
+    };
     let names: Vec<&str> = writing.iter().map(|r| r.as_str()).collect();
     let names = names.join(" and ");
     Some(super::gate(
         "two_writers",
         Decision::Refuse,
         format!(
-            "TWO WRITERS: {names} accept writes; fence one of them first, nothing else can be done safely"
+            "TWO WRITERS{of}: {names} accept writes; fence one of them first, nothing else can be done safely"
         ),
         vec![],
     ))

@@ -64,7 +64,7 @@ pub fn gates(case: &Case<'_>, to: &RegionId, way: Option<Way>) -> Vec<Gate> {
     gates.extend([
         old_writer(case, to, way),
         region::dr_only(case, to),
-        region::block_period(case),
+        region::block_period(case, &[case.cluster]),
         region::residency(case, None, to),
         common::rollouts(case),
     ]);

@@ -14,6 +14,7 @@ pub mod release;
 pub mod traffic;
 
 use crate::operations::facts::Facts;
+use aisoc_model::ClusterName;
 use aisoc_model::plan::{Decision, Gate, Override, PlanRequest};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::Topology;
@@ -25,10 +26,36 @@ pub struct Case<'a> {
     pub request: &'a PlanRequest,
     /// What was read.
     pub facts: &'a Facts,
+    /// The database cluster that is decided on, where one is: the target's own.
+    pub cluster: &'a ClusterName,
     /// Which regions there are.
     pub topology: &'a Topology,
     /// Thresholds as they are in force.
     pub slo: &'a Slo,
+}
+
+impl Case<'_> {
+    /// ` of NAME` where a person has to be told which of several clusters it is about.
+    #[must_use]
+    pub fn of_cluster(&self) -> String {
+        if self.topology.several_clusters() {
+            format!(" of {}", self.cluster)
+        } else {
+            String::new()
+        }
+    }
+
+    /// How the members of the cluster are tied together is as one cluster over all regions.
+    #[must_use]
+    pub fn stretched(&self) -> bool {
+        let cluster = self.topology.cluster(self.cluster);
+        cluster.is_none_or(|c| c.layout.is_stretched())
+    }
+}
+
+/// A gate's name where a plan has it for each of several clusters: `rpo:eu`.
+pub(crate) fn of(name: &str, cluster: &ClusterName) -> String {
+    format!("{name}:{cluster}")
 }
 
 pub(crate) fn gate(name: &str, decision: Decision, why: impl Into<String>, evidence: Vec<String>) -> Gate {

@@ -6,12 +6,12 @@ use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::TrafficReading;
 use crate::operations::load::{self, ago};
 use crate::world::verdict::CONTROL_PLANE;
-use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::Gate;
 use aisoc_model::region::{Health, Region, RegionRole};
 use aisoc_model::text::sanitize;
 use aisoc_model::vantage::{Says, Verdict};
+use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
 
 /// Tenants that are named in a gate; the rest is counted.
@@ -237,9 +237,9 @@ pub fn survivor_peak(
     pass(name, why, evidence)
 }
 
-/// The next failover waits until the last one is understood: a person acknowledges it, or the block ends.
+/// The next failover of a database cluster waits until its last one is understood: a person acknowledges it, or the block ends.
 #[must_use]
-pub fn block_period(case: &Case<'_>) -> Gate {
+pub fn block_period(case: &Case<'_>, clusters: &[&ClusterName]) -> Gate {
     let name = "block_period";
     let now = case.facts.now;
     let seconds = case.slo.failover.block_period_seconds;
@@ -248,6 +248,7 @@ pub fn block_period(case: &Case<'_>) -> Gate {
         .own
         .failovers
         .iter()
+        .filter(|f| f.clusters.is_empty() || f.clusters.iter().any(|c| clusters.contains(&c)))
         .filter(|f| !f.acknowledged && millis_between(f.ended_at, now) as f64 / 1_000.0 < seconds)
         .collect();
     let Some(last) = recent.last() else {
@@ -290,8 +291,10 @@ pub fn residency(case: &Case<'_>, from: Option<&RegionId>, to: &RegionId) -> Gat
         None => return refuse(name, "the tenants were not looked at", vec![]),
     };
     let bound = |t: &&TenantHome| !t.residency.is_empty() && !t.residency.contains(to);
-    let (leaving, outside): (Vec<&TenantHome>, Vec<&TenantHome>) = tenants
+    let ours: Vec<&TenantHome> = tenants.iter().filter(|t| t.cluster == *case.cluster).collect();
+    let (leaving, outside): (Vec<&TenantHome>, Vec<&TenantHome>) = ours
         .iter()
+        .copied()
         .filter(bound)
         .partition(|t| from.is_none_or(|from| t.residency.contains(from)));
     let line = |t: &&TenantHome| {
@@ -307,7 +310,7 @@ pub fn residency(case: &Case<'_>, from: Option<&RegionId>, to: &RegionId) -> Gat
     if leaving.is_empty() {
         let why = format!(
             "no tenant's data leaves the regions it is bound to ({} tenants)",
-            tenants.len()
+            ours.len()
         );
         return pass(name, why, evidence);
     }
@@ -341,6 +344,7 @@ pub fn affected_tenants(case: &Case<'_>, from: Option<&RegionId>, to: &RegionId)
     };
     let leaving: Vec<&TenantHome> = tenants
         .iter()
+        .filter(|t| t.cluster == *case.cluster)
         .filter(|t| !t.residency.is_empty() && !t.residency.contains(to))
         .filter(|t| from.is_none_or(|from| t.residency.contains(from)))
         .collect();

@@ -7,9 +7,9 @@ use crate::operations::action::Seat;
 use crate::operations::failover;
 use crate::operations::gates::database::{PROOF_MS, escorted_rpo, lag_of, rpo};
 use crate::operations::hands::{Acted, Report, Sight, Task};
-use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::Decision;
+use aisoc_model::{ClusterName, RegionId};
 use futures::future::{join_all, try_join};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -41,9 +41,9 @@ const HISTORY: Duration = Duration::from_secs(3);
 
 impl Live {
     /// Proves that the candidate has everything, now.
-    async fn prove(&self, task: &Task, to: &RegionId, escorted: bool) -> Result<Report, String> {
-        let evidence = self.drivers.database.evidence(to).await;
-        let now = self.now();
+    async fn prove(&self, task: &Task, to: &Seat, escorted: bool) -> Result<Report, String> {
+        let evidence = self.drivers.database(&to.cluster).evidence(&to.region).await;
+        let (now, cluster, to) = (self.now(), &to.cluster, &to.region);
         let gate = if escorted {
             escorted_rpo(&evidence, to, now)
         } else {
@@ -57,32 +57,29 @@ impl Live {
             report.figures.insert("lag_bytes".to_owned(), lag as f64);
         }
         report.times.insert("proven".to_owned(), now);
-        let mut memory = self.memory();
-        let memory = memory.entry(task.operation.clone()).or_default();
-        memory.proven_at = Some(now);
-        memory.escorted = escorted;
+        self.moving(&task.operation, cluster, |moving| {
+            moving.proven_at = Some(now);
+            moving.escorted = escorted;
+        });
         Ok(report)
     }
 
-    fn probe_of(&self, operation: &str) -> Option<Arc<Probe>> {
-        self.memory().get(operation).and_then(|m| m.probe.clone())
+    fn probe_of(&self, operation: &str, cluster: &ClusterName) -> Option<Arc<Probe>> {
+        self.moving(operation, cluster, |moving| moving.probe.clone())
     }
 
-    pub(super) fn probe(&self, operation: &str) -> Arc<Probe> {
-        let mut memory = self.memory();
-        let memory = memory.entry(operation.to_owned()).or_default();
-        Arc::clone(
-            memory
-                .probe
-                .get_or_insert_with(|| self.drivers.database.probe(operation)),
-        )
+    pub(super) fn probe(&self, operation: &str, cluster: &ClusterName) -> Arc<Probe> {
+        let start = || self.drivers.database(cluster).probe(operation);
+        self.moving(operation, cluster, |moving| {
+            Arc::clone(moving.probe.get_or_insert_with(start))
+        })
     }
 
     pub(super) async fn prove_and_probe(&self, task: &Task, from: &Seat, to: &Seat, escorted: bool) -> Acted {
-        if let Err(why) = self.drivers.database.prepare(&from.region).await {
+        if let Err(why) = self.drivers.database(&from.cluster).prepare(&from.region).await {
             return Acted::Refused(why);
         }
-        let probe = self.probe(&task.operation);
+        let probe = self.probe(&task.operation, &to.cluster);
         // Together: a candidate that stands still holds the probe's commits up, and is refused by the proof before.
         let first = async {
             let begun = Instant::now();
@@ -98,7 +95,7 @@ impl Live {
             }
             Ok(())
         };
-        let proof = self.prove(task, &to.region, escorted);
+        let proof = self.prove(task, to, escorted);
         match try_join(proof, first).await {
             Ok((report, ())) => Acted::Done(report),
             Err(why) => Acted::Refused(why),
@@ -106,12 +103,13 @@ impl Live {
     }
 
     pub(super) async fn see_escort(&self, task: &Task, from: &Seat, to: &Seat) -> Sight {
-        match self.escort.covers(&task.operation).await {
+        match self.escorts.covers(&to.cluster, &task.operation).await {
             Ok(true) => {}
             Ok(false) => return Sight::NotDone("commits wait for another plan's sake".to_owned()),
             Err(why) => return Sight::Unknown(why),
         }
-        let seen = self.drivers.database.not_synchronous(&from.region, &to.region);
+        let database = self.drivers.database(&to.cluster);
+        let seen = database.not_synchronous(&from.region, &to.region);
         match seen.await {
             Ok(None) => Sight::Done(Report::new(format!(
                 "commits of {} wait until {} has them",
@@ -124,12 +122,12 @@ impl Live {
 
     pub(super) async fn escort(&self, task: &Task, from: &Seat, to: &Seat, standbys: u64) -> Acted {
         // A candidate that does not stream would hold every commit up.
-        let evidence = self.drivers.database.evidence(&to.region).await;
+        let evidence = self.drivers.database(&to.cluster).evidence(&to.region).await;
         let gate = rpo(&evidence, &to.region, self.now());
         if gate.decision != Decision::Pass {
             return Acted::Refused(gate.why);
         }
-        if let Err(why) = self.escort.hold(&task.operation, standbys).await {
+        if let Err(why) = self.escorts.hold(&to.cluster, &task.operation, standbys).await {
             return Acted::Refused(why);
         }
         let begun = Instant::now();
@@ -138,14 +136,14 @@ impl Live {
                 break;
             }
             tokio::time::sleep(WAKE).await;
-            self.escort.wake().await;
+            self.escorts.wake(&to.cluster).await;
         }
         Acted::Sent
     }
 
     pub(super) async fn end_escort(&self, task: &Task, writer: &Seat) -> Acted {
-        self.escort.adopt(&task.operation).await;
-        match self.escort.release(&task.operation).await {
+        self.escorts.adopt(&writer.cluster, &task.operation).await;
+        match self.escorts.release(&writer.cluster, &task.operation).await {
             Ok(()) => Acted::Done(Report::new("the settings are as they were before the plan")),
             Err(why) => Acted::Failed(Report::new(format!(
                 "commits of {} may still wait for a standby: {why}; it is tried again until it is done",
@@ -156,17 +154,16 @@ impl Live {
 
     pub(super) async fn see_switchover(&self, task: &Task, from: &Seat, to: &Seat) -> Sight {
         let (sight, old_writes) = self.see_writer(from, to).await;
-        let (escorted, answer) = match self.memory().get(&task.operation) {
-            Some(memory) => (memory.escorted, memory.answer.clone()),
-            None => (false, None),
-        };
+        let (escorted, answer) = self.moving(&task.operation, &to.cluster, |moving| {
+            (moving.escorted, moving.answer.clone())
+        });
         let waited = task.since.map_or(0, |since| millis_between(since, self.now()));
         match (sight, answer) {
             (Sight::NotDone(_), Some(Answer::Failed(why) | Answer::Refused(why))) if old_writes => {
                 Sight::Failed(format!("{why}: {} goes on writing", from.region))
             }
             (Sight::NotDone(_), _) if !old_writes && waited > SAY_WHY_MS => {
-                let candidate = self.drivers.database.server(&to.region).await;
+                let candidate = self.drivers.database(&to.cluster).server(&to.region).await;
                 let why = failover::why_not_stopped(&from.region, &to.region, &candidate, waited, escorted);
                 Sight::NotDone(why)
             }
@@ -174,17 +171,22 @@ impl Live {
         }
     }
 
+    /// The other regions in which the cluster has a member.
+    pub(super) fn others(&self, from: &Seat, to: &Seat) -> Vec<RegionId> {
+        let world = self.view.world();
+        let regions = world.regions.values();
+        let others = regions.filter(|r| r.id != from.region && r.id != to.region);
+        let members = others.filter(|r| r.member(&to.cluster).is_some());
+        members.map(|r| r.id.clone()).collect()
+    }
+
     /// What the servers' stances say, and whether the old writer still writes.
     async fn see_writer(&self, from: &Seat, to: &Seat) -> (Sight, bool) {
-        let regions: Vec<RegionId> = self.view.world().regions.keys().cloned().collect();
         let mut asked = vec![from.region.clone(), to.region.clone()];
-        asked.extend(
-            regions
-                .into_iter()
-                .filter(|r| r != &from.region && r != &to.region),
-        );
+        asked.extend(self.others(from, to));
+        let database = self.drivers.database(&to.cluster);
         let stances = join_all(asked.into_iter().map(|region| async move {
-            let stance = self.drivers.database.stance(&region).await;
+            let stance = database.stance(&region).await;
             (region, stance)
         }));
         let stances = stances.await;
@@ -198,39 +200,39 @@ impl Live {
     /// Asks for the switchover and watches the candidate at the same time: Patroni's answer comes up to a
     /// second after the fact, or says nothing at all.
     pub(super) async fn switch(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
-        let escorted = self.escort.holders().await.contains(&task.operation);
-        let probe = self.probe(&task.operation);
+        let escorted = self.escorts.holds(&to.cluster, &task.operation).await;
+        let probe = self.probe(&task.operation, &to.cluster);
         if task.sent_before
             && let Some(acted) = self.earlier_request(from, to).await
         {
             return acted;
         }
-        let proven_at = self.memory().get(&task.operation).and_then(|m| m.proven_at);
+        let proven_at = self.moving(&task.operation, &to.cluster, |moving| moving.proven_at);
         if proven_at.is_none_or(|at| millis_between(at, self.now()) > PROOF_MS)
-            && let Err(why) = self.prove(task, &to.region, escorted).await
+            && let Err(why) = self.prove(task, to, escorted).await
         {
             return Acted::Refused(why);
         }
         let mut asks = vec![to.region.clone()];
-        let regions = self.view.world();
-        asks.extend(
-            regions
-                .regions
-                .keys()
-                .filter(|r| **r != from.region && **r != to.region)
-                .cloned(),
-        );
+        asks.extend(self.others(from, to));
         let (send, mut answer) = oneshot::channel();
-        let database = Arc::clone(&self.drivers.database);
+        let database = Arc::clone(self.drivers.database(&to.cluster));
         let (leader, candidate) = (from.member.clone(), to.member.clone());
-        let (memory, operation) = (Arc::clone(&self.memory), task.operation.clone());
+        let (memory, operation, cluster) = (
+            Arc::clone(&self.memory),
+            task.operation.clone(),
+            to.cluster.clone(),
+        );
         // Not bound to this future: a request that was cut off half-way is the least known of all.
         tokio::spawn(async move {
             let answer = ask(database.as_ref(), &asks, &leader, &candidate).await;
             tracing::info!(?answer, leader, candidate, "switchover answered");
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(memory) = memory.get_mut(&operation) {
-                memory.answer = Some(answer.clone());
+            if let Some(moving) = memory
+                .get_mut(&operation)
+                .and_then(|m| m.clusters.get_mut(&cluster))
+            {
+                moving.answer = Some(answer.clone());
             }
             drop(memory);
             // Nobody waits any more once the promotion was seen.
@@ -297,7 +299,7 @@ impl Live {
     }
 
     pub(super) fn see_first_write(&self, task: &Task, to: &Seat) -> Sight {
-        let Some(probe) = self.probe_of(&task.operation) else {
+        let Some(probe) = self.probe_of(&task.operation, &to.cluster) else {
             return Sight::NotDone("no write tried yet".to_owned());
         };
         let Some(span) = probe.span(&to.region) else {
@@ -332,15 +334,16 @@ impl Live {
         while begun.elapsed() < PROBE_PATIENCE {
             match self.see_first_write(task, to) {
                 Sight::Done(report) => return Acted::Done(report),
-                _ if self.probe_of(&task.operation).is_none() => break,
+                _ if self.probe_of(&task.operation, &to.cluster).is_none() => break,
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
         // Nobody could make sure of their table while there was no writer.
-        if let Err(why) = self.drivers.database.prepare(&to.region).await {
+        if let Err(why) = self.drivers.database(&to.cluster).prepare(&to.region).await {
             return Acted::Refused(why);
         }
-        match self.drivers.database.write(&to.region, &task.operation).await {
+        let database = self.drivers.database(&to.cluster);
+        match database.write(&to.region, &task.operation).await {
             WriteAnswer::Acknowledged => {
                 let mut report = Report::new(format!("{} acknowledges writes", to.region));
                 report.times.insert("first_write".to_owned(), self.now());
@@ -357,19 +360,20 @@ impl Live {
         let Some(since) = task.since else {
             return Sight::NotDone("no write tried yet".to_owned());
         };
-        let answer = self.drivers.database.write(&from.region, &task.operation).await;
+        let database = self.drivers.database(&from.cluster);
+        let answer = database.write(&from.region, &task.operation).await;
         failover::refused_sight(&answer, &from.region, since, self.now())
     }
 
     pub(super) async fn check_set(&self, task: &Task, from: &Seat, to: &Seat) -> Acted {
-        let Some(probe) = self.probe_of(&task.operation) else {
+        let Some(probe) = self.probe_of(&task.operation, &to.cluster) else {
             return Acted::Done(Report::new(
                 "not checked: the control plane was restarted in between, and which canaries were acknowledged is not known",
             ));
         };
         probe.stop();
         let acknowledged = probe.acknowledged();
-        let database = &self.drivers.database;
+        let database = self.drivers.database(&to.cluster);
         let present = match database.canaries(&to.region, &task.operation).await {
             Ok(present) => present,
             Err(why) => return Acted::Failed(Report::new(format!("not checked: {why}"))),
@@ -438,7 +442,7 @@ impl Live {
         deadline_ms: u64,
     ) -> Sight {
         let now = self.now();
-        let rows = self.drivers.database.standbys(&to.region).await;
+        let rows = self.drivers.database(&to.cluster).standbys(&to.region).await;
         failover::redundancy_sight(&rows, from, task.since.unwrap_or(now), now, deadline_ms)
     }
 }

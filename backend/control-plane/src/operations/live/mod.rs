@@ -14,12 +14,12 @@ use crate::drivers::database::probe::Probe;
 use crate::drivers::traffic::TrafficReading;
 use crate::operations::WorldView;
 use crate::operations::action::Action;
-use crate::operations::escort::Escort;
+use crate::operations::escort::Escorts;
 use crate::operations::hands::{Acted, Hands, Sight, Task};
 use crate::operations::region_failover;
 use crate::operations::rollback::Indicators;
-use aisoc_model::Clock;
 use aisoc_model::slo::Slo;
+use aisoc_model::{Clock, ClusterName};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -39,11 +39,19 @@ pub struct Live {
     memory: Arc<Mutex<BTreeMap<String, Memory>>>,
     /// What a load balancer said that must not be asked several times a second.
     reading: tokio::sync::Mutex<Option<(tokio::time::Instant, TrafficReading)>>,
-    escort: Arc<Escort>,
+    escorts: Arc<Escorts>,
 }
 
 #[derive(Default)]
 struct Memory {
+    /// By database cluster: one operation may move several writers.
+    clusters: BTreeMap<ClusterName, Moving>,
+    first_indicators: Option<Indicators>,
+}
+
+/// What is remembered of a writer that is being moved.
+#[derive(Default)]
+struct Moving {
     probe: Option<Arc<Probe>>,
     proven_at: Option<Timestamp>,
     /// Where a writer that is fenced was last seen, and when.
@@ -52,7 +60,6 @@ struct Memory {
     escorted: bool,
     /// What the request for a switchover was answered with.
     answer: Option<Answer>,
-    first_indicators: Option<Indicators>,
 }
 
 impl Live {
@@ -62,7 +69,7 @@ impl Live {
         view: Arc<dyn WorldView>,
         clock: Arc<dyn Clock>,
         slo: Arc<Slo>,
-        escort: Arc<Escort>,
+        escorts: Arc<Escorts>,
     ) -> Self {
         Self {
             drivers,
@@ -71,12 +78,19 @@ impl Live {
             slo,
             memory: Arc::default(),
             reading: tokio::sync::Mutex::default(),
-            escort,
+            escorts,
         }
     }
 
     fn memory(&self) -> MutexGuard<'_, BTreeMap<String, Memory>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at what is remembered of a writer that an operation moves.
+    fn moving<T>(&self, operation: &str, cluster: &ClusterName, look: impl FnOnce(&mut Moving) -> T) -> T {
+        let mut memory = self.memory();
+        let memory = memory.entry(operation.to_owned()).or_default();
+        look(memory.clusters.entry(cluster.clone()).or_default())
     }
 
     fn now(&self) -> Timestamp {

@@ -172,6 +172,7 @@ fn outcomes_say_what_happened() {
         revision: None,
     };
     let moved = Target::Failover {
+        cluster: fixture::main(),
         to: fixture::region(EU),
     };
     let cases: [(Target, Figures<'_>, &str); 4] = [
@@ -218,6 +219,7 @@ fn counts_of_several_watches_are_summed() {
 fn a_failed_check_after_the_change_is_not_hidden() {
     let record = carried_out(
         Target::Failover {
+            cluster: fixture::main(),
             to: fixture::region(EU),
         },
         &[("lost_canaries", 3.0), ("acknowledged_canaries", 9.0)],

@@ -411,7 +411,13 @@ fn an_abort_undoes_before_the_point_of_no_return_and_ends_as_it_stands_behind_it
     assert_eq!(draining.operation.state, OperationState::Aborting);
     assert_eq!(draining.next(), Next::Undo(0));
 
-    let failover = plan(Target::Failover { to: region(EU) }, &facts(at(0)));
+    let failover = plan(
+        Target::Failover {
+            cluster: fixture::main(),
+            to: region(EU),
+        },
+        &facts(at(0)),
+    );
     let switchover = failover
         .actions
         .iter()

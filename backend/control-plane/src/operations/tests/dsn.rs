@@ -20,6 +20,7 @@ use std::sync::Arc;
 fn secrets(dir: &str) -> DsnSecrets {
     let paths = [US, EU, AP].map(|id| (region(id), format!("{dir}/{id}")));
     DsnSecrets {
+        cluster: fixture::main(),
         keeper: Keeper::File(Files {
             paths: BTreeMap::from(paths),
         }),
@@ -65,7 +66,13 @@ const ALL: [&str; 6] = [
 
 #[test]
 fn a_failover_rewrites_them_behind_the_proof_and_before_the_api_is_asked() {
-    let prepared = followed(Target::Failover { to: region(EU) }, &facts(at(0)));
+    let prepared = followed(
+        Target::Failover {
+            cluster: fixture::main(),
+            to: region(EU),
+        },
+        &facts(at(0)),
+    );
     let behind = [
         "escort",
         "prove",
@@ -83,13 +90,20 @@ fn a_failover_rewrites_them_behind_the_proof_and_before_the_api_is_asked() {
         "write /nonexistent/ap-southeast-1: host db.eu:5432, with the epoch"
     );
     // The topology's own address where no other is named.
-    let home = followed(Target::Failover { to: region(AP) }, &facts(at(0)));
+    let home = followed(
+        Target::Failover {
+            cluster: fixture::main(),
+            to: region(AP),
+        },
+        &facts(at(0)),
+    );
     assert!(
         home.plan.steps[7].request.contains("host 127.0.0.1:5,"),
         "{:?}",
         home.plan.steps[7]
     );
     let target = Target::EmergencyFailover {
+        cluster: fixture::main(),
         to: region(EU),
         proof: None,
     };
@@ -103,11 +117,24 @@ fn a_failover_rewrites_them_behind_the_proof_and_before_the_api_is_asked() {
 
 #[test]
 fn strings_that_follow_by_themselves_are_left_alone() {
-    let prepared = fixture::plan(Target::Failover { to: region(EU) }, &facts(at(0)));
+    let prepared = fixture::plan(
+        Target::Failover {
+            cluster: fixture::main(),
+            to: region(EU),
+        },
+        &facts(at(0)),
+    );
     assert!(!keys(&prepared).iter().any(|key| key.starts_with("dsn")));
     let mut quiet = secrets("/nonexistent");
     quiet.restart = false;
-    let prepared = planned(&quiet, Target::Failover { to: region(EU) }, &facts(at(0)));
+    let prepared = planned(
+        &quiet,
+        Target::Failover {
+            cluster: fixture::main(),
+            to: region(EU),
+        },
+        &facts(at(0)),
+    );
     assert_eq!(
         keys(&prepared)
             .iter()
@@ -146,7 +173,13 @@ fn a_region_that_is_down_is_told_when_it_comes_back() {
     };
     let writer = standing.members.get_mut(&region(EU)).unwrap();
     writer.server.what.as_mut().unwrap().in_recovery = false;
-    let back = followed(Target::Rejoin { region: region(US) }, &facts);
+    let back = followed(
+        Target::Rejoin {
+            cluster: fixture::main(),
+            region: region(US),
+        },
+        &facts,
+    );
     assert_eq!(
         keys(&back),
         [
@@ -192,7 +225,10 @@ async fn failed_over(dir: &Path, epoch: Option<u64>) -> (aisoc_model::operation:
     )
     .await
     .unwrap();
-    let target = Target::Failover { to: region(EU) };
+    let target = Target::Failover {
+        cluster: fixture::main(),
+        to: region(EU),
+    };
     let plan = operations.plan(request(target), "op").await.unwrap();
     let executed = operations.execute(&plan.id, &plan.hash, EU, "op", "test").await;
     executed.unwrap();

@@ -10,9 +10,10 @@ use crate::operations::gates::Case;
 use crate::operations::gates::emergency::emergency;
 use crate::operations::gates::fence::lsn;
 use crate::operations::hands::Sight;
+use aisoc_model::Observed;
 use aisoc_model::fence::{DemotionToken, FenceKind};
 use aisoc_model::plan::{Decision, Target};
-use aisoc_model::region::PostgresRole;
+use aisoc_model::region::{PostgresMember, PostgresRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::DatabaseLayout;
 use aisoc_model::world::World;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 fn to(id: &str, proof: Option<FenceKind>) -> Target {
     Target::EmergencyFailover {
+        cluster: fixture::main(),
         to: region(id),
         proof,
     }
@@ -30,6 +32,11 @@ fn spoiled(spoil: impl FnOnce(&mut Emergency)) -> Facts {
     let mut facts = emergency_facts(at(0));
     spoil(facts.emergency.as_mut().unwrap().as_mut().unwrap());
     facts
+}
+
+fn member<'a>(world: &'a mut World, id: &str) -> &'a mut Observed<PostgresMember> {
+    let region = world.regions.get_mut(&region(id)).unwrap();
+    region.postgres.get_mut(&fixture::main()).unwrap()
 }
 
 fn in_world(change: impl FnOnce(&mut World)) -> Facts {
@@ -180,15 +187,14 @@ fn the_leader_key_of_another_member_stops_it() {
 
 #[test]
 fn losing_more_than_the_objective_allows_needs_two_people() {
-    let never_seen = in_world(|w| w.regions.get_mut(&region(US)).unwrap().postgres.value = None);
+    let never_seen = in_world(|w| member(w, US).value = None);
     assert_eq!(
         gate(&plan(to(EU, None), &never_seen), "rpo").decision,
         Decision::NeedsApproval
     );
     let behind = |seconds: f64| {
         in_world(|w| {
-            let writer = w.regions.get_mut(&region(US)).unwrap();
-            writer.postgres.value.as_mut().unwrap().lsn = Some(5_000);
+            member(w, US).value.as_mut().unwrap().lsn = Some(5_000);
             w.links.values_mut().next().unwrap().lag_seconds.value = Some(seconds);
         })
     };
@@ -204,7 +210,7 @@ fn losing_more_than_the_objective_allows_needs_two_people() {
 fn beside_two_writers_only_the_fence_is_left() {
     let mut facts = in_world(|w| {
         for id in [US, EU] {
-            let postgres = &mut w.regions.get_mut(&region(id)).unwrap().postgres;
+            let postgres = member(w, id);
             postgres.value.as_mut().unwrap().role = PostgresRole::Writer;
         }
     });
@@ -219,15 +225,29 @@ fn beside_two_writers_only_the_fence_is_left() {
     }));
     for target in [
         fixture::drain(US),
-        Target::Failover { to: region(AP) },
+        Target::Failover {
+            cluster: fixture::main(),
+            to: region(AP),
+        },
         to(AP, None),
-        Target::Rejoin { region: region(US) },
+        Target::Rejoin {
+            cluster: fixture::main(),
+            region: region(US),
+        },
     ] {
         let refused = gate(&plan(target, &facts), "two_writers");
         assert_eq!(refused.decision, Decision::Refuse);
         assert!(refused.why.contains("us-east-1") && refused.why.contains("eu-west-1"));
     }
-    let fence = |id| plan(Target::Fence { region: region(id) }, &facts);
+    let fence = |id| {
+        plan(
+            Target::Fence {
+                cluster: fixture::main(),
+                region: region(id),
+            },
+            &facts,
+        )
+    };
     assert_eq!(decisions(&fence(US)), vec![]);
     let leader = vec![("fence_target".to_owned(), Decision::NeedsOverride)];
     assert_eq!(decisions(&fence(EU)), leader);
@@ -288,7 +308,7 @@ fn what_is_lost_is_measured_by_the_best_that_is_known() {
 #[test]
 fn a_standby_cluster_is_promoted_with_the_token_of_the_demoted_one_or_by_two_people() {
     let mut topology = fixture::topology();
-    topology.database.layout = DatabaseLayout::StandbyClusters;
+    topology.databases[0].layout = DatabaseLayout::StandbyClusters;
     let decided = |final_lsn: Option<u64>| {
         let facts = spoiled(|e| {
             e.standing.leader.what = Ok(None);
@@ -301,7 +321,9 @@ fn a_standby_cluster_is_promoted_with_the_token_of_the_demoted_one_or_by_two_peo
         });
         let request = request(to(EU, None));
         let slo = Slo::builtin().unwrap();
+        let cluster = fixture::main();
         let case = Case {
+            cluster: &cluster,
             request: &request,
             facts: &facts,
             topology: &topology,

@@ -28,7 +28,13 @@ async fn open(world: &Arc<FakeWorld>, dir: &Path) -> Operations {
 
 async fn shown(operations: &Operations) -> Plan {
     let plan = operations
-        .plan(request(Target::Failover { to: region(EU) }), "op")
+        .plan(
+            request(Target::Failover {
+                cluster: fixture::main(),
+                to: region(EU),
+            }),
+            "op",
+        )
         .await
         .unwrap();
     assert!(plan.may_execute(), "{:#?}", plan.gates);

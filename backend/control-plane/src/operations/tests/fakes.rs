@@ -14,7 +14,7 @@ use crate::drivers::release::smoke::Smoke;
 use crate::drivers::tenants::{TenantDirectory, TenantHome};
 use crate::drivers::traffic::share::{ShareDriver, ShareReading};
 use crate::drivers::traffic::{Load, ServerReading, TrafficDriver, TrafficReading, Traits};
-use crate::drivers::{DriverError, Drivers};
+use crate::drivers::{ClusterDrivers, DriverError, Drivers};
 use crate::operations::WorldView;
 use crate::operations::tests::fixture::{self, US};
 use aisoc_model::fence::{DemotionToken, FenceStatus, FencedBy};
@@ -97,14 +97,22 @@ impl FakeWorld {
     pub fn drivers(self: &Arc<Self>) -> Drivers {
         Drivers {
             traffic: Arc::clone(self) as Arc<dyn TrafficDriver>,
-            database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
-            emergency: Some(Arc::clone(self) as Arc<dyn EmergencyDriver>),
-            fence: Some(Arc::clone(self) as Arc<dyn FenceDriver>),
+            clusters: BTreeMap::from([(fixture::main(), self.cluster())]),
+            nobody: Arc::clone(self) as Arc<dyn DatabaseDriver>,
             managed: None,
             dsn: None,
             share: Some(Arc::clone(self) as Arc<dyn ShareDriver>),
             release: Some(Arc::clone(self) as Arc<dyn ReleaseDriver>),
             tenants: Arc::clone(self) as Arc<dyn TenantDirectory>,
+        }
+    }
+
+    /// The drivers of a cluster.
+    pub fn cluster(self: &Arc<Self>) -> ClusterDrivers {
+        ClusterDrivers {
+            database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
+            emergency: Some(Arc::clone(self) as Arc<dyn EmergencyDriver>),
+            fence: Some(Arc::clone(self) as Arc<dyn FenceDriver>),
         }
     }
 
@@ -500,6 +508,7 @@ impl FakeWorld {
             final_lsn: 1_000,
         };
         FenceStatus {
+            cluster: fixture::main(),
             region: region.clone(),
             fenced: fenced.map(|(_, operation)| FencedBy {
                 operation: operation.clone(),

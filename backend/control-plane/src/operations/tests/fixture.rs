@@ -27,7 +27,7 @@ use aisoc_model::slo::Slo;
 use aisoc_model::topology::{EnvironmentKind, Topology};
 use aisoc_model::vantage::{Says, Sight, Vantage, Verdict, verdict};
 use aisoc_model::world::{Head, World};
-use aisoc_model::{Observed, RegionId};
+use aisoc_model::{ClusterName, Observed, RegionId};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -43,6 +43,20 @@ pub fn region(id: &str) -> RegionId {
 
 pub fn at(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(1_800_000_000_000 + ms).unwrap()
+}
+
+fn member(text: &mut String, region: &str, patroni: u16, postgres: u16) {
+    write!(
+        text,
+        "[[databases.members]]\nregion = \"{region}\"\npatroni_url = \"http://127.0.0.1:{patroni}\"\n\
+         member = \"{region}\"\npostgres = \"127.0.0.1:{postgres}\"\n"
+    )
+    .unwrap();
+}
+
+/// The first database cluster.
+pub fn main() -> ClusterName {
+    "main".parse().unwrap()
 }
 
 pub fn topology() -> Topology {
@@ -64,7 +78,8 @@ pub fn topology() -> Topology {
         backend = "api"
         full_weight = 100
         url = "http://127.0.0.1:3"
-        [database]
+        [[databases]]
+        name = "main"
         scope = "aisoc"
         database = "aisoc"
         user = "u"
@@ -73,6 +88,9 @@ pub fn topology() -> Topology {
         patroni_password = "p"
     "#
     .to_owned();
+    for id in [US, EU, AP] {
+        member(&mut text, id, 4, 5);
+    }
     for (id, role, zones) in [
         (US, "primary", "ab"),
         (EU, "secondary", "ab"),
@@ -80,8 +98,7 @@ pub fn topology() -> Topology {
     ] {
         write!(
             text,
-            "[[regions]]\nid = \"{id}\"\nrole = \"{role}\"\nlocation = \"AWS\"\npatroni_url = \"http://127.0.0.1:4\"\n\
-             patroni_member = \"{id}\"\npostgres = \"127.0.0.1:5\"\nredis = \"127.0.0.1:6\"\n\
+            "[[regions]]\nid = \"{id}\"\nrole = \"{role}\"\nlocation = \"AWS\"\nredis = \"127.0.0.1:6\"\n\
              bus_url = \"http://127.0.0.1:7\"\nrelease = \"aisoc-{id}\"\napi = ["
         )
         .unwrap();
@@ -128,7 +145,7 @@ pub fn world(now: Timestamp) -> World {
             verdict: serving(now),
             api,
             traffic: Observed::not_yet("t"),
-            postgres: Observed::not_yet("t"),
+            postgres: BTreeMap::from([(main(), Observed::not_yet("t"))]),
             redis: Observed::not_yet("t"),
             bus: Observed::not_yet("t"),
             drain: None,
@@ -368,6 +385,8 @@ pub fn releases() -> Vec<Release> {
 /// One tenant without a bound, and one whose data may only be in the EU.
 pub fn tenants() -> Vec<TenantHome> {
     let tenant = |name: &str, home: &str, residency: &[&str]| TenantHome {
+        id: name.to_lowercase(),
+        cluster: main(),
         name: name.into(),
         home: region(home),
         residency: residency.iter().map(|r| region(r)).collect(),
@@ -419,6 +438,7 @@ pub fn facts(now: Timestamp) -> Facts {
         traffic: Some(Ok(traffic(now))),
         database: Some(evidence(now, US)),
         emergency: None,
+        others: BTreeMap::new(),
         managed: None,
         releases: Some(Ok(releases())),
         tenants: Some(Ok(tenants())),
@@ -454,10 +474,12 @@ pub fn emergency_facts(now: Timestamp) -> Facts {
             server_version: None,
         };
         let region = world.regions.get_mut(&region(id)).unwrap();
-        region.postgres = Observed::known(member, seen_at, "test", 3_000);
+        let seen = Observed::known(member, seen_at, "test", 3_000);
+        region.postgres.insert(main(), seen);
     }
     let link = Link {
         kind: LinkKind::Postgres,
+        cluster: Some(main()),
         from: region(US),
         to: region(EU),
         lag_seconds: Observed::known(0.2, seen_at, "test", 3_000),
@@ -471,6 +493,7 @@ pub fn emergency_facts(now: Timestamp) -> Facts {
     facts.world = Arc::new(world);
     let instance = |id: &str| {
         let status = FenceStatus {
+            cluster: main(),
             region: region(id),
             fenced: None,
             running: vec!["postgres 1".into()],
@@ -532,6 +555,7 @@ pub fn prepare_by(
     let case = Case {
         request,
         facts,
+        cluster: planner::subject(&request.target, topology).unwrap(),
         topology,
         slo: &slo,
     };

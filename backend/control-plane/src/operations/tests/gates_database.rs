@@ -1,5 +1,6 @@
 use super::fixture::{
-    AP, EU, US, at, decisions, evidence, facts, gate, overridden, plan, prepare, region, request, synchronous,
+    AP, EU, US, at, decisions, evidence, facts, gate, main, overridden, plan, prepare, region, request,
+    synchronous,
 };
 use crate::drivers::database::config::ClusterConfig;
 use crate::drivers::database::{Evidence, Member};
@@ -9,7 +10,10 @@ use aisoc_model::plan::{Decision, Target};
 use rstest::rstest;
 
 fn to(id: &str) -> Target {
-    Target::Failover { to: region(id) }
+    Target::Failover {
+        cluster: main(),
+        to: region(id),
+    }
 }
 
 fn member<'a>(evidence: &'a mut Evidence, id: &str) -> &'a mut Member {

@@ -1,7 +1,7 @@
 //! Gates about whole regions.
 
 use super::fixture::{
-    AP, EU, US, at, decisions, drain, emergency_facts, facts, gate, overridden, plan, prepare, region,
+    AP, EU, US, at, decisions, drain, emergency_facts, facts, gate, main, overridden, plan, prepare, region,
     request, says, topology,
 };
 use crate::operations::action::Action;
@@ -19,13 +19,17 @@ use rstest::rstest;
 use std::sync::Arc;
 
 fn failover(to: &str) -> Target {
-    Target::Failover { to: region(to) }
+    Target::Failover {
+        cluster: main(),
+        to: region(to),
+    }
 }
 
 fn with_case(facts: &Facts, topology: &Topology, ask: impl FnOnce(&Case<'_>) -> Gate) -> Gate {
     let request: PlanRequest = request(drain(US));
     let slo = Slo::builtin().unwrap();
     ask(&Case {
+        cluster: &main(),
         request: &request,
         facts,
         topology,
@@ -127,6 +131,7 @@ fn a_lost_writer_that_takes_every_api_out_does_not_refuse_what_would_mend_it() {
             }
         }
         let target = Target::EmergencyFailover {
+            cluster: main(),
             to: region(EU),
             proof: None,
         };
@@ -153,12 +158,14 @@ fn a_lost_writer_that_takes_every_api_out_does_not_refuse_what_would_mend_it() {
 fn an_emergency_soon_after_a_failover_needs_its_gate_named_or_acknowledged() {
     let mut facts = emergency_facts(at(0));
     facts.own.failovers = vec![PastFailover {
+        clusters: vec![],
         id: "op-1".into(),
         what: "failover us-east-1 (done)".into(),
         ended_at: at(-60_000),
         acknowledged: false,
     }];
     let target = || Target::EmergencyFailover {
+        cluster: main(),
         to: region(EU),
         proof: None,
     };
@@ -184,6 +191,7 @@ fn the_next_failover_waits(#[case] ago: Option<i64>, #[case] acknowledged: bool,
     let mut facts = facts(at(0));
     facts.own.failovers = ago
         .map(|seconds| PastFailover {
+            clusters: vec![],
             id: "op-1".into(),
             what: "failover eu-west-1 (done)".into(),
             ended_at: at(-seconds * 1_000),
@@ -191,7 +199,9 @@ fn the_next_failover_waits(#[case] ago: Option<i64>, #[case] acknowledged: bool,
         })
         .into_iter()
         .collect();
-    let gate = with_case(&facts, &topology(), gates::block_period);
+    let gate = with_case(&facts, &topology(), |case| {
+        gates::block_period(case, &[case.cluster])
+    });
     assert_eq!(gate.decision, decision, "{}", gate.why);
     if decision == Decision::NeedsOverride {
         assert!(gate.why.contains("operations acknowledge op-1"), "{}", gate.why);

@@ -150,9 +150,23 @@ fn renewals() -> Vec<Scenario> {
 }
 
 fn failovers() -> Vec<Scenario> {
-    let to = |id| plan(Target::Failover { to: region(id) }, &facts(at(0)));
+    let to = |id| {
+        plan(
+            Target::Failover {
+                cluster: fixture::main(),
+                to: region(id),
+            },
+            &facts(at(0)),
+        )
+    };
     let prepared = to(EU);
-    let followed = dsn::followed(Target::Failover { to: region(EU) }, &facts(at(0)));
+    let followed = dsn::followed(
+        Target::Failover {
+            cluster: fixture::main(),
+            to: region(EU),
+        },
+        &facts(at(0)),
+    );
     vec![
         // Escorted, switched over, and the escort's end.
         way(&prepared, Script::Good, Done, 3),
@@ -179,6 +193,7 @@ fn failovers() -> Vec<Scenario> {
 
 fn emergencies() -> Vec<Scenario> {
     let target = |proof| Target::EmergencyFailover {
+        cluster: fixture::main(),
         to: region(EU),
         proof,
     };
@@ -186,7 +201,7 @@ fn emergencies() -> Vec<Scenario> {
     let sworn = plan(target(Some(FenceKind::Sworn)), &emergency_facts(at(0)));
     // Each region has a cluster and a store of its own; the standby's is promoted.
     let mut apart = topology();
-    apart.database.layout = DatabaseLayout::StandbyClusters;
+    apart.databases[0].layout = DatabaseLayout::StandbyClusters;
     let promotion = fixture::prepare_in(&apart, &request(target(None)), &emergency_facts(at(0))).unwrap();
     vec![
         // Fenced, elected, and let back, because it has nothing that the new writer has not.
@@ -209,7 +224,13 @@ fn emergencies() -> Vec<Scenario> {
 }
 
 fn fences() -> Vec<Scenario> {
-    let prepared = plan(Target::Fence { region: region(US) }, &emergency_facts(at(0)));
+    let prepared = plan(
+        Target::Fence {
+            cluster: fixture::main(),
+            region: region(US),
+        },
+        &emergency_facts(at(0)),
+    );
     vec![
         way(&prepared, Script::Good, Done, 1),
         way(&prepared, Script::AnswerLost("fence"), Done, 1),
@@ -225,7 +246,13 @@ fn rejoins() -> Vec<Scenario> {
     };
     let writer = standing.members.get_mut(&region(EU)).unwrap();
     writer.server.what.as_mut().unwrap().in_recovery = false;
-    let prepared = plan(Target::Rejoin { region: region(US) }, &facts);
+    let prepared = plan(
+        Target::Rejoin {
+            cluster: fixture::main(),
+            region: region(US),
+        },
+        &facts,
+    );
     vec![
         way(&prepared, Script::Good, Done, 1),
         way(&prepared, Script::AnswerLost("release"), Done, 1),

@@ -64,7 +64,9 @@ fn a_promotion_is_admitted_when_the_cloud_would_do_it(
         allow_data_loss: way.may_lose(),
     });
     let (topology, slo) = (topology(), Slo::builtin().unwrap());
+    let cluster = fixture::main();
     let case = Case {
+        cluster: &cluster,
         request: &request,
         facts: &facts,
         topology: &topology,

@@ -3,7 +3,7 @@
 //! [`super::service`].
 
 use super::fakes::FakeWorld;
-use super::fixture::{EU, US, drain, region, request};
+use super::fixture::{EU, US, drain, main, region, request};
 use super::service::{begin, open, open_as, refused, until};
 use crate::coordination::keys::{Leader, Member, Mirrored};
 use crate::coordination::mirror::{All, Kept, MirrorError};
@@ -189,7 +189,10 @@ async fn an_epoch_that_is_behind_begins_nothing_and_ends_what_runs_here() {
 async fn a_plan_that_was_shown_in_office_is_refused_out_of_it() {
     let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
     let (operations, herald, _mirror) = in_office(&world, dir.path()).await;
-    let target = Target::Failover { to: region(EU) };
+    let target = Target::Failover {
+        cluster: main(),
+        to: region(EU),
+    };
     let plan = operations.plan(request(target), "ann").await.unwrap();
     assert!(plan.may_execute());
     herald.lost();

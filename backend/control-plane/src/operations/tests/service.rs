@@ -201,16 +201,28 @@ async fn a_failover_ends_with_a_new_writer_or_with_nothing_changed() {
     let (world, dir) = (FakeWorld::new(), tempfile::tempdir().unwrap());
     let operations = open(&world, dir.path(), Arc::new(SystemClock)).await;
     // The silent probe acknowledges nothing: the proof of a working writer fails, and nothing is switched.
-    let tried = begin(&operations, request(Target::Failover { to: region(EU) }))
-        .await
-        .unwrap();
+    let tried = begin(
+        &operations,
+        request(Target::Failover {
+            cluster: fixture::main(),
+            to: region(EU),
+        }),
+    )
+    .await
+    .unwrap();
     let tried = until(&operations, &tried.id, |o| o.state.ended()).await;
     assert_eq!(tried.state, OperationState::Failed);
     assert!(tried.outcome.unwrap().contains("nothing had been changed"));
     assert_eq!(switches(&world), 0);
     // What was proven when the plan was shown is proven again at the key press.
     let plan = operations
-        .plan(request(Target::Failover { to: region(EU) }), "op")
+        .plan(
+            request(Target::Failover {
+                cluster: fixture::main(),
+                to: region(EU),
+            }),
+            "op",
+        )
         .await
         .unwrap();
     assert!(plan.may_execute());
@@ -266,9 +278,15 @@ async fn killed_while_switching(world: &Arc<FakeWorld>) -> Operation {
     let dir = tempfile::tempdir().unwrap();
     both_acknowledge(world);
     let operations = open(world, dir.path(), Arc::new(SystemClock)).await;
-    let moved = begin(&operations, request(Target::Failover { to: region(EU) }))
-        .await
-        .unwrap();
+    let moved = begin(
+        &operations,
+        request(Target::Failover {
+            cluster: fixture::main(),
+            to: region(EU),
+        }),
+    )
+    .await
+    .unwrap();
     until(&operations, &moved.id, |o| o.steps[2].started_at.is_some()).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(switches(world), 1);

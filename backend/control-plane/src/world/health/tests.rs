@@ -64,6 +64,7 @@ fn conclusions(#[case] change: Change, #[case] health: Health, #[case] reasons: 
     change(region);
     region.verdict = by_own_probes(region);
     let facts = Facts {
+        several_clusters: false,
         region,
         links: vec![],
         slis: vec![],
@@ -92,7 +93,15 @@ fn weight(region: &mut Region, percent: u8) {
 }
 
 fn postgres(region: &mut Region, change: impl FnOnce(&mut aisoc_model::region::PostgresMember)) {
-    change(region.postgres.value.as_mut().unwrap());
+    change(
+        region
+            .postgres
+            .get_mut(&example::main())
+            .unwrap()
+            .value
+            .as_mut()
+            .unwrap(),
+    );
 }
 
 #[test]
@@ -110,6 +119,7 @@ fn lag_indicators_and_processes_degrade() {
     let mut process = example::process("eu-west-1/ingest", "ingest");
     process.state = ProcessState::BackingOff;
     let facts = Facts {
+        several_clusters: false,
         region: &world.regions[&to],
         links: world.links.values().filter(|l| l.to == to).collect(),
         slis: vec![],
@@ -142,6 +152,7 @@ fn many_reasons_are_counted() {
         links.extend([link.clone(), link]);
     }
     let facts = Facts {
+        several_clusters: false,
         region,
         links: links.iter().collect(),
         slis: vec![],

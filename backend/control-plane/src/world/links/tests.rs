@@ -13,17 +13,19 @@ fn seen_with(replayed: u64, beat_seconds_ago: i64) -> Seen {
     let topology = example::topology();
     let mut seen = example::seen(&topology, example::now());
     let us = seen.regions.get_mut(&example::us()).unwrap();
-    us.wal = crate::observe::Positions::default();
-    us.beats = crate::observe::Beats::default();
+    us.main().wal = crate::observe::Positions::default();
+    us.main().beats = crate::observe::Beats::default();
     for second in (0..=60_i64).rev() {
         let position = 100_000 - u64::try_from(second).unwrap() * 1_000;
-        us.wal.record(at(-second * 1_000 - 10), position);
-        us.beats.record(at(-second * 1_000 - 5), at(-second * 1_000 - 3));
+        us.main().wal.record(at(-second * 1_000 - 10), position);
+        us.main()
+            .beats
+            .record(at(-second * 1_000 - 5), at(-second * 1_000 - 3));
     }
     let eu = seen.regions.get_mut(&example::eu()).unwrap();
     let mut server = example::server(true, replayed);
     server.heartbeat.as_mut().unwrap().at = at(-beat_seconds_ago * 1_000 - 5);
-    eu.postgres.set(server, example::now());
+    eu.main().postgres.set(server, example::now());
     seen
 }
 
@@ -61,10 +63,11 @@ fn a_replica_that_does_not_answer_is_measured_by_its_writer() {
     seen.regions
         .get_mut(&example::eu())
         .unwrap()
+        .main()
         .postgres
         .fail("no answer within 1000 ms");
     let us = seen.regions.get_mut(&example::us()).unwrap();
-    us.postgres.value.as_mut().unwrap().standbys[0].replay_lsn = Some(70_000);
+    us.main().postgres.value.as_mut().unwrap().standbys[0].replay_lsn = Some(70_000);
     let link = postgres_link(&seen);
     assert_eq!(
         (link.lag_seconds.value, link.lag_amount.value),
@@ -72,7 +75,7 @@ fn a_replica_that_does_not_answer_is_measured_by_its_writer() {
     );
     // Not connected either: nobody knows, and that is what it says.
     let us = seen.regions.get_mut(&example::us()).unwrap();
-    us.postgres.value.as_mut().unwrap().standbys.clear();
+    us.main().postgres.value.as_mut().unwrap().standbys.clear();
     let link = postgres_link(&seen);
     assert_eq!(link.level, LagLevel::Unknown);
     assert_eq!(link.state.value.as_deref(), Some("not connected"));
@@ -82,8 +85,8 @@ fn a_replica_that_does_not_answer_is_measured_by_its_writer() {
 fn without_a_writer_no_lag_is_known() {
     let mut seen = seen_with(100_000, 0);
     let us = seen.regions.get_mut(&example::us()).unwrap();
-    us.postgres.fail("connection refused");
-    us.patroni.fail("connection refused");
+    us.main().postgres.fail("connection refused");
+    us.main().patroni.fail("connection refused");
     let link = postgres_link(&seen);
     assert_eq!(link.level, LagLevel::Unknown);
     assert!(link.lag_seconds.fresh(example::now()).is_none());

@@ -13,11 +13,10 @@ use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::hero::{self, Hero};
 use crate::ui::widgets::{observed, state};
-use aisoc_model::RegionId;
 use aisoc_model::alert::Severity;
-use aisoc_model::lag::LinkKind;
 use aisoc_model::region::{Health, PostgresRole, Region, RegionRole};
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, RegionId};
 use ratatui::layout::Rect;
 
 /// The page.
@@ -116,18 +115,27 @@ fn weight_role(region: &Region, percent: u8) -> Role {
 
 /// The database's part in a region: `WRITER` stands out, because there must be exactly one.
 fn database(region: &Region, now: jiff::Timestamp) -> Cell {
-    observed::short(&region.postgres, now, |member| match member.role {
-        PostgresRole::Writer => ("WRITER".to_owned(), Role::Strong),
-        PostgresRole::Replica => ("replica".to_owned(), Role::Muted),
-        PostgresRole::Neither => (member.state.clone(), Role::Warn),
+    let label = |text| piece(text, Role::Muted);
+    facts::of_members(region, label, |_, member| {
+        observed::short(member, now, |member| match member.role {
+            PostgresRole::Writer => ("WRITER".to_owned(), Role::Strong),
+            PostgresRole::Replica => ("replica".to_owned(), Role::Muted),
+            PostgresRole::Neither => (member.state.clone(), Role::Warn),
+        })
     })
 }
 
-/// The lag of the link that feeds this region's database; the writer has none.
+/// The lag of the links that feed this region's database members; a writer has none.
 fn replica_lag(world: &World, region: &Region, now: jiff::Timestamp) -> Cell {
-    let link = facts::feed(world, LinkKind::Postgres, &region.id);
-    match link {
-        _ if facts::writes(region, now) => cell("–", Role::Faint),
+    let label = |text| piece(text, Role::Muted);
+    facts::of_members(region, label, |cluster, _| {
+        member_lag(world, region, cluster, now)
+    })
+}
+
+fn member_lag(world: &World, region: &Region, cluster: &ClusterName, now: jiff::Timestamp) -> Cell {
+    match facts::feed_of(world, cluster, &region.id) {
+        _ if region.writes(cluster, now) => cell("–", Role::Faint),
         None => cell("?", Role::Unknown),
         Some(link) => {
             let level = state::lag(facts::level(link, now));
@@ -163,14 +171,25 @@ pub fn verdict(model: &Model, world: &World) -> Hero {
     } else {
         format!("{healthy}/{}", regions.len())
     };
-    let writers = facts::writers(world, now);
+    let writers = facts::all_writers(world, now);
     // The first in place among those that are worst.
     let worst = regions.iter().rev().max_by_key(|region| region.health);
-    let (title, role) = match (&writers, worst) {
-        (_, None) => ("No region is known".to_owned(), Role::Unknown),
-        (Writers::Many(ids), _) => (format!("MORE THAN ONE WRITER: {}", names(ids)), Role::Bad),
-        (Writers::None, _) => ("NO WRITER: nothing accepts writes".to_owned(), Role::Bad),
-        (_, Some(region)) => worst_region(region, &regions),
+    let many = writers.iter().find_map(|(cluster, writers)| match writers {
+        Writers::Many(ids) => Some((*cluster, ids)),
+        _ => None,
+    });
+    let none = writers.iter().find(|(_, writers)| *writers == Writers::None);
+    let (title, role) = match (worst, many, none) {
+        (None, ..) => ("No region is known".to_owned(), Role::Unknown),
+        (_, Some((cluster, ids)), _) => {
+            let of = facts::of_cluster(cluster);
+            (format!("MORE THAN ONE WRITER{of}: {}", names(ids)), Role::Bad)
+        }
+        (_, _, Some((cluster, _))) => {
+            let of = facts::of_cluster(*cluster);
+            (format!("NO WRITER{of}: nothing accepts writes"), Role::Bad)
+        }
+        (Some(region), ..) => worst_region(region, &regions),
     };
     let hero = Hero::new(figure, title, role)
         .line(writes_line(&writers, healthy, regions.len()))
@@ -225,7 +244,25 @@ fn names(ids: &[RegionId]) -> String {
     ids.iter().map(RegionId::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn writes_line(writers: &Writers, healthy: usize, regions: usize) -> Vec<Piece> {
+fn writes_line(clusters: &[(Option<&ClusterName>, Writers)], healthy: usize, regions: usize) -> Vec<Piece> {
+    let mut line = Vec::new();
+    for (cluster, writers) in clusters {
+        if !line.is_empty() {
+            line.push(piece("  ·  ", Role::Muted));
+        }
+        line.extend(cluster.map(|name| piece(format!("{name}: "), Role::Muted)));
+        line.extend(writers_line(writers));
+    }
+    if healthy < regions {
+        line.push(piece(
+            format!("  ·  {healthy} of {regions} regions healthy"),
+            Role::Muted,
+        ));
+    }
+    line
+}
+
+fn writers_line(writers: &Writers) -> Vec<Piece> {
     let mut line = match writers {
         Writers::One(id) | Writers::OneSeen(id) => {
             vec![
@@ -239,12 +276,6 @@ fn writes_line(writers: &Writers, healthy: usize, regions: usize) -> Vec<Piece> 
     };
     if matches!(writers, Writers::OneSeen(_)) {
         line.push(piece("; not every member could be seen", Role::Unknown));
-    }
-    if healthy < regions {
-        line.push(piece(
-            format!("  ·  {healthy} of {regions} regions healthy"),
-            Role::Muted,
-        ));
     }
     line
 }

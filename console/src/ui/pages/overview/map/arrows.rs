@@ -19,9 +19,8 @@ fn between<'a>(world: &'a World, left: &RegionId, right: &RegionId) -> Vec<(&'a 
     let mut found = Vec::new();
     for kind in parts::KINDS {
         for (from, to, forward) in [(left, right, true), (right, left, false)] {
-            if let Some(link) = world.links.get(&Link::key(kind, from, to)) {
-                found.push((link, forward));
-            }
+            let between = facts::of_kind(world, kind).filter(|l| l.from == *from && l.to == *to);
+            found.extend(between.map(|link| (link, forward)));
         }
     }
     found
@@ -39,11 +38,15 @@ fn short(kind: LinkKind) -> &'static str {
 }
 
 /// What an arrow says, and how it looks.
-fn label(link: &Link, now: Timestamp, words: bool) -> (Vec<Piece>, Role) {
+fn label(link: &Link, several: bool, now: Timestamp, words: bool) -> (Vec<Piece>, Role) {
     let level = facts::level(link, now);
     let shown = state::lag(level);
     let role = shown.value_role();
-    let mut pieces = vec![piece(format!(" {} ", short(link.kind)), Role::Muted)];
+    let name = match &link.cluster {
+        Some(cluster) if several => cluster.as_str(),
+        _ => short(link.kind),
+    };
+    let mut pieces = vec![piece(format!(" {name} "), Role::Muted)];
     if let Some(absent) = observed::brief(&link.lag_seconds, now) {
         pieces.extend(absent);
         pieces.push(piece(" ", Role::Text));
@@ -77,6 +80,7 @@ pub fn across(
     (left, right): (&RegionId, &RegionId),
 ) {
     let now = model.shown_at();
+    let several = world.several_clusters();
     let links = between(world, left, right);
     let spread = if cells(links.len()) * 2 <= gap.height + 1 {
         2
@@ -92,7 +96,7 @@ pub fn across(
         if y >= gap.bottom() {
             break;
         }
-        let (text, line) = label(link, now, true);
+        let (text, line) = label(link, several, now, true);
         let dash = if facts::level(link, now) == LagLevel::Unknown {
             '┄'
         } else {
@@ -119,12 +123,13 @@ pub fn down(
     (upper, lower): (&RegionId, &RegionId),
 ) {
     let now = model.shown_at();
+    let several = world.several_clusters();
     let links = between(world, upper, lower);
     let count = cells(links.len()).max(1);
     let slot = ((gap.width - 4) / count).max(3);
     let mut labels = Vec::new();
     for (index, (link, downward)) in (0..).zip(links) {
-        let (text, line) = label(link, now, slot >= 24);
+        let (text, line) = label(link, several, now, slot >= 24);
         let x = gap.x + 3 + index * slot;
         let unknown = facts::level(link, now) == LagLevel::Unknown;
         for y in gap.top()..gap.bottom() {

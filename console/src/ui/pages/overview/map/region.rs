@@ -8,8 +8,10 @@ use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::pages::overview::weight_role;
 use crate::ui::widgets::{gauge, observed, state};
+use aisoc_model::ClusterName;
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
-use aisoc_model::region::{PostgresRole, Region};
+use aisoc_model::observed::Observed;
+use aisoc_model::region::{PostgresMember, PostgresRole, Region};
 use aisoc_model::world::World;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
@@ -45,13 +47,17 @@ pub fn draw(
         width: area.width - 4,
         height: area.height - 2,
     };
-    if facts::writes(region, model.shown_at()) {
-        canvas.pieces_right(
-            inner.x,
-            inner.y,
-            inner.width,
-            &[piece("WRITES GO HERE", Role::Strong)],
-        );
+    let written: Vec<&str> = region
+        .written_here(model.shown_at())
+        .map(ClusterName::as_str)
+        .collect();
+    if !written.is_empty() {
+        let text = if world.several_clusters() {
+            format!("{} WRITES GO HERE", written.join(", "))
+        } else {
+            "WRITES GO HERE".to_owned()
+        };
+        canvas.pieces_right(inner.x, inner.y, inner.width, &[piece(text, Role::Strong)]);
     }
     let half = inner.width.saturating_sub(16);
     canvas.text(inner.x, inner.y, half, &health.text(), health.role);
@@ -180,10 +186,22 @@ fn api(region: &Region, now: Timestamp) -> Vec<Piece> {
 }
 
 fn postgres(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
+    let label = |text| piece(text, Role::Muted);
+    facts::of_members(region, label, |cluster, observed| {
+        member(world, region, (cluster, observed), now)
+    })
+}
+
+fn member(
+    world: &World,
+    region: &Region,
+    (cluster, observed): (&ClusterName, &Observed<PostgresMember>),
+    now: Timestamp,
+) -> Vec<Piece> {
     // Not every Patroni tells a replica's state; its writer does.
-    let feed = facts::feed(world, LinkKind::Postgres, &region.id);
+    let feed = facts::feed_of(world, cluster, &region.id);
     let seen = feed.and_then(|link| link.state.fresh(now));
-    observed::value(&region.postgres, now, |member| {
+    observed::value(observed, now, |member| {
         let timeline = member
             .timeline
             .map_or_else(String::new, |t| format!(", timeline {t}"));

@@ -1,0 +1,106 @@
+//! Which topologies with database clusters are taken, and what is said of the others.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::format_push_string
+)]
+
+use aisoc_model::ClusterName;
+use aisoc_model::topology::Topology;
+use rstest::rstest;
+
+const HEAD: &str = r#"
+    load_balancer = { kind = "haproxy", haproxy_socket = "/s", backend = "api", full_weight = 100, url = "http://h:1" }
+    [environment]
+    name = "t"
+    kind = "local"
+    speed_up = 1.0
+    [control_plane]
+    name = "t"
+    listen = "h:1"
+    otlp_listen = "h:2"
+    data_dir = "/d"
+    tokens_file = "/t"
+    observe_interval_ms = 1000
+"#;
+
+fn region(id: &str) -> String {
+    format!(
+        "[[regions]]\nid = \"{id}\"\nrole = \"secondary\"\nlocation = \"l\"\napi = []\nredis = \"h:3\"\n\
+         bus_url = \"http://h:4\"\nrelease = \"r-{id}\"\n"
+    )
+}
+
+fn cluster(name: &str, scope: &str, members: &[&str]) -> String {
+    let mut text = format!(
+        "[[databases]]\nname = \"{name}\"\nscope = \"{scope}\"\ndatabase = \"d\"\nuser = \"u\"\npassword = \"p\"\n\
+         patroni_user = \"u\"\npatroni_password = \"p\"\n"
+    );
+    if members.is_empty() {
+        text.push_str("members = []\n");
+    }
+    for member in members {
+        text.push_str(&format!(
+            "[[databases.members]]\nregion = \"{member}\"\npatroni_url = \"http://h:5\"\nmember = \"{member}\"\n\
+             postgres = \"h:6\"\n"
+        ));
+    }
+    text
+}
+
+fn parse(clusters: &[String]) -> Result<Topology, String> {
+    let regions = [region("us"), region("eu"), region("ap")].concat();
+    Topology::parse(&format!("{HEAD}{regions}{}", clusters.concat())).map_err(|e| e.to_string())
+}
+
+#[test]
+fn several_clusters_each_with_a_member_in_some_regions() {
+    let topology = parse(&[
+        cluster("main", "aisoc", &["us", "eu", "ap"]),
+        cluster("eu", "aisoc-eu", &["eu", "us"]),
+    ])
+    .unwrap();
+    assert!(topology.several_clusters());
+    let eu: ClusterName = "eu".parse().unwrap();
+    let eu = topology.cluster(&eu).unwrap();
+    assert_eq!(eu.member(&"us".parse().unwrap()).unwrap().member, "us");
+    assert!(eu.member(&"ap".parse().unwrap()).is_none());
+    let text = toml::to_string(&topology).unwrap();
+    assert_eq!(Topology::parse(&text).unwrap(), topology);
+}
+
+#[rstest]
+#[case::none(vec!["databases = []\n".into()], "missing field `databases`")]
+#[case::same_name(vec![cluster("main", "a", &["us"]), cluster("main", "b", &["us"])], "cluster main is named twice")]
+#[case::same_scope(vec![cluster("main", "a", &["us"]), cluster("eu", "a", &["eu"])], "eu has the scope a of another one")]
+#[case::no_member(vec![cluster("main", "a", &[])], "main has no [[databases.members]]")]
+#[case::unknown_region(vec![cluster("main", "a", &["us", "mars"])], "a member in mars, which is not in [[regions]]")]
+#[case::two_in_a_region(vec![cluster("main", "a", &["us", "us"])], "main has two members in us")]
+#[case::no_label(vec![cluster("The EU", "a", &["us"])], "'The EU' is not a cluster name")]
+fn a_topology_that_cannot_be_is_refused(#[case] clusters: Vec<String>, #[case] why: &str) {
+    let said = match clusters.as_slice() {
+        [none] if none.starts_with("databases") => parse(&[]).unwrap_err(),
+        clusters => parse(clusters).unwrap_err(),
+    };
+    assert!(said.contains(why), "{said}");
+}
+
+#[rstest]
+#[case::main("main", true)]
+#[case::elsewhere("eu", false)]
+fn what_is_for_a_cluster_names_one_that_there_is(#[case] named: &str, #[case] good: bool) {
+    let secret = format!(
+        "[dsn_secret]\ncluster = \"{named}\"\nrestart = false\n[dsn_secret.keeper]\nkind = \"file\"\n\
+         paths = {{ us = \"/dsn\" }}\n"
+    );
+    let parsed = parse(&[cluster("main", "a", &["us"]), secret]);
+    match parsed {
+        Ok(_) => assert!(good),
+        Err(said) => assert!(
+            !good && said.contains("[dsn_secret] is for the database cluster eu"),
+            "{said}"
+        ),
+    }
+}
