@@ -19,7 +19,7 @@ build: ## builds the backend and the console
 	$(CARGO) build -p aisoc -p aisoc-console
 
 up: packages build ## starts the local three-region world and opens the console
-	@$(BIN)/aisoc local up
+	@$(BIN)/aisoc local up $(if $(EU_CLUSTER),--eu-cluster)
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/aisoc-console; else \
 	  $(BIN)/aisoc-console status || [ $$? -eq 1 ]; \
 	  echo "no terminal here: run $(BIN)/aisoc-console in one"; fi

@@ -15,7 +15,7 @@ const LONGEST: usize = 72;
 const MARKER: &str = ".aisoc-local";
 
 /// What `reset` deletes; anything else in the directory is left alone.
-const CONTENT: [&str; 13] = [
+const CONTENT: [&str; 14] = [
     "world.toml",
     "topology",
     "console.toml",
@@ -26,6 +26,7 @@ const CONTENT: [&str; 13] = [
     "lb.json",
     "fences.json",
     "leader",
+    "leader-eu",
     "tokens",
     "logs",
     "run",

@@ -11,7 +11,11 @@ mod support;
 
 use aisoc_local::state::StateDir;
 use aisoc_local::supervise::{adopt, database, node};
+use aisoc_local::world::World;
+use aisoc_local::world::clusters::{EU, MAIN};
 use aisoc_model::inventory::{FaultSpec, ProcessState};
+use aisoc_storage::{Database, tenants};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use support::{Running, process, state_dir, until};
 
@@ -19,11 +23,15 @@ const STORES: &str = "services = false";
 
 async fn streams(running: &Running, region: &str) -> bool {
     let world = &running.supervisor.world;
-    database::streaming(world)
+    database::streaming(world, &MAIN)
         .await
         .unwrap_or_default()
         .iter()
         .any(|r| r == region)
+}
+
+fn pgdata(world: &World, region: &str) -> PathBuf {
+    MAIN.node(region).unwrap().pgdata(&world.state)
 }
 
 fn state_of(running: &Running, name: &str) -> ProcessState {
@@ -48,6 +56,7 @@ async fn the_stores_live_break_heal_and_end() {
     let refused = supervisor
         .inflict(FaultSpec::StallReplication {
             region: "us-east-1".parse().unwrap(),
+            cluster: None,
         })
         .await;
     assert!(refused.is_err(), "the writer replicates from nobody");
@@ -70,14 +79,71 @@ async fn the_stores_live_break_heal_and_end() {
     supervisor.stop_all().await;
     println!("everything stopped after {:.1} s", begun.elapsed().as_secs_f64());
     assert_eq!(adopt::find(&running.state), []);
-    assert!(node::postmaster(&supervisor.world.pgdata("us-east-1")).is_none());
+    assert!(node::postmaster(&pgdata(&supervisor.world, "us-east-1")).is_none());
+}
+
+/// The second cluster has its writer in the EU and only the EU tenant in it; its node falls alone, and the writer of
+/// each cluster is where it was after the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_for_the_eu_lives_beside_the_first() {
+    let settings = "services = false\n[database]\neu_cluster = true";
+    let mut running = Running::start(settings, std::env::current_exe().unwrap()).await;
+    let world = &running.supervisor.world;
+    assert_eq!(running.supervisor.inventory().processes.len(), 11 + 4);
+    assert_eq!(database::writer(world, &EU).await.unwrap().0, "eu-west-1");
+    assert_eq!(database::writer(world, &MAIN).await.unwrap().0, "us-east-1");
+    for cluster in [&MAIN, &EU] {
+        let database = Database::connect_lazy(&world.database_url(cluster, "eu-west-1")).unwrap();
+        let tenants = tenants::list(&database).await.unwrap();
+        let there: Vec<_> = tenants
+            .iter()
+            .filter(|t| t.cluster == EU.id())
+            .map(|t| t.id.as_str())
+            .collect();
+        assert_eq!(
+            (tenants.len(), there),
+            (4, vec!["initech-eu"]),
+            "the directory and its copy"
+        );
+    }
+    let kill = FaultSpec::KillNode {
+        region: "us-east-1".parse().unwrap(),
+        cluster: EU.id(),
+    };
+    running.supervisor.inflict(kill).await.unwrap();
+    until("its node is down", 30, async || {
+        state_of(&running, "us-east-1/postgres-eu") == ProcessState::Stopped
+    })
+    .await;
+    assert_eq!(state_of(&running, "us-east-1/postgres"), ProcessState::Ready);
+    let nowhere = FaultSpec::KillNode {
+        region: "ap-southeast-1".parse().unwrap(),
+        cluster: EU.id(),
+    };
+    let refused = running.supervisor.inflict(nowhere).await.unwrap_err().to_string();
+    assert!(refused.contains("us-east-1/eu"), "{refused}");
+    running.restart(std::env::current_exe().unwrap()).await;
+    assert_eq!(
+        database::writer(&running.supervisor.world, &EU).await.unwrap().0,
+        "eu-west-1"
+    );
+    running.supervisor.stop_all().await;
+    assert_eq!(adopt::find(&running.state), []);
+    let text = std::fs::read_to_string(running.state.world_toml()).unwrap();
+    let without = text.replace("eu_cluster = true", "eu_cluster = false");
+    std::fs::write(running.state.world_toml(), without).unwrap();
+    let refused = World::prepare(running.state.clone(), std::env::current_exe().unwrap()).unwrap_err();
+    assert!(format!("{refused:#}").contains("eu_cluster"), "{refused:#}");
 }
 
 async fn replication_is_cut_and_heals(running: &Running) {
     let region = "eu-west-1".parse().unwrap();
     let fault = running
         .supervisor
-        .inflict(FaultSpec::CutReplication { region })
+        .inflict(FaultSpec::CutReplication {
+            region,
+            cluster: None,
+        })
         .await
         .unwrap();
     until("eu-west-1 is cut", 20, async || {
@@ -105,10 +171,13 @@ async fn replication_is_stalled_and_heals(running: &Running) {
     let region = "eu-west-1".parse().unwrap();
     running
         .supervisor
-        .inflict(FaultSpec::StallReplication { region })
+        .inflict(FaultSpec::StallReplication {
+            region,
+            cluster: None,
+        })
         .await
         .unwrap();
-    let receiver = node::walreceiver(&world.pgdata("eu-west-1")).unwrap();
+    let receiver = node::walreceiver(&pgdata(world, "eu-west-1")).unwrap();
     until("its walreceiver is frozen", 30, async || receiver.frozen()).await;
     assert!(streams(running, "eu-west-1").await, "the connection stays open");
     assert_eq!(running.supervisor.heal(None).await.unwrap(), 1);
@@ -119,7 +188,10 @@ async fn a_node_is_killed_and_comes_back(running: &Running) {
     let region = "ap-southeast-1".parse().unwrap();
     running
         .supervisor
-        .inflict(FaultSpec::KillNode { region })
+        .inflict(FaultSpec::KillNode {
+            region,
+            cluster: None,
+        })
         .await
         .unwrap();
     until("the node is down", 30, async || {
@@ -226,12 +298,13 @@ async fn a_frozen_process_thaws(running: &Running) {
 async fn a_fenced_node_outlives_its_supervisor(running: &mut Running) {
     let (region, name) = ("ap-southeast-1".parse().unwrap(), "ap-southeast-1/patroni");
     let main = "main".parse().unwrap();
-    let pgdata = running.supervisor.world.pgdata("ap-southeast-1");
+    let pgdata = pgdata(&running.supervisor.world, "ap-southeast-1");
     let fenced = running.supervisor.fence(&main, &region, "op-1").await.unwrap();
     assert!(fenced.proves(), "{fenced:?}");
     // A fault on top of it heals, the fence does not.
     let spec = FaultSpec::KillNode {
         region: region.clone(),
+        cluster: None,
     };
     running.supervisor.inflict(spec).await.unwrap();
     running.supervisor.heal(None).await.unwrap();

@@ -1,6 +1,6 @@
 //! What runs: processes (locally) or pods (in a cluster), and their releases.
 
-use crate::ids::RegionId;
+use crate::ids::{ClusterName, RegionId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,11 +111,17 @@ pub enum FaultSpec {
     KillNode {
         /// Region of the node.
         region: RegionId,
+        /// Cluster of the node; the first one when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cluster: Option<ClusterName>,
     },
     /// SIGSTOP Patroni and its postgres tree.
     FreezeNode {
         /// Region of the node.
         region: RegionId,
+        /// Cluster of the node; the first one when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cluster: Option<ClusterName>,
     },
     /// SIGKILL everything of a region, and keep it down.
     KillRegion {
@@ -131,11 +137,17 @@ pub enum FaultSpec {
     CutReplication {
         /// Region of the replica.
         region: RegionId,
+        /// Cluster of the node; the first one when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cluster: Option<ClusterName>,
     },
     /// The replica's walreceiver is stopped, the connection stays open.
     StallReplication {
         /// Region of the replica.
         region: RegionId,
+        /// Cluster of the node; the first one when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cluster: Option<ClusterName>,
     },
     /// Every request of the region's api instances takes this much longer.
     ApiLatency {

@@ -3,11 +3,13 @@
 use crate::client::Client;
 use crate::error::{Failure, exit};
 use crate::state::StateDir;
-use aisoc_model::RegionId;
+use aisoc_model::ids::{InvalidClusterName, InvalidRegionId};
 use aisoc_model::inventory::{Fault, FaultSpec};
+use aisoc_model::{ClusterName, RegionId};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Deserialize;
+use std::str::FromStr;
 
 /// Options of `fault`.
 #[derive(Debug, Args)]
@@ -43,13 +45,13 @@ enum FaultCommand {
     },
     /// Kills a region's Patroni and PostgreSQL and keeps them down.
     KillNode {
-        /// The region.
-        region: RegionId,
+        /// The region, or `REGION/eu` for the node of the EU cluster.
+        node: NodeName,
     },
     /// Stops a region's Patroni and PostgreSQL with SIGSTOP.
     FreezeNode {
-        /// The region.
-        region: RegionId,
+        /// The region, or `REGION/eu` for the node of the EU cluster.
+        node: NodeName,
     },
     /// Kills everything of a region and keeps it down.
     KillRegion {
@@ -63,13 +65,13 @@ enum FaultCommand {
     },
     /// The region's replica can no longer connect to the writer.
     CutReplication {
-        /// The region.
-        region: RegionId,
+        /// The region, or `REGION/eu` for the node of the EU cluster.
+        node: NodeName,
     },
     /// The region's replica no longer receives, although its connection stays open.
     StallReplication {
-        /// The region.
-        region: RegionId,
+        /// The region, or `REGION/eu` for the node of the EU cluster.
+        node: NodeName,
     },
     /// Every request of the region's api takes longer.
     Latency {
@@ -78,6 +80,31 @@ enum FaultCommand {
         /// Added milliseconds.
         milliseconds: u32,
     },
+}
+
+/// A database node: its region, and its cluster where that is not the first one.
+#[derive(Debug, Clone)]
+struct NodeName {
+    region: RegionId,
+    cluster: Option<ClusterName>,
+}
+
+impl FromStr for NodeName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (region, cluster) = match text.split_once('/') {
+            Some((region, cluster)) => (region, Some(cluster)),
+            None => (text, None),
+        };
+        Ok(Self {
+            region: region.parse().map_err(|e: InvalidRegionId| e.to_string())?,
+            cluster: cluster
+                .map(str::parse)
+                .transpose()
+                .map_err(|e: InvalidClusterName| e.to_string())?,
+        })
+    }
 }
 
 pub(super) async fn run(state: &StateDir, args: FaultArgs) -> anyhow::Result<u8> {
@@ -117,12 +144,20 @@ pub(super) async fn run(state: &StateDir, args: FaultArgs) -> anyhow::Result<u8>
         }
         Some(FaultCommand::Kill { process, hold }) => FaultSpec::KillProcess { process, hold },
         Some(FaultCommand::Freeze { process }) => FaultSpec::FreezeProcess { process },
-        Some(FaultCommand::KillNode { region }) => FaultSpec::KillNode { region },
-        Some(FaultCommand::FreezeNode { region }) => FaultSpec::FreezeNode { region },
+        Some(FaultCommand::KillNode {
+            node: NodeName { region, cluster },
+        }) => FaultSpec::KillNode { region, cluster },
+        Some(FaultCommand::FreezeNode {
+            node: NodeName { region, cluster },
+        }) => FaultSpec::FreezeNode { region, cluster },
         Some(FaultCommand::KillRegion { region }) => FaultSpec::KillRegion { region },
         Some(FaultCommand::FreezeRegion { region }) => FaultSpec::FreezeRegion { region },
-        Some(FaultCommand::CutReplication { region }) => FaultSpec::CutReplication { region },
-        Some(FaultCommand::StallReplication { region }) => FaultSpec::StallReplication { region },
+        Some(FaultCommand::CutReplication {
+            node: NodeName { region, cluster },
+        }) => FaultSpec::CutReplication { region, cluster },
+        Some(FaultCommand::StallReplication {
+            node: NodeName { region, cluster },
+        }) => FaultSpec::StallReplication { region, cluster },
         Some(FaultCommand::Latency { region, milliseconds }) => {
             FaultSpec::ApiLatency { region, milliseconds }
         }

@@ -3,6 +3,7 @@
 use crate::error::{Failure, exit};
 use crate::state::StateDir;
 use crate::supervise::logfile;
+use crate::world::clusters::Node;
 use aisoc_model::text::sanitize;
 use clap::Args;
 use std::io::{Read, Seek, SeekFrom};
@@ -24,10 +25,8 @@ pub(super) struct LogsArgs {
 
 pub(super) async fn run(state: &StateDir, args: &LogsArgs) -> anyhow::Result<u8> {
     // PostgreSQL writes where its Patroni does.
-    let name = args
-        .name
-        .strip_suffix("/postgres")
-        .map_or_else(|| args.name.clone(), |r| format!("{r}/patroni"));
+    let node = Node::of_process(&args.name);
+    let name = node.map_or_else(|| args.name.clone(), |node| node.process("patroni"));
     let path = state.log(&name);
     let known = known(state);
     if !known.contains(&name) {

@@ -6,6 +6,7 @@ use crate::error::{Failure, exit};
 use crate::packages;
 use crate::state::{StateDir, read_json};
 use crate::supervise::{Failed, Phase, failure_path, logfile, start};
+use crate::world::clusters;
 use crate::world::config::WorldConfig;
 use aisoc_model::inventory::{Inventory, ProcessState};
 use aisoc_model::text::sanitize;
@@ -31,12 +32,28 @@ pub(super) struct UpArgs {
     /// Installs missing system packages without further question.
     #[arg(long)]
     install_packages: bool,
+    /// A second database cluster with its writer in the EU, for the tenants with EU residency; decided at the first
+    /// start (`database.eu_cluster` in world.toml).
+    #[arg(long)]
+    eu_cluster: bool,
 }
 
 pub(super) async fn run(state: &StateDir, args: &UpArgs) -> anyhow::Result<u8> {
     let limit = Duration::from_secs(args.timeout);
     let begun = Instant::now();
     if running(state)?.is_some() {
+        if args.eu_cluster
+            && !WorldConfig::load_or_write(&state.world_toml())?
+                .database
+                .eu_cluster
+        {
+            return Err(Failure::refused(
+                "the local world is running with one database cluster",
+                "which clusters there are is decided at the first start: `aisoc local reset --force` and start again, \
+                 or take another --state-dir",
+            )
+            .into());
+        }
         return again(state, limit, begun).await;
     }
     let missing = packages::missing_to_run();
@@ -49,6 +66,17 @@ pub(super) async fn run(state: &StateDir, args: &UpArgs) -> anyhow::Result<u8> {
     if state.exists() {
         // A mistake in the file is the operator's to see at once, not to be fished out of a log.
         WorldConfig::load_or_write(&state.world_toml())?;
+    }
+    if args.eu_cluster {
+        if clusters::MAIN.exists(state) && !clusters::EU.exists(state) {
+            return Err(Failure::refused(
+                "this world was made with one database cluster, which holds the EU tenants' data",
+                "begin anew with `aisoc local reset`, or take another --state-dir",
+            )
+            .into());
+        }
+        prepare_directory(state)?;
+        WorldConfig::ask_for_eu_cluster(&state.world_toml())?;
     }
     let child = spawn_supervisor(state)?;
     let client = connect(state, child, limit).await?;
@@ -85,8 +113,8 @@ async fn again(state: &StateDir, limit: Duration, begun: Instant) -> anyhow::Res
     Ok(exit::OK)
 }
 
-/// Starts the daemon: own session, no terminal, its log as output.
-fn spawn_supervisor(state: &StateDir) -> anyhow::Result<Child> {
+/// Makes what has to be there before the supervisor makes the rest.
+fn prepare_directory(state: &StateDir) -> Result<(), Failure> {
     let cannot = |e: std::io::Error| {
         Failure::failed(
             format!(
@@ -99,6 +127,12 @@ fn spawn_supervisor(state: &StateDir) -> anyhow::Result<Child> {
     for dir in [state.at("logs"), state.at("run")] {
         std::fs::create_dir_all(dir).map_err(cannot)?;
     }
+    Ok(())
+}
+
+/// Starts the daemon: own session, no terminal, its log as output.
+fn spawn_supervisor(state: &StateDir) -> anyhow::Result<Child> {
+    prepare_directory(state)?;
     let _ = std::fs::remove_file(failure_path(state));
     let log = logfile::open(&state.log("supervisor"))?;
     let exe = std::env::current_exe().context("finding our own program")?;

@@ -4,6 +4,7 @@ use super::{Healing, InForce};
 use crate::error::Failure;
 use crate::supervise::proc::Identity;
 use crate::supervise::{Command, Handle, Supervisor, database, node};
+use crate::world::clusters::Node;
 use crate::world::regions::{REGIONS, RegionPlan};
 use aisoc_model::inventory::{Fault, FaultSpec};
 use aisoc_model::{RegionId, text::sanitize};
@@ -48,24 +49,29 @@ impl Supervisor {
             FaultSpec::FreezeProcess { process } => {
                 self.freeze(&self.process(process, false)?, &mut record).await
             }
-            FaultSpec::KillNode { region } => {
-                self.kill(&self.database_node(region)?, true, &mut record).await;
+            FaultSpec::KillNode { region, cluster } => {
+                let node = self.world.node(cluster.as_ref(), region)?;
+                self.kill(&self.database_node(node)?, true, &mut record).await;
                 true
             }
-            FaultSpec::FreezeNode { region } => self.freeze(&self.database_node(region)?, &mut record).await,
+            FaultSpec::FreezeNode { region, cluster } => {
+                let node = self.world.node(cluster.as_ref(), region)?;
+                self.freeze(&self.database_node(node)?, &mut record).await
+            }
             FaultSpec::KillRegion { region } => {
                 self.kill(&self.whole_region(region)?, true, &mut record).await;
                 true
             }
             FaultSpec::FreezeRegion { region } => self.freeze(&self.whole_region(region)?, &mut record).await,
-            FaultSpec::CutReplication { region } => {
-                database::cut_replication(&self.world, plan(region)?.name).await?;
+            FaultSpec::CutReplication { region, cluster } => {
+                database::cut_replication(&self.world, self.world.node(cluster.as_ref(), region)?).await?;
                 true
             }
-            FaultSpec::StallReplication { region } => {
-                let receiver = node::walreceiver(&self.world.pgdata(plan(region)?.name)).ok_or_else(|| {
+            FaultSpec::StallReplication { region, cluster } => {
+                let node = self.world.node(cluster.as_ref(), region)?;
+                let receiver = node::walreceiver(&node.pgdata(&self.world.state)).ok_or_else(|| {
                     Failure::refused(
-                        format!("{region} has no walreceiver: it holds the writer, or its replication is cut already"),
+                        format!("{node} has no walreceiver: it holds the writer, or its replication is cut already"),
                         "name a region whose replica streams (`aisoc local status`)",
                     )
                 })?;
@@ -137,24 +143,25 @@ impl Supervisor {
                 handle.tell(Command::Look).await;
             }
         }
-        if let FaultSpec::CutReplication { region } = &healing.spec {
-            database::heal_replication(&self.world, region.as_str()).await?;
+        if let FaultSpec::CutReplication { region, cluster } = &healing.spec {
+            database::heal_replication(&self.world, self.world.node(cluster.as_ref(), region)?).await?;
         }
         Ok(())
     }
 
     fn process(&self, name: &str, hold: bool) -> anyhow::Result<Targets> {
-        if let Some(region) = name.strip_suffix("/postgres").and_then(RegionPlan::find) {
+        let node = self.world.nodes().find(|node| node.process("postgres") == name);
+        if let Some(node) = node {
             if hold {
                 return Err(Failure::usage(
                     format!("{name} cannot be kept down: its Patroni starts it again"),
-                    format!("use `fault kill-node {}`, or kill without --hold", region.name),
+                    format!("use `fault kill-node {node}`, or kill without --hold"),
                 )
                 .into());
             }
             return Ok(Targets {
                 handles: Vec::new(),
-                databases: vec![self.world.pgdata(region.name)],
+                databases: vec![node.pgdata(&self.world.state)],
             });
         }
         let handles = self.handles();
@@ -172,10 +179,9 @@ impl Supervisor {
         .into())
     }
 
-    fn database_node(&self, region: &RegionId) -> anyhow::Result<Targets> {
-        let region = plan(region)?;
-        let mut targets = self.process(&crate::parts::name(region, "patroni"), true)?;
-        targets.databases.push(self.world.pgdata(region.name));
+    fn database_node(&self, node: Node) -> anyhow::Result<Targets> {
+        let mut targets = self.process(&node.process("patroni"), true)?;
+        targets.databases.push(node.pgdata(&self.world.state));
         Ok(targets)
     }
 
@@ -187,7 +193,12 @@ impl Supervisor {
             .filter(|(_, h)| h.spec().region.as_ref() == Some(region));
         Ok(Targets {
             handles: handles.collect(),
-            databases: vec![self.world.pgdata(found.name)],
+            databases: self
+                .world
+                .nodes()
+                .filter(|node| node.region == found)
+                .map(|node| node.pgdata(&self.world.state))
+                .collect(),
         })
     }
 

@@ -22,8 +22,8 @@ pub fn plan(world: &World, ports: &Ports, settings: &BTreeMap<String, (u32, Sett
     let mut specs = vec![etcd::spec(world, ports), haproxy::spec(world, ports)];
     for region in &REGIONS {
         specs.push(redis::spec(world, ports, region));
-        specs.push(patroni::spec(world, ports, region));
     }
+    specs.extend(world.nodes().map(|node| patroni::spec(world, ports, node)));
     if world.config.parts.control_plane {
         for region in &REGIONS {
             specs.push(services::control_plane(world, ports, region));
@@ -85,13 +85,17 @@ pub(crate) mod tests {
 
     #[test]
     fn the_whole_world_has_unique_names_ports_and_a_probe_each() {
-        let (_dir, world) = world();
+        let (_dir, mut world) = world();
         let specs = plan(&world, &world.ports, &BTreeMap::new());
         let mut names: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(names.len(), 2 + 3 * 2 + 3 + 3 * 6 + 1);
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), 30);
+        drop(specs);
+        world.config.database.eu_cluster = true;
+        let specs = plan(&world, &world.ports, &BTreeMap::new());
+        assert_eq!(specs.len(), 32, "two nodes more");
         let mut ports: Vec<u16> = specs.iter().flat_map(|s| s.ports.values().copied()).collect();
         let count = ports.len();
         ports.sort_unstable();

@@ -1,19 +1,13 @@
-//! Patroni and the PostgreSQL it runs: one stretched cluster with a member in each region.
+//! Patroni and the PostgreSQL it runs: a stretched cluster with a member in each region, and on request a second one.
 
 use super::spec::{Account, Probe, Spec, Stage};
-use crate::state::StateDir;
 use crate::world::World;
+use crate::world::clusters::Node;
 use crate::world::ports::Ports;
-use crate::world::regions::RegionPlan;
 use aisoc_model::region::RegionRole;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
-/// The cluster's name in etcd.
-pub const SCOPE: &str = "aisoc";
-/// What the product calls the cluster.
-pub const CLUSTER: &str = "main";
 /// User of Patroni's REST API for requests that change something.
 pub const REST_USER: &str = "patroni";
 
@@ -23,25 +17,19 @@ pub fn replicator(region: &str) -> String {
     format!("replicator_{}", region.replace('-', "_"))
 }
 
-/// A region's configuration file.
+/// The content of a node's configuration file.
 #[must_use]
-pub fn config_path(state: &StateDir, region: &RegionPlan) -> PathBuf {
-    state.run(&format!("patroni-{}.yml", region.name))
-}
-
-/// Its content.
-#[must_use]
-pub fn config(world: &World, ports: &Ports, region: &RegionPlan) -> String {
+pub fn config(world: &World, ports: &Ports, node: Node) -> String {
     let db = world.config.database;
     let secrets = &world.secrets;
     let etcd = ports.global("etcd");
-    let rest = ports.of(region, "patroni");
-    let postgres = ports.of(region, "postgres");
-    let pgdata = world.pgdata(region.name);
-    let pgpass = world.state.data(region.name).join("pg/.pgpass");
+    let rest = node.port(ports, "patroni");
+    let postgres = node.port(ports, "postgres");
+    let pgdata = node.pgdata(&world.state);
+    let pgpass = node.directory(&world.state).join(".pgpass");
     format!(
         "# Made by `aisoc local`. Holds passwords.\n\
-scope: {SCOPE}
+scope: {scope}
 name: {name}
 etcd3:
   hosts: 127.0.0.1:{etcd}
@@ -117,7 +105,8 @@ tags:
   clonefrom: false
   nosync: {nofailover}
 ",
-        name = region.name,
+        scope = node.cluster.scope,
+        name = node.region.name,
         rest_password = secrets.patroni,
         ttl = db.ttl_seconds,
         loop_wait = db.loop_wait_seconds,
@@ -126,31 +115,32 @@ tags:
         bin_dir = world.binaries.postgres_dir.display(),
         pgpass = pgpass.display(),
         superuser_password = secrets.postgres,
-        replicator = replicator(region.name),
+        replicator = replicator(node.region.name),
         replicator_password = secrets.replicator,
         shared_buffers = db.shared_buffers_mb,
         // A DR-only region never takes over by itself.
-        nofailover = region.role == RegionRole::DrOnly,
+        nofailover = node.region.role == RegionRole::DrOnly,
     )
 }
 
 /// How it is started.
 #[must_use]
-pub fn spec(world: &World, ports: &Ports, region: &RegionPlan) -> Spec {
-    let rest = ports.of(region, "patroni");
+pub fn spec(world: &World, ports: &Ports, node: Node) -> Spec {
+    let rest = node.port(ports, "patroni");
+    let name = node.process("patroni");
     Spec {
-        name: super::name(region, "patroni"),
+        log: world.state.log(&name),
+        name,
         kind: "patroni".to_owned(),
-        region: region.id(),
+        region: node.region.id(),
         zone: None,
         stage: Stage::Database,
         program: world.binaries.patroni.clone(),
-        args: vec![config_path(&world.state, region).to_string_lossy().into_owned()],
+        args: vec![node.config_path(&world.state).to_string_lossy().into_owned()],
         env: BTreeMap::from([("PYTHONUNBUFFERED".to_owned(), "1".to_owned())]),
         account: Account::Databases,
         ports: BTreeMap::from([("rest".to_owned(), rest)]),
-        data_dir: Some(world.pgdata(region.name)),
-        log: world.state.log(&super::name(region, "patroni")),
+        data_dir: Some(node.pgdata(&world.state)),
         probe: Probe::Patroni(format!("http://127.0.0.1:{rest}/patroni")),
         // Stopping PostgreSQL takes a checkpoint and waits for its replicas.
         grace: Duration::from_secs(20),
@@ -161,13 +151,14 @@ pub fn spec(world: &World, ports: &Ports, region: &RegionPlan) -> Spec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::regions::REGIONS;
 
     #[test]
     fn the_file_is_yaml_with_what_the_faults_and_gates_rely_on() {
         let (_dir, world) = super::super::tests::world();
-        for region in &REGIONS {
-            let text = config(&world, &world.ports, region);
+        for node in Node::all() {
+            let region = node.region;
+            let text = config(&world, &world.ports, node);
+            assert!(text.contains(&format!("scope: {}\n", node.cluster.scope)));
             let yaml: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
             let replication = &yaml["postgresql"]["authentication"]["replication"];
             assert_eq!(replication["username"], replicator(region.name));

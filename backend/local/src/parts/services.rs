@@ -3,6 +3,7 @@
 use super::spec::{Account, Probe, Spec, Stage};
 use crate::releases::settings::{Service, Settings};
 use crate::world::World;
+use crate::world::clusters::MAIN;
 use crate::world::ports::Ports;
 use crate::world::regions::{ApiPlan, REGIONS, RegionPlan};
 use std::collections::BTreeMap;
@@ -133,8 +134,15 @@ fn base(
     set(&mut spec, "AISOC_VERSION", settings.version().unwrap_or(version));
     set(&mut spec, "AISOC_DATA_DIR", data.to_string_lossy());
     match world.dsn_file(plan.name) {
+        _ if world.clusters().nth(1).is_some() => {
+            set(&mut spec, "AISOC_DATABASES", world.databases(plan.name));
+        }
         Some(file) => set(&mut spec, "AISOC_DATABASE_URL_FILE", file.to_string_lossy()),
-        None => set(&mut spec, "AISOC_DATABASE_URL", world.database_url(plan.name)),
+        None => set(
+            &mut spec,
+            "AISOC_DATABASE_URL",
+            world.database_url(&MAIN, plan.name),
+        ),
     }
     set(
         &mut spec,

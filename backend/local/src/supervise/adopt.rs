@@ -8,7 +8,7 @@
 use super::proc::{self, Identity};
 use super::table::Table;
 use crate::state::StateDir;
-use crate::world::regions::REGIONS;
+use crate::world::clusters::Node;
 use rustix::process::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -60,13 +60,11 @@ pub fn find(state: &StateDir) -> Vec<Leftover> {
 /// The name of a process of ours.
 fn ours(state: &StateDir, process: Identity, recorded: Option<&String>) -> Option<String> {
     let directory = proc::working_directory(process.pid);
-    let database = REGIONS
-        .iter()
-        .find(|r| directory.as_deref() == Some(&state.data(r.name).join("pg/data")));
-    if let Some(region) = database
+    let database = Node::all().find(|node| directory.as_deref() == Some(&node.pgdata(state)));
+    if let Some(node) = database
         && proc::name(process.pid) == "postgres"
     {
-        return Some(format!("{}/postgres", region.name));
+        return Some(node.process("postgres"));
     }
     let marked = proc::environment(process.pid).and_then(|environment| {
         environment.get(mark::WORLD)?;
@@ -86,8 +84,8 @@ fn order(name: &str) -> u8 {
     match name.rsplit('/').next().unwrap_or(name) {
         "generator" => 0,
         "haproxy" => 2,
-        "patroni" => 3,
-        "postgres" => 4,
+        part if part.starts_with("patroni") => 3,
+        part if part.starts_with("postgres") => 4,
         "redis" | "etcd" => 5,
         _ => 1,
     }

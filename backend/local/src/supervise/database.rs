@@ -1,12 +1,14 @@
-//! What the PostgreSQL cluster must hold before the services start, and what faults change in it.
+//! What the PostgreSQL clusters must hold before the services start, and what faults change in it.
 
 use crate::parts::patroni::replicator;
 use crate::world::World;
+use crate::world::clusters::{ClusterPlan, EU, Node};
 use crate::world::regions::REGIONS;
 use crate::world::secrets::TENANTS;
+use aisoc_model::ClusterName;
 use aisoc_model::event::Tenant;
-use aisoc_storage::database::Database;
 use aisoc_storage::tenants::{self, TokenGrant, hash_token};
+use aisoc_storage::{ClusterUrls, Clusters};
 use anyhow::{Context, bail};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
@@ -31,15 +33,18 @@ async fn connect(world: &World, port: u16, database: &str) -> anyhow::Result<PgC
         .context("connecting")
 }
 
-/// The node that takes writes now: its region, and a connection to it.
+/// The node of a cluster that takes writes now: its region, and a connection to it.
 ///
 /// # Errors
 /// When none does.
-pub async fn writer(world: &World) -> anyhow::Result<(&'static str, PgConnection)> {
+pub async fn writer(
+    world: &World,
+    cluster: &'static ClusterPlan,
+) -> anyhow::Result<(&'static str, PgConnection)> {
     let mut problems = Vec::new();
-    for region in &REGIONS {
+    for node in cluster.nodes() {
         let attempt = async {
-            let mut connection = connect(world, world.ports.of(region, "postgres"), "postgres").await?;
+            let mut connection = connect(world, node.port(&world.ports, "postgres"), "postgres").await?;
             let query = sqlx::query("SELECT pg_is_in_recovery()").fetch_one(&mut connection);
             let row = tokio::time::timeout(PATIENCE, query)
                 .await
@@ -47,9 +52,9 @@ pub async fn writer(world: &World) -> anyhow::Result<(&'static str, PgConnection
             Ok::<_, anyhow::Error>((connection, row.try_get::<bool, _>(0)?))
         };
         match attempt.await {
-            Ok((connection, false)) => return Ok((region.name, connection)),
-            Ok(_) => problems.push(format!("{}: a replica", region.name)),
-            Err(e) => problems.push(format!("{}: {e:#}", region.name)),
+            Ok((connection, false)) => return Ok((node.region.name, connection)),
+            Ok(_) => problems.push(format!("{node}: a replica")),
+            Err(e) => problems.push(format!("{node}: {e:#}")),
         }
     }
     bail!("no PostgreSQL node takes writes ({})", problems.join("; "))
@@ -60,19 +65,27 @@ pub async fn writer(world: &World) -> anyhow::Result<(&'static str, PgConnection
 /// # Errors
 /// When there is no writer or it refuses.
 pub async fn prepare(world: &World) -> anyhow::Result<()> {
-    let (_, mut connection) = writer(world).await?;
-    for statement in role_statements(world) {
-        execute(&mut connection, &statement).await?;
+    let home = REGIONS.first().map_or("", |r| r.name);
+    let mut urls = Vec::new();
+    for cluster in world.clusters() {
+        let (_, mut connection) = writer(world, cluster).await?;
+        for statement in role_statements(world) {
+            execute(&mut connection, &statement).await?;
+        }
+        let exists = sqlx::query("SELECT 1 FROM pg_database WHERE datname = 'aisoc'")
+            .fetch_optional(&mut connection)
+            .await?;
+        if exists.is_none() {
+            execute(&mut connection, "CREATE DATABASE aisoc OWNER aisoc").await?;
+        }
+        urls.push((cluster.name.parse()?, world.database_url(cluster, home)));
     }
-    let exists = sqlx::query("SELECT 1 FROM pg_database WHERE datname = 'aisoc'")
-        .fetch_optional(&mut connection)
-        .await?;
-    if exists.is_none() {
-        execute(&mut connection, "CREATE DATABASE aisoc OWNER aisoc").await?;
+    let clusters = Clusters::connect_lazy(&ClusterUrls::several(urls).map_err(anyhow::Error::msg)?)?;
+    if let Some((cluster, error)) = clusters.migrate().await.into_iter().next() {
+        return Err(error).with_context(|| format!("the schema of the cluster {cluster}"));
     }
-    let database = Database::connect_lazy(&world.database_url(REGIONS.first().map_or("", |r| r.name)))?;
-    database.migrate().await?;
-    tenants::seed_local(&database, &grants(world)?).await?;
+    tenants::seed_local(clusters.first(), &grants(world)?).await?;
+    clusters.share_directory().await?;
     Ok(())
 }
 
@@ -140,29 +153,36 @@ fn grants(world: &World) -> anyhow::Result<Vec<TokenGrant>> {
                     home_region: home.parse()?,
                     residency: residency.iter().map(|r| r.parse()).collect::<Result<_, _>>()?,
                     acknowledge_minutes: minutes.clone(),
-                    cluster: None,
+                    cluster: cluster(world, residency),
                 },
             })
         })
         .collect()
 }
 
+/// Tenants whose data has to stay in the EU are in its cluster, if there is one.
+fn cluster(world: &World, residency: &[&str]) -> Option<ClusterName> {
+    let in_the_eu = !residency.is_empty() && residency.iter().all(|region| region.starts_with("eu-"));
+    let eu = world.clusters().find(|cluster| **cluster == EU);
+    eu.filter(|_| in_the_eu)?.id()
+}
+
 /// Cuts a replica off: its role may no longer log in, and what it has open ends.
 ///
 /// # Errors
-/// When there is no writer, or the region is the writer's.
-pub async fn cut_replication(world: &World, region: &str) -> anyhow::Result<()> {
-    let (writer, mut connection) = writer(world).await?;
-    if writer == region {
-        bail!("{region} holds the writer and replicates from nobody");
+/// When there is no writer, or the node is the writer itself.
+pub async fn cut_replication(world: &World, node: Node) -> anyhow::Result<()> {
+    let (writer, mut connection) = writer(world, node.cluster).await?;
+    if writer == node.region.name {
+        bail!("{node} holds the writer and replicates from nobody");
     }
-    let role = replicator(region);
+    let role = replicator(node.region.name);
     execute(&mut connection, &format!("ALTER ROLE {role} NOLOGIN")).await?;
     sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1")
         .bind(&role)
         .execute(&mut connection)
         .await
-        .with_context(|| format!("ending the replication of {region}"))?;
+        .with_context(|| format!("ending the replication of {node}"))?;
     Ok(())
 }
 
@@ -170,21 +190,18 @@ pub async fn cut_replication(world: &World, region: &str) -> anyhow::Result<()> 
 ///
 /// # Errors
 /// When there is no writer.
-pub async fn heal_replication(world: &World, region: &str) -> anyhow::Result<()> {
-    let (_, mut connection) = writer(world).await?;
-    execute(
-        &mut connection,
-        &format!("ALTER ROLE {} LOGIN", replicator(region)),
-    )
-    .await
+pub async fn heal_replication(world: &World, node: Node) -> anyhow::Result<()> {
+    let (_, mut connection) = writer(world, node.cluster).await?;
+    let role = replicator(node.region.name);
+    execute(&mut connection, &format!("ALTER ROLE {role} LOGIN")).await
 }
 
-/// Members that stream from the writer now.
+/// Members that stream from the writer of a cluster now.
 ///
 /// # Errors
 /// When there is no writer.
-pub async fn streaming(world: &World) -> anyhow::Result<Vec<String>> {
-    let (_, mut connection) = writer(world).await?;
+pub async fn streaming(world: &World, cluster: &'static ClusterPlan) -> anyhow::Result<Vec<String>> {
+    let (_, mut connection) = writer(world, cluster).await?;
     let rows = sqlx::query("SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'")
         .fetch_all(&mut connection)
         .await?;

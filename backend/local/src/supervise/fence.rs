@@ -10,9 +10,8 @@ use super::node;
 use super::proc::{self, Identity};
 use super::{Command, Handle};
 use crate::error::Failure;
-use crate::parts;
 use crate::state::{read_json, write_json};
-use crate::world::regions::{REGIONS, RegionPlan};
+use crate::world::clusters::Node;
 use aisoc_model::fence::{DemotionToken, FenceStatus, FencedBy};
 use aisoc_model::{ClusterName, RegionId};
 use anyhow::Context;
@@ -97,15 +96,15 @@ fn why(operation: &str) -> String {
 }
 
 impl Supervisor {
-    /// How the database instance of a region stands.
+    /// How a cluster's database instance in a region stands.
     ///
     /// # Errors
     /// When there is no such cluster or region.
     pub fn fence_status(&self, cluster: &ClusterName, region: &RegionId) -> anyhow::Result<FenceStatus> {
-        let plan = plan(cluster, region)?;
-        let name = parts::name(plan, "patroni");
+        let node = self.world.node(Some(cluster), region)?;
+        let name = node.process("patroni");
         let fence = self.fences.lock().get(&name).cloned();
-        let running = self.database_processes(plan);
+        let running = self.database_processes(node);
         let running = running.iter().map(|p| format!("{} {}", proc::name(p.pid), p.pid));
         Ok(FenceStatus {
             cluster: cluster.clone(),
@@ -116,7 +115,7 @@ impl Supervisor {
         })
     }
 
-    /// Stops the database instance of a region and keeps it down; answers how it stands then.
+    /// Stops a cluster's database instance in a region and keeps it down; answers how it stands then.
     ///
     /// # Errors
     /// When there is no such cluster or region, or the fence cannot be written down; then nothing was stopped.
@@ -126,8 +125,8 @@ impl Supervisor {
         region: &RegionId,
         operation: &str,
     ) -> anyhow::Result<FenceStatus> {
-        let plan = plan(cluster, region)?;
-        let (name, handle) = self.patroni(plan)?;
+        let node = self.world.node(Some(cluster), region)?;
+        let (name, handle) = self.patroni(node)?;
         let operation = aisoc_model::text::sanitize(operation, 80);
         let fence = Fence {
             by: FencedBy {
@@ -148,13 +147,13 @@ impl Supervisor {
                 process.signal(Signal::KILL);
             }
         }
-        let pgdata = self.world.pgdata(plan.name);
+        let pgdata = node.pgdata(&self.world.state);
         let in_order = end_in_order(&pgdata).await;
         for process in working_in(&pgdata) {
             process.signal(Signal::KILL);
         }
         let begun = Instant::now();
-        while !self.database_processes(plan).is_empty() && begun.elapsed() < GONE {
+        while !self.database_processes(node).is_empty() && begun.elapsed() < GONE {
             tokio::time::sleep(POLL).await;
         }
         if in_order {
@@ -165,17 +164,17 @@ impl Supervisor {
                 }
             })?;
         }
-        tracing::warn!(%region, operation = %operation, in_order, "fenced");
+        tracing::warn!(%node, operation = %operation, in_order, "fenced");
         self.fence_status(cluster, region)
     }
 
-    /// Lets the database instance of a region run again.
+    /// Lets a cluster's database instance in a region run again.
     ///
     /// # Errors
     /// When there is no such cluster or region, or that cannot be written down; then it stays down.
     pub async fn unfence(&self, cluster: &ClusterName, region: &RegionId) -> anyhow::Result<FenceStatus> {
-        let plan = plan(cluster, region)?;
-        let (name, handle) = self.patroni(plan)?;
+        let node = self.world.node(Some(cluster), region)?;
+        let (name, handle) = self.patroni(node)?;
         let was = self.fences.change(|fences| fences.remove(&name))?;
         // A fault may still want it down.
         if was.is_some() && !self.faults.holds(&name) {
@@ -194,8 +193,8 @@ impl Supervisor {
         }
     }
 
-    fn patroni(&self, plan: &RegionPlan) -> anyhow::Result<(String, Handle)> {
-        let name = parts::name(plan, "patroni");
+    fn patroni(&self, node: Node) -> anyhow::Result<(String, Handle)> {
+        let name = node.process("patroni");
         let handle = self.handle(&name).ok_or_else(|| {
             Failure::refused(
                 format!("{name} is not part of this world"),
@@ -205,13 +204,13 @@ impl Supervisor {
         Ok((name, handle))
     }
 
-    /// Everything of a region's database instance that runs: its Patroni, and whatever works in its directory.
-    fn database_processes(&self, plan: &RegionPlan) -> Vec<Identity> {
-        let patroni = self.handle(&parts::name(plan, "patroni"));
+    /// Everything of a database instance that runs: its Patroni, and whatever works in its directory.
+    fn database_processes(&self, node: Node) -> Vec<Identity> {
+        let patroni = self.handle(&node.process("patroni"));
         let patroni = patroni.and_then(|h| h.status().identity).filter(|p| p.alive());
         patroni
             .into_iter()
-            .chain(working_in(&self.world.pgdata(plan.name)))
+            .chain(working_in(&node.pgdata(&self.world.state)))
             .collect()
     }
 }
@@ -270,24 +269,6 @@ fn token(text: &str) -> Option<DemotionToken> {
         system_identifier: field("Database system identifier")?.to_owned(),
         timeline: field("Latest checkpoint's TimeLineID")?.parse().ok()?,
         final_lsn: (part(high)? << 32) | part(low)?,
-    })
-}
-
-fn plan(cluster: &ClusterName, region: &RegionId) -> anyhow::Result<&'static RegionPlan> {
-    if cluster.as_str() != parts::patroni::CLUSTER {
-        return Err(Failure::usage(
-            format!("there is no database cluster '{cluster}'"),
-            format!("the clusters are: {}", parts::patroni::CLUSTER),
-        )
-        .into());
-    }
-    RegionPlan::find(region.as_str()).ok_or_else(|| {
-        let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
-        Failure::usage(
-            format!("there is no region '{region}'"),
-            format!("the regions are: {}", names.join(", ")),
-        )
-        .into()
     })
 }
 

@@ -6,6 +6,7 @@ use super::node;
 use super::proc::{self, Identity};
 use super::rollout::SUCCESSOR;
 use crate::parts::{Probe, Stage};
+use crate::world::clusters::Node;
 use crate::world::regions::REGIONS;
 use aisoc_model::inventory::{Inventory, Process, ProcessState};
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ impl Supervisor {
             let database = handle.spec().stage == Stage::Database;
             processes.push(process);
             if database {
-                processes.push(self.postgres(handle, &status));
+                processes.extend(Node::of_process(name).map(|node| self.postgres(node, handle, &status)));
             }
         }
         Inventory {
@@ -71,10 +72,9 @@ impl Supervisor {
     }
 
     /// The PostgreSQL below a Patroni: nobody's child, so observed.
-    fn postgres(&self, patroni: &Handle, status: &Status) -> Process {
+    fn postgres(&self, node: Node, patroni: &Handle, status: &Status) -> Process {
         let spec = patroni.spec();
-        let region = spec.region.as_ref().map(ToString::to_string).unwrap_or_default();
-        let pgdata = self.world.pgdata(&region);
+        let pgdata = node.pgdata(&self.world.state);
         let postmaster = node::postmaster(&pgdata);
         let (state, detail) = match postmaster {
             Some(p) if p.frozen() => (ProcessState::Frozen, Some("stopped by a signal".to_owned())),
@@ -92,16 +92,14 @@ impl Supervisor {
                 Some("not started by Patroni yet".to_owned()),
             ),
         };
-        let plan = crate::world::regions::RegionPlan::find(&region);
+        let port = node.port(&self.world.ports, "postgres");
         Process {
-            name: format!("{region}/postgres"),
+            name: node.process("postgres"),
             region: spec.region,
             zone: None,
             kind: "postgres".to_owned(),
             pid: postmaster.map(|p| p.pid),
-            ports: plan
-                .map(|r| BTreeMap::from([("postgres".to_owned(), self.world.ports.of(r, "postgres"))]))
-                .unwrap_or_default(),
+            ports: BTreeMap::from([("postgres".to_owned(), port)]),
             state,
             detail,
             version: String::new(),

@@ -5,7 +5,9 @@ use super::lifecycle::Supervisor;
 use super::{logfile, probe, proc::Identity, socket};
 use crate::parts::haproxy::{self, Admin, Kept};
 use crate::state::{read_json, write_atomic, write_json};
+use crate::world::clusters::Node;
 use aisoc_model::inventory::ProcessState;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +27,13 @@ pub(super) fn kept(supervisor: &Supervisor) -> Kept {
 pub(super) async fn run(supervisor: Arc<Supervisor>) {
     let mut balancer: Option<Identity> = None;
     let mut known = kept(&supervisor);
-    let mut writer = String::new();
+    let mut writers = BTreeMap::new();
     for round in 0_u64.. {
         tokio::time::sleep(EVERY).await;
         if let Err(error) = keep_balancer(&supervisor, &mut balancer, &mut known).await {
             tracing::debug!(error = format!("{error:#}"), "load balancer not read");
         }
-        keep_writer(&supervisor, &mut writer);
+        keep_writers(&supervisor, &mut writers);
         supervisor.match_latencies().await;
         if round % LOG_ROUNDS == 0 {
             bound_logs(&supervisor);
@@ -68,15 +70,26 @@ async fn keep_balancer(
     Ok(())
 }
 
-/// Remembers where the writer is: after the next start that node comes first, so the writer stays where it was.
-fn keep_writer(supervisor: &Supervisor, known: &mut String) {
-    let now = supervisor.handles().into_iter().find_map(|(_, handle)| {
-        let role = handle.status().role?;
-        probe::is_writer(&role).then(|| handle.spec().region)?
-    });
-    if let Some(now) = now.map(|r| r.to_string()).filter(|r| r != known) {
-        match write_atomic(&supervisor.world.state.at("leader"), now.as_bytes(), 0o644) {
-            Ok(()) => *known = now,
+/// Remembers where each cluster's writer is: after the next start that node comes first, so the writer stays where it
+/// was.
+fn keep_writers(supervisor: &Supervisor, known: &mut BTreeMap<&'static str, &'static str>) {
+    for (name, handle) in supervisor.handles() {
+        let writes = handle.status().role.is_some_and(|role| probe::is_writer(&role));
+        let Some(node) = Node::of_process(&name).filter(|_| writes) else {
+            continue;
+        };
+        let (cluster, region) = (node.cluster, node.region.name);
+        if known.get(cluster.name) == Some(&region) {
+            continue;
+        }
+        match write_atomic(
+            &cluster.leader_file(&supervisor.world.state),
+            region.as_bytes(),
+            0o644,
+        ) {
+            Ok(()) => {
+                known.insert(cluster.name, region);
+            }
             Err(error) => tracing::warn!(
                 error = format!("{error:#}"),
                 "the writer's place could not be kept"

@@ -119,11 +119,11 @@ impl Supervisor {
     /// What must be written before each start of a part.
     fn prepare_of(self: &Arc<Self>, spec: &Spec) -> Option<Prepare> {
         let weak = Arc::downgrade(self);
-        let (kind, region) = (spec.kind.clone(), spec.region.clone());
+        let (kind, name, region) = (spec.kind.clone(), spec.name.clone(), spec.region.clone());
         match kind.as_str() {
             "haproxy" | "redis" | "patroni" => Some(Arc::new(move || {
                 weak.upgrade().map_or(Ok(()), |supervisor| {
-                    start::write_configuration(&supervisor, &kind, region.as_ref())
+                    start::write_configuration(&supervisor, &kind, &name, region.as_ref())
                 })
             })),
             _ => None,

@@ -3,11 +3,13 @@
 use super::handle::{Command, Handle};
 use super::lifecycle::{Failed, Supervisor, start_process};
 use super::{adopt, database, keep, logfile, node, probe, socket};
-use crate::parts::{self, Stage, haproxy, patroni, redis};
+use crate::parts::{Stage, haproxy, patroni, redis};
 use crate::state::write_atomic;
-use crate::world::regions::{REGIONS, RegionPlan};
+use crate::world::clusters::{ClusterPlan, Node};
+use crate::world::regions::RegionPlan;
 use aisoc_model::RegionId;
 use aisoc_model::inventory::ProcessState;
+use futures::future::try_join_all;
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,12 +25,22 @@ const FORMER_WRITER: Duration = Duration::from_secs(12);
 pub(super) fn write_configuration(
     supervisor: &Supervisor,
     kind: &str,
+    name: &str,
     region: Option<&RegionId>,
 ) -> anyhow::Result<()> {
     let world = &supervisor.world;
     let ports = supervisor.ports().clone();
     let plan = region.and_then(|r| RegionPlan::find(r.as_str()));
     let (path, text) = match (kind, plan) {
+        ("patroni", _) => {
+            let Some(node) = Node::of_process(name) else {
+                return Ok(());
+            };
+            (
+                node.config_path(&world.state),
+                patroni::config(world, &ports, node),
+            )
+        }
         ("haproxy", _) => (
             haproxy::config_path(&world.state),
             haproxy::config(world, &ports, &keep::kept(supervisor)),
@@ -36,10 +48,6 @@ pub(super) fn write_configuration(
         ("redis", Some(plan)) => (
             redis::config_path(&world.state, plan),
             redis::config(world, &ports, plan),
-        ),
-        ("patroni", Some(plan)) => (
-            patroni::config_path(&world.state, plan),
-            patroni::config(world, &ports, plan),
         ),
         _ => return Ok(()),
     };
@@ -61,7 +69,14 @@ pub(super) async fn all(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
         }
     }
     ready(supervisor, "etcd").await?;
-    writer(supervisor).await?;
+    say(supervisor, "the PostgreSQL writer");
+    try_join_all(
+        supervisor
+            .world
+            .clusters()
+            .map(|cluster| writer(supervisor, cluster)),
+    )
+    .await?;
     say(supervisor, "roles, schema and tenants");
     schema(supervisor).await?;
     say(supervisor, "replicas and services");
@@ -78,7 +93,13 @@ pub(super) async fn all(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
         }
     }
     say(supervisor, "replication");
-    replicas_stream(supervisor).await?;
+    try_join_all(
+        supervisor
+            .world
+            .clusters()
+            .map(|cluster| replicas_stream(supervisor, cluster)),
+    )
+    .await?;
     if supervisor.world.config.parts.services {
         say(supervisor, "the load balancer's health checks");
         balancer_serves(supervisor).await?;
@@ -116,15 +137,12 @@ fn not_ready(name: &str, handle: &Handle) -> Failed {
 
 /// Starts the node that had the writer last (the primary region's at first) and waits until it has it again. When
 /// it does not come back, the others are started too, and Patroni decides among them.
-async fn writer(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
+async fn writer(supervisor: &Arc<Supervisor>, cluster: &'static ClusterPlan) -> Result<(), Failed> {
     let world = &supervisor.world;
-    let former = std::fs::read_to_string(world.state.at("leader")).unwrap_or_default();
-    let first = RegionPlan::find(former.trim()).or(REGIONS.first());
-    let new = !REGIONS
-        .iter()
-        .any(|r| world.pgdata(r.name).join("PG_VERSION").exists());
-    say(supervisor, "the PostgreSQL writer");
-    let first_name = first.map(|r| parts::name(r, "patroni"));
+    let former = std::fs::read_to_string(cluster.leader_file(&world.state)).unwrap_or_default();
+    let first = cluster.node(former.trim()).or_else(|| cluster.nodes().next());
+    let new = !cluster.exists(&world.state);
+    let first_name = first.map(|node| node.process("patroni"));
     let first_name = first_name.filter(|name| !supervisor.fences.holds(name));
     if let Some(handle) = first_name.and_then(|name| supervisor.handle(&name)) {
         start_process(&handle).await;
@@ -140,19 +158,19 @@ async fn writer(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
         }
     }
     tracing::warn!("the node that had the writer last does not have it again; the others may take it");
-    for region in &REGIONS {
-        if let Some(handle) = supervisor.handle(&parts::name(region, "patroni")) {
+    for node in cluster.nodes() {
+        if let Some(handle) = supervisor.handle(&node.process("patroni")) {
             start_process(&handle).await;
         }
     }
     let deadline = Instant::now() + WRITER;
     while Instant::now() < deadline {
-        if database::writer(world).await.is_ok() {
+        if database::writer(world, cluster).await.is_ok() {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let log = first.map(|r| world.state.log(&parts::name(r, "patroni")));
+    let log = first.map(|node| world.state.log(&node.process("patroni")));
     let fenced: Vec<String> = supervisor.fences.held().into_keys().collect();
     let kept_down = if fenced.is_empty() {
         String::new()
@@ -160,7 +178,10 @@ async fn writer(supervisor: &Arc<Supervisor>) -> Result<(), Failed> {
         format!("; kept down by operations: {}", fenced.join(", "))
     };
     Err(Failed {
-        why: format!("no PostgreSQL node became the writer{kept_down}"),
+        why: format!(
+            "no PostgreSQL node of the cluster {} became the writer{kept_down}",
+            cluster.name
+        ),
         log,
     })
 }
@@ -190,20 +211,25 @@ async fn schema(supervisor: &Supervisor) -> Result<(), Failed> {
 }
 
 /// Waits until every replica that may run streams, known by its member name: a base backup streams too.
-async fn replicas_stream(supervisor: &Supervisor) -> Result<(), Failed> {
+async fn replicas_stream(supervisor: &Supervisor, cluster: &'static ClusterPlan) -> Result<(), Failed> {
     let deadline = Instant::now() + PART;
     loop {
-        let streaming = database::streaming(&supervisor.world).await.unwrap_or_default();
-        let there = |r: &&RegionPlan| {
-            streaming.iter().any(|s| s == r.name) || supervisor.fences.holds(&parts::name(r, "patroni"))
+        let streaming = database::streaming(&supervisor.world, cluster)
+            .await
+            .unwrap_or_default();
+        let there = |node: &Node| {
+            streaming.iter().any(|s| s == node.region.name)
+                || supervisor.fences.holds(&node.process("patroni"))
         };
-        let members = REGIONS.iter().filter(there).count();
-        if members + 1 >= REGIONS.len() {
+        if cluster.nodes().filter(there).count() + 1 >= cluster.nodes().count() {
             return Ok(());
         }
         if Instant::now() > deadline {
             return Err(Failed {
-                why: format!("only {streaming:?} stream from the writer"),
+                why: format!(
+                    "only {streaming:?} stream from the writer of the cluster {}",
+                    cluster.name
+                ),
                 log: None,
             });
         }
@@ -267,8 +293,8 @@ async fn stop(supervisor: &Supervisor, which: impl Fn(&Handle) -> bool) {
 async fn stop_postgres(supervisor: &Supervisor) {
     for (signal, patience) in [(Signal::INT, 15), (Signal::QUIT, 5), (Signal::KILL, 5)] {
         let mut left = Vec::new();
-        for region in &REGIONS {
-            let family = node::family(&supervisor.world.pgdata(region.name));
+        for node in Node::all() {
+            let family = node::family(&node.pgdata(&supervisor.world.state));
             for process in &family {
                 process.signal(Signal::CONT);
             }

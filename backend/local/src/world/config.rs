@@ -81,6 +81,8 @@ pub struct Database {
     pub shared_buffers_mb: u32,
     /// Whether the services read a connection string with one host from a file, which a failover rewrites.
     pub dsn_file: bool,
+    /// Whether tenants with EU residency have a cluster of their own.
+    pub eu_cluster: bool,
 }
 
 /// Bounds.
@@ -149,6 +151,7 @@ impl Default for Database {
             retry_timeout_seconds: 5,
             shared_buffers_mb: 24,
             dsn_file: false,
+            eu_cluster: false,
         }
     }
 }
@@ -197,6 +200,26 @@ impl WorldConfig {
         })?;
         config.check()?;
         Ok(config)
+    }
+
+    /// Asks for the EU cluster in the file, in which everything else stays as it is.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or does not have the line any more.
+    pub fn ask_for_eu_cluster(path: &Path) -> anyhow::Result<()> {
+        if Self::load_or_write(path)?.database.eu_cluster {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let asked = text.replacen("\neu_cluster = false", "\neu_cluster = true ", 1);
+        if !Self::parse(&asked)?.database.eu_cluster {
+            return Err(Failure::usage(
+                format!("{} has no line `eu_cluster = false` to change", path.display()),
+                "write `eu_cluster = true` below [database]",
+            )
+            .into());
+        }
+        write_atomic(path, asked.as_bytes(), 0o644)
     }
 
     fn check(&self) -> Result<(), Failure> {
@@ -305,6 +328,24 @@ mod tests {
     fn nonsense_is_named(#[case] text: &str, #[case] names: &str) {
         let failure = WorldConfig::parse(text).unwrap_err();
         assert!(failure.what.contains(names), "{failure}");
+    }
+
+    #[test]
+    fn the_eu_cluster_is_asked_for_in_the_file_and_nothing_else_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("world.toml");
+        for _ in 0..2 {
+            WorldConfig::ask_for_eu_cluster(&path).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            text.replace("eu_cluster = true ", "eu_cluster = false"),
+            commented_default()
+        );
+        assert!(WorldConfig::parse(&text).unwrap().database.eu_cluster);
+        std::fs::write(&path, "[database]\nttl_seconds = 20\n").unwrap();
+        let refused = WorldConfig::ask_for_eu_cluster(&path).unwrap_err().to_string();
+        assert!(refused.contains("eu_cluster = true"), "{refused}");
     }
 
     #[test]

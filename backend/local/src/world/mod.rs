@@ -1,17 +1,21 @@
 //! What a local world consists of before anything runs: regions, settings, ports, secrets, and the files that
 //! others read (the control plane's topology, the console's endpoints).
 
+pub mod clusters;
 pub mod config;
 pub mod ports;
 pub mod regions;
 pub mod secrets;
 pub mod topology;
 
+use crate::error::Failure;
 use crate::packages::Binaries;
 use crate::privileges::{self, Account};
 use crate::state::{self, StateDir};
 use aisoc_model::dsn::Dsn;
+use aisoc_model::{ClusterName, RegionId};
 use anyhow::Context;
+use clusters::{ClusterPlan, EU, MAIN, Node};
 use config::WorldConfig;
 use ports::{Ports, Slot};
 use regions::{REGIONS, RegionPlan};
@@ -53,6 +57,7 @@ impl World {
         let binaries = Binaries::find()?;
         state.create(account)?;
         let config = WorldConfig::load_or_write(&state.world_toml())?;
+        check_clusters(&config, &state)?;
         let slot = Slot::take();
         let ports = Ports::choose(&config.ports, &slot, &ports::free_on_loopback)?;
         let secrets = Secrets::load_or_make(&state)?;
@@ -91,28 +96,53 @@ impl World {
             let data = self.state.data(region.name);
             privileges::make_dir(&data, 0o755, None)?;
             privileges::make_dir(&self.control_plane_dir(region), 0o700, None)?;
-            // Patroni replaces PGDATA as a whole when it makes a replica anew, so it owns the parent.
-            privileges::make_dir(&data.join("pg"), 0o700, self.account)?;
             privileges::make_dir(&data.join("redis"), 0o700, self.account)?;
+        }
+        for node in self.nodes() {
+            // Patroni replaces PGDATA as a whole when it makes a replica anew, so it owns the parent.
+            privileges::make_dir(&node.directory(&self.state), 0o700, self.account)?;
         }
         Ok(())
     }
 
-    /// The data directory of a region's PostgreSQL.
-    #[must_use]
-    pub fn pgdata(&self, region: &str) -> PathBuf {
-        self.state.data(region).join("pg/data")
+    /// The database clusters that run, the first one first.
+    pub fn clusters(&self) -> impl Iterator<Item = &'static ClusterPlan> + use<> {
+        let eu = self.config.database.eu_cluster.then_some(&EU);
+        std::iter::once(&MAIN).chain(eu)
+    }
+
+    /// Their nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> + use<> {
+        self.clusters().flat_map(ClusterPlan::nodes)
+    }
+
+    /// The cluster's node in a region, as faults and fences name it.
+    ///
+    /// # Errors
+    /// When there is no such cluster, or none of its nodes is there.
+    pub fn node(&self, cluster: Option<&ClusterName>, region: &RegionId) -> anyhow::Result<Node> {
+        let wanted = cluster.map_or(MAIN.name, ClusterName::as_str);
+        let known = self.clusters().find(|c| c.name == wanted);
+        if let Some(node) = known.and_then(|c| c.node(region.as_str())) {
+            return Ok(node);
+        }
+        let nodes: Vec<String> = self.nodes().map(|node| node.to_string()).collect();
+        Err(Failure::usage(
+            format!("there is no database node of the cluster '{wanted}' in the region '{region}'"),
+            format!("the nodes are: {}", nodes.join(", ")),
+        )
+        .into())
     }
 
     /// The multi-host DSN of the application in a region: its own node first, because reads go to the first that
     /// answers.
     #[must_use]
-    pub fn database_url(&self, region: &str) -> String {
-        let own = REGIONS.iter().filter(|r| r.name == region);
-        let others = REGIONS.iter().filter(|r| r.name != region);
+    pub fn database_url(&self, cluster: &'static ClusterPlan, region: &str) -> String {
+        let own = cluster.nodes().filter(|node| node.region.name == region);
+        let others = cluster.nodes().filter(|node| node.region.name != region);
         let hosts: Vec<String> = own
             .chain(others)
-            .map(|r| format!("127.0.0.1:{}", self.ports.of(r, "postgres")))
+            .map(|node| format!("127.0.0.1:{}", node.port(&self.ports, "postgres")))
             .collect();
         format!(
             "postgres://aisoc:{}@{}/aisoc?target_session_attrs=read-write",
@@ -131,7 +161,7 @@ impl World {
     /// Points the file of each region at the node that had the writer last, the first region's in a new world: ports may
     /// be others at each start. The epoch in it stays.
     fn write_dsn_files(&self) -> anyhow::Result<()> {
-        let former = std::fs::read_to_string(self.state.at("leader")).unwrap_or_default();
+        let former = std::fs::read_to_string(MAIN.leader_file(&self.state)).unwrap_or_default();
         let Some(writer) = RegionPlan::find(former.trim()).or(REGIONS.first()) else {
             return Ok(());
         };
@@ -155,6 +185,20 @@ impl World {
         Ok(())
     }
 
+    /// The connection strings of a region's services, `main=postgres://… eu=…`, where there are several clusters.
+    #[must_use]
+    pub fn databases(&self, region: &str) -> String {
+        let named = self.clusters().map(|cluster| {
+            let file = self.dsn_file(region).filter(|_| *cluster == MAIN);
+            let url = file.map_or_else(
+                || self.database_url(cluster, region),
+                |file| format!("file:{}", file.display()),
+            );
+            format!("{}={url}", cluster.name)
+        });
+        named.collect::<Vec<_>>().join(" ")
+    }
+
     /// Bus addresses of all regions, `us-east-1=http://…,…`.
     #[must_use]
     pub fn bus_peers(&self) -> String {
@@ -176,4 +220,24 @@ impl World {
     pub fn region_dir(&self, region: &RegionPlan) -> PathBuf {
         self.state.data(region.name)
     }
+}
+
+/// Which clusters there are is decided at the first start: a tenant's data does not move by itself.
+fn check_clusters(config: &WorldConfig, state: &StateDir) -> Result<(), Failure> {
+    let what = match (config.database.eu_cluster, MAIN.exists(state), EU.exists(state)) {
+        (true, true, false) => {
+            "this world was made with one database cluster, which holds the EU tenants' data"
+        }
+        (false, _, true) => {
+            "this world has a database cluster for the EU, whose tenants could not be served without it"
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::refused(
+        format!(
+            "database.eu_cluster = {} in world.toml: {what}",
+            config.database.eu_cluster
+        ),
+        "put it back as it was, begin anew with `aisoc local reset`, or take another --state-dir",
+    ))
 }

@@ -4,6 +4,7 @@
 //! another world's a moment later, when that one has started its parts too.
 
 use crate::error::Failure;
+use crate::world::clusters::CLUSTERS;
 use crate::world::regions::{REGIONS, RegionPlan};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ const GLOBAL: [(&str, u16); 5] = [
 ];
 
 /// Ports of a region, as offsets into its block.
-const REGIONAL: [(&str, u16); 15] = [
+const REGIONAL: [(&str, u16); 13] = [
     ("api-a", 1),
     ("api-a-agent", 2),
     ("api-b", 3),
@@ -33,10 +34,11 @@ const REGIONAL: [(&str, u16); 15] = [
     ("control-plane", 17),
     ("control-plane-http", 18),
     ("otlp", 19),
-    ("postgres", 32),
-    ("patroni", 33),
     ("redis", 79),
 ];
+
+/// Ports of a database node; those of the second cluster come after those of the first.
+const NODE: [(&str, u16); 2] = [("postgres", 32), ("patroni", 33)];
 
 /// How far the search for a free port goes.
 const SEARCH: u16 = 400;
@@ -195,6 +197,12 @@ pub fn defaults() -> Vec<(String, u16)> {
             all.push((format!("{}/{name}", region.name), region.port_block + offset));
         }
     }
+    for (block, cluster) in (0_u16..).step_by(NODE.len()).zip(CLUSTERS) {
+        for node in cluster.nodes() {
+            let at = |(part, offset)| (node.process(part), node.region.port_block + offset + block);
+            all.extend(NODE.map(at));
+        }
+    }
     all
 }
 
@@ -228,6 +236,7 @@ mod tests {
         assert_eq!(ports.global("load_balancer"), 17000);
         assert_eq!(ports.of(&REGIONS[0], "otlp"), 17119);
         assert_eq!(ports.of(&REGIONS[1], "postgres"), 17232);
+        assert_eq!(ports.of(&REGIONS[1], "patroni-eu"), 17235);
     }
 
     #[test]

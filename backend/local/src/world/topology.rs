@@ -1,6 +1,7 @@
 //! The files that others read: each control plane's topology and the console's endpoints.
 
 use super::World;
+use super::clusters::{ClusterPlan, MAIN, Node};
 use super::ports::Ports;
 use super::regions::{FULL_WEIGHT, REGIONS, RegionPlan};
 use crate::parts;
@@ -69,36 +70,36 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
 }
 
 fn databases(world: &World, ports: &Ports) -> Vec<DatabaseCluster> {
-    let Ok(name) = parts::patroni::CLUSTER.parse() else {
-        return Vec::new();
-    };
-    let member = |plan: &RegionPlan| {
+    let member = |node: Node| {
         Some(DatabaseMember {
-            region: plan.id()?,
-            patroni_url: http(ports.of(plan, "patroni")),
-            member: plan.name.to_owned(),
-            postgres: local(ports.of(plan, "postgres")),
+            region: node.region.id()?,
+            patroni_url: http(node.port(ports, "patroni")),
+            member: node.region.name.to_owned(),
+            postgres: local(node.port(ports, "postgres")),
             etcd: Vec::new(),
         })
     };
-    vec![DatabaseCluster {
-        name,
-        scope: parts::patroni::SCOPE.to_owned(),
-        layout: DatabaseLayout::Stretched,
-        etcd: vec![http(ports.global("etcd"))],
-        database: "aisoc".to_owned(),
-        user: "aisoc_control".to_owned(),
-        password: world.secrets.aisoc_control.clone(),
-        patroni_user: parts::patroni::REST_USER.to_owned(),
-        patroni_password: world.secrets.patroni.clone(),
-        members: REGIONS.iter().filter_map(member).collect(),
-    }]
+    let database = |cluster: &'static ClusterPlan| {
+        Some(DatabaseCluster {
+            name: cluster.id()?,
+            scope: cluster.scope.to_owned(),
+            layout: DatabaseLayout::Stretched,
+            etcd: vec![http(ports.global("etcd"))],
+            database: "aisoc".to_owned(),
+            user: "aisoc_control".to_owned(),
+            password: world.secrets.aisoc_control.clone(),
+            patroni_user: parts::patroni::REST_USER.to_owned(),
+            patroni_password: world.secrets.patroni.clone(),
+            members: cluster.nodes().filter_map(member).collect(),
+        })
+    };
+    world.clusters().filter_map(database).collect()
 }
 
 fn dsn_secret(world: &World) -> Option<DsnSecrets> {
     let file = |r: &RegionPlan| Some((r.id()?, world.dsn_file(r.name)?.to_string_lossy().into_owned()));
     let paths: BTreeMap<RegionId, String> = REGIONS.iter().filter_map(file).collect();
-    let cluster = parts::patroni::CLUSTER.parse().ok()?;
+    let cluster = MAIN.id()?;
     (!paths.is_empty()).then(|| DsnSecrets {
         cluster,
         keeper: Keeper::File(Files { paths }),
@@ -202,12 +203,22 @@ mod tests {
 
     #[test]
     fn the_control_plane_can_read_what_is_written() {
-        let (_dir, world) = crate::parts::tests::world();
+        let (_dir, mut world) = crate::parts::tests::world();
         let text = render(&world, &world.ports, &REGIONS[1]);
         let topology = Topology::parse(&text).unwrap();
         assert_eq!(topology.control_plane.name, "eu-west-1");
         assert_eq!(topology.regions.len(), 3);
         assert_eq!(topology.regions[2].api[1].server, "ap-southeast-1a-2");
+        assert_eq!(topology.databases.len(), 1);
         assert_eq!(topology.databases[0].password, world.secrets.aisoc_control);
+        world.config.database.eu_cluster = true;
+        let two = Topology::parse(&render(&world, &world.ports, &REGIONS[1])).unwrap();
+        assert_eq!(two.databases[0], topology.databases[0]);
+        let regions: Vec<&str> = two.databases[1]
+            .members
+            .iter()
+            .map(|m| m.region.as_str())
+            .collect();
+        assert_eq!(regions, ["eu-west-1", "us-east-1"]);
     }
 }

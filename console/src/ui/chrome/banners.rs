@@ -8,6 +8,7 @@ use crate::ui::canvas::Canvas;
 use crate::ui::widgets;
 use aisoc_model::inventory::FaultSpec;
 use aisoc_model::world::CoordinationMode;
+use aisoc_model::{ClusterName, RegionId};
 use ratatui::layout::Rect;
 
 /// Draws the lines that hold on every page and returns what is left.
@@ -186,16 +187,29 @@ pub fn fault(spec: &FaultSpec) -> String {
         FaultSpec::KillProcess { process, hold: true } => format!("{process} killed and kept down"),
         FaultSpec::KillProcess { process, hold: false } => format!("{process} killed"),
         FaultSpec::FreezeProcess { process } => format!("{process} frozen"),
-        FaultSpec::KillNode { region } => format!("database node of {region} killed"),
-        FaultSpec::FreezeNode { region } => format!("database node of {region} frozen"),
+        FaultSpec::KillNode { region, cluster } => {
+            format!("database node of {} killed", node(region, cluster.as_ref()))
+        }
+        FaultSpec::FreezeNode { region, cluster } => {
+            format!("database node of {} frozen", node(region, cluster.as_ref()))
+        }
         FaultSpec::KillRegion { region } => format!("{region} killed"),
         FaultSpec::FreezeRegion { region } => format!("{region} frozen"),
-        FaultSpec::CutReplication { region } => format!("replication to {region} cut"),
-        FaultSpec::StallReplication { region } => format!("replication to {region} stalled"),
+        FaultSpec::CutReplication { region, cluster } => {
+            format!("replication to {} cut", node(region, cluster.as_ref()))
+        }
+        FaultSpec::StallReplication { region, cluster } => {
+            format!("replication to {} stalled", node(region, cluster.as_ref()))
+        }
         FaultSpec::ApiLatency { region, milliseconds } => {
             format!("api of {region} slowed by {milliseconds} ms")
         }
     }
+}
+
+/// A database node as `aisoc local fault` names it.
+fn node(region: &RegionId, cluster: Option<&ClusterName>) -> String {
+    cluster.map_or_else(|| region.to_string(), |cluster| format!("{region}/{cluster}"))
 }
 
 fn operation_banner(model: &Model) -> Option<(String, Role)> {
