@@ -1076,7 +1076,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__failover)
-            opts="-o -h --to --emergency --proof --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --emergency --proof --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1087,6 +1087,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --proof)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1138,12 +1142,16 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__fence)
-            opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3224,7 +3232,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__failover)
-            opts="-o -h --to --emergency --proof --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --emergency --proof --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3235,6 +3243,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --proof)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3282,12 +3294,16 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__fence)
-            opts="-o -h --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3816,12 +3832,16 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__rejoin)
-            opts="-o -h --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -4128,12 +4148,16 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__rejoin)
-            opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

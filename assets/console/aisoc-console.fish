@@ -498,6 +498,7 @@ svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from region-failover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l to -d 'The new writer\'s region' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l proof -d 'How the old writer is fenced: instance-stopped, server-refuses, network-isolated, or sworn (a second person has to approve); the best that can be proven when absent' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l cluster -d 'Of which database cluster; needed only where several have a member there' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
@@ -511,6 +512,7 @@ ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l emergency -d 'The present writer is gone or not to be trusted: fence it, then have the other one elected'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l cluster -d 'Of which database cluster; needed only where several have a member there' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
@@ -523,6 +525,7 @@ json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l cluster -d 'Of which database cluster; needed only where several have a member there' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l break-glass -d 'Why it has to be done although the control planes cannot agree who may act; needs a second person' -r
@@ -711,6 +714,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failo
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l to -d 'The new writer\'s region' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l proof -d 'How the old writer is fenced: instance-stopped, server-refuses, network-isolated, or sworn (a second person has to approve); the best that can be proven when absent' -r
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l cluster -d 'Of which database cluster; needed only where several have a member there' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
@@ -726,6 +730,7 @@ svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l emergency -d 'The present writer is gone or not to be trusted: fence it, then have the other one elected'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l wait -d 'Stay until the operation has ended, and say how'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l cluster -d 'Of which database cluster; needed only where several have a member there' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
@@ -740,6 +745,7 @@ ansi\t'`snapshot` only: with colours'
 svg\t'`snapshot` only: a picture for a document'"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l wait -d 'Stay until the operation has ended, and say how'
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l cluster -d 'Of which database cluster; needed only where several have a member there' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l confirm -d 'The region\'s or the release\'s name once more: this is the confirmation' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l reason -d 'Why, for the record' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l override -d 'Overrides a gate by name: `gate=why`; repeatable' -r
