@@ -5,6 +5,7 @@ mod adoption;
 mod archive;
 mod blue_green;
 mod boundaries;
+mod clusters;
 mod dsn;
 mod emergency;
 mod escort;
