@@ -144,7 +144,7 @@ fn left_behind(operation: &Operation) -> String {
             text,
             "  next: {}\n        {}",
             sanitize(&offer.why, 160),
-            target.plan_command(false)
+            target.plan_command(true)
         );
     }
     text

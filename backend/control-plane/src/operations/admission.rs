@@ -16,6 +16,8 @@ impl Inner {
         id: &str,
         who: &str,
     ) -> Result<Prepared, OperationError> {
+        // Before anything is asked: what does not exist answers nothing.
+        planner::check_names(&request.target, &self.topology).map_err(OperationError::Invalid)?;
         let facts = self.gather(request).await;
         self.decide(request, &facts, id, who)
     }

@@ -37,6 +37,7 @@ pub(crate) fn draft_drain(
     steps.push(await_idle(drivers, region, deadline_seconds));
     let lasts = lasting(drain_seconds(expires_seconds));
     let mut affected = affected(case, region);
+    affected.extend(writers_stay(case, region));
     affected.extend(said_of(drivers));
     Draft {
         summary: format!(
@@ -254,6 +255,12 @@ pub(crate) fn affected(case: &Case<'_>, region: &RegionId) -> Vec<String> {
             ),
         });
     }
+    affected
+}
+
+/// The writers that stay in a drained region.
+fn writers_stay(case: &Case<'_>, region: &RegionId) -> Vec<String> {
+    let mut affected = Vec::new();
     let world = &case.facts.world;
     for cluster in world
         .regions

@@ -80,7 +80,7 @@ pub struct Requester<'a> {
 /// When the request names what does not exist, or an override that cannot be.
 pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, String> {
     let target = &case.request.target;
-    check_names(case)?;
+    check_names(target, case.topology)?;
     let mut draft = match target {
         Target::Drain {
             region,
@@ -166,11 +166,15 @@ fn kind(case: &Case<'_>) -> &'static str {
     }
 }
 
-fn check_names(case: &Case<'_>) -> Result<(), String> {
-    if let Target::RegionFailover { region, to } = &case.request.target {
-        return known_region(case, region).and_then(|()| known_region(case, to));
+/// That what a target names exists.
+///
+/// # Errors
+/// What does not, and what there is instead.
+pub fn check_names(target: &Target, topology: &Topology) -> Result<(), String> {
+    if let Target::RegionFailover { region, to } = target {
+        return known_region(topology, region).and_then(|()| known_region(topology, to));
     }
-    let region = match &case.request.target {
+    let region = match target {
         Target::Drain {
             region,
             expires_seconds,
@@ -198,7 +202,7 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
         | Target::GreenSwitch { release }
         | Target::GreenCancel { release }
         | Target::BlueDelete { release } => {
-            let known: Vec<&str> = case.topology.regions.iter().map(|r| r.release.as_str()).collect();
+            let known: Vec<&str> = topology.regions.iter().map(|r| r.release.as_str()).collect();
             if known.contains(&release.as_str()) {
                 return Ok(());
             }
@@ -209,16 +213,15 @@ fn check_names(case: &Case<'_>) -> Result<(), String> {
             ));
         }
     };
-    known_region(case, region)?;
-    case.request
-        .target
+    known_region(topology, region)?;
+    target
         .cluster()
-        .map_or(Ok(()), |cluster| known_member(case, cluster, region))
+        .map_or(Ok(()), |cluster| known_member(topology, cluster, region))
 }
 
-fn known_member(case: &Case<'_>, cluster: &ClusterName, region: &RegionId) -> Result<(), String> {
-    let Some(config) = case.topology.cluster(cluster) else {
-        let known: Vec<&str> = case.topology.databases.iter().map(|c| c.name.as_str()).collect();
+fn known_member(topology: &Topology, cluster: &ClusterName, region: &RegionId) -> Result<(), String> {
+    let Some(config) = topology.cluster(cluster) else {
+        let known: Vec<&str> = topology.databases.iter().map(|c| c.name.as_str()).collect();
         return Err(format!(
             "there is no database cluster '{cluster}'; the clusters are {}",
             known.join(", ")
@@ -261,11 +264,11 @@ fn moved(actions: &[Action], case: &Case<'_>) -> Vec<ClusterName> {
     moved
 }
 
-fn known_region(case: &Case<'_>, region: &RegionId) -> Result<(), String> {
-    if case.topology.region(region).is_some() {
+fn known_region(topology: &Topology, region: &RegionId) -> Result<(), String> {
+    if topology.region(region).is_some() {
         return Ok(());
     }
-    let known: Vec<&str> = case.topology.regions.iter().map(|r| r.id.as_str()).collect();
+    let known: Vec<&str> = topology.regions.iter().map(|r| r.id.as_str()).collect();
     Err(format!(
         "there is no region '{region}'; the regions are {}",
         known.join(", ")

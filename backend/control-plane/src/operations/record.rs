@@ -20,6 +20,8 @@ pub struct Record {
     /// When each step's first intent was written, and whether the step may have changed something since.
     intents: Vec<Option<Intent>>,
     turned: Option<Turned>,
+    /// What each step measured last, by the figure's name.
+    measured: BTreeMap<String, BTreeMap<usize, f64>>,
     held: bool,
     /// The undo itself failed, and a person let it be.
     given_up: bool,
@@ -91,6 +93,7 @@ impl Record {
             intents: vec![None; actions.len()],
             actions: actions.clone(),
             turned: None,
+            measured: BTreeMap::new(),
             held: false,
             given_up: false,
         })
@@ -132,7 +135,7 @@ impl Record {
                 self.operation
                     .times
                     .extend(times.iter().map(|(k, v)| (k.clone(), *v)));
-                self.measured(figures);
+                self.measured(*step, figures);
                 if token.is_some() {
                     self.operation.token.clone_from(token);
                 }
@@ -148,12 +151,20 @@ impl Record {
         }
     }
 
-    /// The latest value of a figure holds; what counts something over several steps is summed.
-    fn measured(&mut self, figures: &BTreeMap<String, f64>) {
+    /// The latest value of a figure holds; what counts something over several steps is summed. Where several clusters'
+    /// writers move, their canaries are counted together, and of the rest the worst of them holds.
+    fn measured(&mut self, step: usize, figures: &BTreeMap<String, f64>) {
+        let several = self.operation.plan.clusters.len() > 1;
         for (name, value) in figures {
+            let of_steps = self.measured.entry(name.clone()).or_default();
+            of_steps.insert(step, *value);
             let known = self.operation.figures.entry(name.clone()).or_insert(0.0);
             *known = match name.as_str() {
                 WATCHED_REQUESTS | WATCHED_FAILURES => *known + value,
+                "acknowledged_canaries" | "lost_canaries" if several => of_steps.values().sum(),
+                "key_to_first_write_ms" | "rpo_bytes" | "rpo_seconds" | "write_outage_ms" if several => {
+                    of_steps.values().copied().fold(0.0, f64::max)
+                }
                 _ => *value,
             };
         }

@@ -95,7 +95,7 @@ fn row(model: &Model, key: &str, link: &Link) -> Row {
     let target = bounds.map_or(1.0, |b| b.target_seconds);
     let history = model.history.latest(key, usize::from(trend));
     let cells = vec![
-        cell(link.kind.name(), Role::Text),
+        cell(link.name(several(model)), Role::Text),
         cell(link.from.to_string(), Role::Text),
         to,
         observed::short(&link.lag_seconds, now, |lag| (format::seconds(*lag), role)),
@@ -114,6 +114,11 @@ fn row(model: &Model, key: &str, link: &Link) -> Row {
         sparkline::line(history, target, usize::from(trend)),
     ];
     Row::new(key, cells)
+}
+
+/// Whether there is more than one database cluster to tell apart.
+fn several(model: &Model) -> bool {
+    model.shown().is_some_and(World::several_clusters)
 }
 
 /// What there is to know about one link.
@@ -138,9 +143,9 @@ fn detail(model: &Model, key: &str, link: &Link, width: u16) -> Detail {
         |age| format!("{} ago, by {}", format::age(age), link.lag_seconds.source),
     );
     let route = if link.from == link.to {
-        format!("{} of {}", link.kind.name(), link.from)
+        format!("{} of {}", link.name(several(model)), link.from)
     } else {
-        format!("{}: {} → {}", link.kind.name(), link.from, link.to)
+        format!("{}: {} → {}", link.name(several(model)), link.from, link.to)
     };
     let mut against = gauge::against_bound(used, columns.min(48), level.bar_role());
     against.push(piece("  │ = alert bound", Role::Muted));
@@ -236,9 +241,14 @@ fn worst(model: &Model, world: &World) -> Hero {
     let level = facts::level(link, now);
     let shown = state::lag(level);
     let name = if link.from == link.to {
-        format!("{} of {}", link.kind.name(), link.from)
+        format!("{} of {}", link.name(world.several_clusters()), link.from)
     } else {
-        format!("{} {} → {}", link.kind.name(), link.from, link.to)
+        format!(
+            "{} {} → {}",
+            link.name(world.several_clusters()),
+            link.from,
+            link.to
+        )
     };
     let figure = link
         .lag_seconds

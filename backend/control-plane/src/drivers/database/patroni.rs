@@ -156,6 +156,9 @@ impl PatroniDriver {
         let answers = asked
             .chain(others)
             .map(|seat| async move { seat.rest.config().await.map_err(|e| e.to_string()) }.boxed());
+        if self.seats.is_empty() {
+            return self.seen(Err("the cluster has no member to ask".to_owned()));
+        }
         let what = futures::future::select_ok(answers).await;
         self.seen(what.map(|(config, _)| ClusterConfig(config)))
     }

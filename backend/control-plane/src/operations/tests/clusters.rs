@@ -5,18 +5,23 @@ use super::fixture::{
     self, AP, EU, US, at, decisions, evidence, facts, gate, main, overridden, prepare_by, region, request,
     says, tenants,
 };
+use crate::drivers::database::DatabaseDriver;
+use crate::drivers::database::patroni::PatroniDriver;
 use crate::drivers::tenants::TenantHome;
 use crate::operations::action::Action;
+use crate::operations::event::{Direction, Event, Outcome};
 use crate::operations::facts::{ClusterFacts, Facts, PastFailover};
 use crate::operations::planner::Prepared;
-use aisoc_model::ClusterName;
+use crate::operations::record::Record;
 use aisoc_model::observed::Observed;
 use aisoc_model::plan::{Decision, OperationKind, PlanRequest, Target};
 use aisoc_model::region::{PostgresMember, PostgresRole};
 use aisoc_model::topology::Topology;
 use aisoc_model::vantage::Says::Fails;
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, SystemClock};
 use rstest::rstest;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn eu() -> ClusterName {
@@ -252,4 +257,64 @@ fn the_cluster_that_is_meant_when_nobody_says(
     let found = world.fitting(kind, &region(at_region));
     let found: Vec<&str> = found.into_iter().map(ClusterName::as_str).collect();
     assert_eq!(found, fitting);
+}
+
+#[test]
+fn a_region_that_is_left_does_not_keep_a_writer() {
+    let mut facts = read(US, US);
+    leaving(US, &mut facts);
+    let prepared = planned(&leave(US, EU), &facts).unwrap();
+    let affected = &prepared.plan.affected;
+    assert!(!affected.iter().any(|a| a.contains("stays in")), "{affected:?}");
+}
+
+#[test]
+fn canaries_of_several_clusters_are_counted_together_and_the_worst_outage_holds() {
+    let mut facts = read(US, US);
+    leaving(US, &mut facts);
+    let prepared = planned(&leave(US, EU), &facts).unwrap();
+    let started = Event::Started {
+        plan: Box::new(prepared.plan),
+        actions: prepared.actions,
+        by: "op".into(),
+        origin: "test".into(),
+        approved_by: None,
+        epoch: None,
+    };
+    let mut record = Record::begin(at(0), &started).unwrap();
+    let checks: Vec<usize> = (0..record.actions.len())
+        .filter(|step| matches!(record.actions[*step], Action::SetCheck { .. }))
+        .collect();
+    assert_eq!(checks.len(), 2);
+    // The first one is looked at twice, as after a restart.
+    let seen = [(checks[0], 40.0, 2.0, 1_500.0), (checks[1], 60.0, 0.0, 900.0)];
+    for (step, acknowledged, lost, outage) in [seen[0], seen[0], seen[1]] {
+        let figures = [
+            ("acknowledged_canaries", acknowledged),
+            ("lost_canaries", lost),
+            ("write_outage_ms", outage),
+        ];
+        let result = Event::Result {
+            step,
+            direction: Direction::Do,
+            outcome: Outcome::Done,
+            detail: String::new(),
+            times: BTreeMap::new(),
+            figures: figures.map(|(name, value)| (name.to_owned(), value)).into(),
+            token: None,
+        };
+        record.apply(at(1), &result);
+    }
+    let figures = &record.operation.figures;
+    assert_eq!(figures["acknowledged_canaries"], 100.0);
+    assert_eq!(figures["lost_canaries"], 2.0);
+    assert_eq!(figures["write_outage_ms"], 1_500.0);
+}
+
+#[tokio::test]
+async fn a_cluster_that_there_is_not_has_no_member_to_ask() {
+    let nobody = PatroniDriver::nobody(Arc::new(SystemClock));
+    let why = nobody.config().await.unwrap_err();
+    assert!(why.contains("no member"), "{why}");
+    assert!(nobody.evidence(&region(EU)).await.members.is_empty());
 }

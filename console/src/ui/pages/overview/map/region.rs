@@ -123,7 +123,7 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
     if let Some(bus) = region.bus.fresh(now) {
         for group in &bus.groups {
             let text = format!(
-                "{:<13}{} behind, {}",
+                "{:<12} {} behind, {}",
                 group.group,
                 format::count(group.records),
                 format::seconds(group.seconds)
