@@ -86,7 +86,16 @@ impl Api {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.unwrap();
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let response = loop {
+            match request.try_clone().unwrap().send().await {
+                // It does not listen yet.
+                Err(error) if error.is_connect() && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                answer => break answer.unwrap(),
+            }
+        };
         let status = response.status();
         let text = response.text().await.unwrap();
         (

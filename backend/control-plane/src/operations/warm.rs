@@ -245,7 +245,7 @@ pub(super) fn tidy(operations: &Operations) {
 }
 
 /// Rounds between two looks for escorts of other control planes.
-const SWEEP: u64 = 120;
+const SWEEP: u64 = 40;
 /// Rounds between two complaints.
 const COMPLAIN: u64 = 20;
 

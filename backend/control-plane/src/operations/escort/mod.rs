@@ -26,6 +26,9 @@ const HOLD: SignedDuration = SignedDuration::from_mins(10);
 /// A member that lags behind the store's watch may not have seen what was stored a moment ago.
 const SETTLE: Duration = Duration::from_millis(400);
 
+/// Ended escorts that are remembered.
+const ENDED: usize = 64;
+
 /// The escort of one cluster.
 pub struct Escort {
     cluster: ClusterName,
@@ -35,6 +38,8 @@ pub struct Escort {
     /// Plans of this control plane for which settings may be changed, and whether they are for certain. One change at a
     /// time.
     held: Mutex<BTreeMap<String, bool>>,
+    /// Plans whose escort was ended here, the latest ones.
+    ended: Mutex<BTreeSet<String>>,
 }
 
 impl Escort {
@@ -52,6 +57,7 @@ impl Escort {
             log,
             clock,
             held: Mutex::new(left.into_iter().map(|plan| (plan, false)).collect()),
+            ended: Mutex::default(),
         }
     }
 
@@ -144,23 +150,32 @@ impl Escort {
         };
         self.log.append(plan, &event).await.map_err(|e| e.to_string())?;
         held.remove(plan);
+        let mut ended = self.ended.lock().await;
+        ended.insert(plan.to_owned());
+        // Ids are in the order of time.
+        if ended.len() > ENDED {
+            ended.pop_first();
+        }
         tracing::info!(plan, cluster = %self.cluster, detail, "escort ended");
         Ok(())
     }
 
-    /// Puts back what control planes that are gone have left.
+    /// Puts back what control planes that are gone have left, and what a store that stood still has taken only after
+    /// the escort was ended here.
     ///
     /// # Errors
     /// Why it could not be looked at or put back.
     pub async fn sweep(&self) -> Result<(), String> {
         let held = self.held.lock().await;
+        let ended = self.ended.lock().await;
         let config = self.database.config().await?;
         if marker::of(&config).is_none() {
             return Ok(());
         }
         let config = self.fresh().await?;
         let now = self.clock.now();
-        let gone = |id: &str, until: &str| !held.contains_key(id) && marker::expired(until, now);
+        let over = |id: &str, until: &str| ended.contains(id) || marker::expired(until, now);
+        let gone = |id: &str, until: &str| !held.contains_key(id) && over(id, until);
         if let Some(patch) = marker::leave(&config, &gone) {
             self.database.configure(&patch).await?;
             tracing::warn!(%patch, "an escort that a control plane left behind was ended");
