@@ -355,16 +355,7 @@ async fn a_lost_machine(world: &LocalWorld) {
     println!("lost machine: {:?}, figures {:?}", moved.outcome, moved.figures);
     // Healed is not let go: what only it has is somebody's decision.
     fault(&["fault", "--heal"]).await;
-    let rejoin = [
-        "rejoin",
-        "us-east-1",
-        "--confirm",
-        "us-east-1",
-        "--override",
-        "divergence=a drill",
-    ];
-    let back = world.operate(&rejoin).await.unwrap();
-    assert_eq!(back.state, OperationState::Done, "{:?}", back.outcome);
+    let_back(world).await;
     replicas_stream(world).await;
     let home = [
         "failover",
@@ -379,6 +370,20 @@ async fn a_lost_machine(world: &LocalWorld) {
     ];
     let home = world.operate(&home).await.unwrap();
     assert_eq!(home.state, OperationState::Done, "{:?}", home.outcome);
+}
+
+/// A fenced writer follows again; what only it has is given up.
+async fn let_back(world: &LocalWorld) {
+    let rejoin = [
+        "rejoin",
+        "us-east-1",
+        "--confirm",
+        "us-east-1",
+        "--override",
+        "divergence=a drill",
+    ];
+    let back = world.operate(&rejoin).await.unwrap();
+    assert_eq!(back.state, OperationState::Done, "{:?}", back.outcome);
 }
 
 async fn a_cut_replica_is_refused(world: &LocalWorld) {
@@ -559,16 +564,7 @@ async fn a_dead_region_is_left(world: &LocalWorld) {
         .unwrap();
     // Its writer was fenced, unless Patroni had elected another one before anybody asked.
     if operation.plan.steps.iter().any(|step| step.id == "fence") {
-        let rejoin = [
-            "rejoin",
-            "us-east-1",
-            "--confirm",
-            "us-east-1",
-            "--override",
-            "divergence=a drill",
-        ];
-        let rejoined = world.operate(&rejoin).await.unwrap();
-        assert_eq!(rejoined.state, OperationState::Done, "{:?}", rejoined.outcome);
+        let_back(world).await;
     }
     replicas_stream(world).await;
     healthy(world, "healthy after the region came back").await;

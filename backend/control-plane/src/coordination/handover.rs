@@ -1,9 +1,9 @@
 //! What the holder of the seat knows and no source can be asked for again: since when alerts hold, who has seen them,
 //! how drills ended. Kept in etcd for the next holder.
 
-use super::etcd::{Act, Compare, Etcd};
+use super::etcd::{Act, Etcd};
 use super::keys::Keys;
-use super::mirror::MirrorError;
+use super::mirror::{MirrorError, behind, holds};
 use super::right::Right;
 use aisoc_model::alert::Alert;
 use aisoc_model::drill::DrillRun;
@@ -38,16 +38,16 @@ impl Handover {
         }
     }
 
-    /// Whether the other one says the same to a person: an alert's measured value moves with each frame.
+    /// Whether a frame says the same to a person: an alert's measured value moves with each frame.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub fn is_said_by(&self, world: &World) -> bool {
         let same = |(a, b): (&Alert, &Alert)| {
             (a.state, a.since, a.fired_at, a.resolved_at) == (b.state, b.since, b.fired_at, b.resolved_at)
                 && a.acknowledged == b.acknowledged
         };
-        self.drills == other.drills
-            && self.alerts.keys().eq(other.alerts.keys())
-            && self.alerts.values().zip(other.alerts.values()).all(same)
+        self.drills == world.drills
+            && self.alerts.keys().eq(world.alerts.keys())
+            && self.alerts.values().zip(world.alerts.values()).all(same)
     }
 }
 
@@ -94,22 +94,20 @@ impl Desk {
     /// When the seat is not ours, provably, or etcd does not answer.
     pub async fn write(&self, handover: &Handover) -> Result<(), MirrorError> {
         let unreadable = |e: serde_json::Error| MirrorError::Unreadable(e.to_string());
-        let leader = self.right.prove(self.right.epoch()?)?;
-        let holds = Compare::Is(
-            self.keys.leader(),
-            serde_json::to_string(&leader).map_err(unreadable)?,
-        );
+        let epoch = self.right.epoch()?;
+        let holds = holds(&self.right, &self.keys, epoch)?;
         let put = Act::Put {
             key: self.keys.handover(),
             value: serde_json::to_string(handover).map_err(unreadable)?,
             lease: None,
         };
-        let outcome = self.etcd.transact(&[holds], &[put], &[]).await?;
+        let look = [Act::Get(self.keys.leader())];
+        let outcome = self.etcd.transact(&[holds], &[put], &look).await?;
         if outcome.applied {
             return Ok(());
         }
-        let why = format!("epoch {} is behind: another one holds the seat", leader.epoch);
-        Err(MirrorError::Behind(why))
+        let leader = outcome.read.first().and_then(|pairs| pairs.first());
+        Err(behind(epoch, leader.map(|pair| pair.value.as_str())))
     }
 
     /// Leaves what the frames say whenever that changes, until the term ends.
@@ -118,10 +116,10 @@ impl Desk {
         let mut told = false;
         loop {
             let world = frames.borrow_and_update().clone();
-            let now = Handover::of(&world);
             // Before the first look nothing is known, and what the last holder left is all there is.
             let looked = !world.regions.is_empty();
-            if looked && !left.as_ref().is_some_and(|left| left.says_the_same(&now)) {
+            if looked && !left.as_ref().is_some_and(|left| left.is_said_by(&world)) {
+                let now = Handover::of(&world);
                 match self.write(&now).await {
                     Ok(()) => (left, told) = (Some(now), false),
                     Err(error) if !told => {

@@ -66,6 +66,24 @@ impl From<NoRight> for MirrorError {
     }
 }
 
+/// That the seat is ours under this epoch, for etcd itself to check.
+pub(super) fn holds(right: &Right, keys: &Keys, epoch: u64) -> Result<Compare, MirrorError> {
+    let leader = right.prove(epoch)?;
+    let text = serde_json::to_string(&leader).map_err(|e| MirrorError::Unreadable(e.to_string()))?;
+    Ok(Compare::Is(keys.leader(), text))
+}
+
+/// Why a write bound to the seat was refused; `leader` is what etcd has under the leader's key.
+pub(super) fn behind(epoch: u64, leader: Option<&str>) -> MirrorError {
+    let now = leader
+        .and_then(|text| serde_json::from_str::<super::keys::Leader>(text).ok())
+        .map_or_else(
+            || "nobody holds the right to act".to_owned(),
+            |l| format!("{} has epoch {}", l.member.name, l.epoch),
+        );
+    MirrorError::Behind(format!("epoch {epoch} is behind: {now}"))
+}
+
 /// The mirror in etcd.
 pub struct EtcdMirror {
     etcd: Etcd,
@@ -80,23 +98,6 @@ impl EtcdMirror {
         Self { etcd, keys, right }
     }
 
-    /// That the seat is ours under this epoch, for etcd itself to check.
-    fn holds(&self, epoch: u64) -> Result<Compare, MirrorError> {
-        let leader = self.right.prove(epoch)?;
-        let text = serde_json::to_string(&leader).map_err(|e| MirrorError::Unreadable(e.to_string()))?;
-        Ok(Compare::Is(self.keys.leader(), text))
-    }
-
-    fn behind(epoch: u64, leader: Option<&str>) -> MirrorError {
-        let now = leader
-            .and_then(|text| serde_json::from_str::<super::keys::Leader>(text).ok())
-            .map_or_else(
-                || "nobody holds the right to act".to_owned(),
-                |l| format!("{} has epoch {}", l.member.name, l.epoch),
-            );
-        MirrorError::Behind(format!("epoch {epoch} is behind: {now}"))
-    }
-
     async fn write(
         &self,
         epoch: u64,
@@ -104,7 +105,7 @@ impl EtcdMirror {
         number: u64,
         event: &Mirrored,
     ) -> Result<Kept, MirrorError> {
-        let holds = self.holds(epoch)?;
+        let holds = holds(&self.right, &self.keys, epoch)?;
         let key = self.keys.event(operation, number);
         let value = serde_json::to_string(event).map_err(|e| MirrorError::Unreadable(e.to_string()))?;
         let put = Act::Put {
@@ -127,7 +128,7 @@ impl EtcdMirror {
             Some(there) if ours => serde_json::from_str(there)
                 .map(|event| Kept::Was(Box::new(event)))
                 .map_err(|e| MirrorError::Unreadable(e.to_string())),
-            _ => Err(Self::behind(epoch, read(0))),
+            _ => Err(behind(epoch, read(0))),
         }
     }
 
@@ -149,7 +150,7 @@ impl EtcdMirror {
     }
 
     async fn forget(&self, epoch: u64, operation: &str) -> Result<(), MirrorError> {
-        let when = [self.holds(epoch)?];
+        let when = [holds(&self.right, &self.keys, epoch)?];
         let then = [Act::Remove(self.keys.operation(operation))];
         let look = [Act::Get(self.keys.leader())];
         let outcome = self.etcd.transact(&when, &then, &look).await?;
@@ -157,7 +158,7 @@ impl EtcdMirror {
             return Ok(());
         }
         let leader = outcome.read.first().and_then(|pairs| pairs.first());
-        Err(Self::behind(epoch, leader.map(|pair| pair.value.as_str())))
+        Err(behind(epoch, leader.map(|pair| pair.value.as_str())))
     }
 }
 
