@@ -279,6 +279,7 @@ impl Run {
                 return self.result(step, direction, outcome, report).await;
             }
             Sight::Failed(why) => return self.failed(step, direction, Outcome::Failed, why).await,
+            Sight::Refused(why) => return self.failed(step, direction, Outcome::Refused, why).await,
             Sight::Unknown(why) => {
                 let why = format!("not begun, because its state cannot be seen: {why}");
                 let outcome = if begun_before {
@@ -389,6 +390,7 @@ impl Run {
             match seen {
                 Sight::Done(report) => return self.result(step, direction, Outcome::Done, report).await,
                 Sight::Failed(why) => return self.failed(step, direction, Outcome::Failed, why).await,
+                Sight::Refused(why) => return self.failed(step, direction, Outcome::Refused, why).await,
                 Sight::NotDone(what) if over => {
                     let seconds = action.deadline().as_secs();
                     let why = format!("not done after {seconds} s: {what}");

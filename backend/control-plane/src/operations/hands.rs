@@ -49,6 +49,8 @@ pub enum Sight {
     Lost(String),
     /// It will not come.
     Failed(String),
+    /// It was asked for, was refused, and what was there before still is.
+    Refused(String),
 }
 
 /// How acting went.

@@ -153,14 +153,17 @@ impl Live {
     }
 
     pub(super) async fn see_switchover(&self, task: &Task, from: &Seat, to: &Seat) -> Sight {
-        let (sight, old_writes) = self.see_writer(from, to).await;
         let (escorted, answer) = self.moving(&task.operation, &to.cluster, |moving| {
             (moving.escorted, moving.answer.clone())
         });
+        // After the answer: a server that writes after a refusal was not touched.
+        let (sight, old_writes) = self.see_writer(from, to).await;
         let waited = task.since.map_or(0, |since| millis_between(since, self.now()));
         match (sight, answer) {
-            (Sight::NotDone(_), Some(Answer::Failed(why) | Answer::Refused(why))) if old_writes => {
-                Sight::Failed(format!("{why}: {} goes on writing", from.region))
+            (Sight::NotDone(_), Some((Answer::Failed(why) | Answer::Refused(why), at)))
+                if old_writes && at.elapsed() > SETTLED =>
+            {
+                Sight::Refused(format!("{why}: {} goes on writing", from.region))
             }
             (Sight::NotDone(_), _) if !old_writes && waited > SAY_WHY_MS => {
                 let candidate = self.drivers.database(&to.cluster).server(&to.region).await;
@@ -232,7 +235,7 @@ impl Live {
                 .get_mut(&operation)
                 .and_then(|m| m.clusters.get_mut(&cluster))
             {
-                moving.answer = Some(answer.clone());
+                moving.answer = Some((answer.clone(), Instant::now()));
             }
             drop(memory);
             // Nobody waits any more once the promotion was seen.

@@ -128,7 +128,7 @@ impl Live {
         }
         match self.see_fence(task, seat, proof).await {
             Sight::Done(report) => Acted::Done(report),
-            Sight::NotDone(why) | Sight::Failed(why) | Sight::Lost(why) => {
+            Sight::NotDone(why) | Sight::Failed(why) | Sight::Refused(why) | Sight::Lost(why) => {
                 Acted::Refused(format!("{region} is not fenced: {why}"))
             }
             Sight::Unknown(why) => Acted::Unknown(why),

@@ -25,6 +25,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 
 /// Why nothing can be done to a release.
 const NO_RELEASES: &str = "no release driver: the topology names no supervisor";
@@ -38,7 +39,7 @@ pub struct Live {
     /// By operation. What is lost here with the process is only ever a measurement, never a decision.
     memory: Arc<Mutex<BTreeMap<String, Memory>>>,
     /// What a load balancer said that must not be asked several times a second.
-    reading: tokio::sync::Mutex<Option<(tokio::time::Instant, TrafficReading)>>,
+    reading: tokio::sync::Mutex<Option<(Instant, TrafficReading)>>,
     escorts: Arc<Escorts>,
 }
 
@@ -58,8 +59,8 @@ struct Moving {
     last_known: Option<(u64, Timestamp)>,
     /// The proof included that the candidate is synchronous.
     escorted: bool,
-    /// What the request for a switchover was answered with.
-    answer: Option<Answer>,
+    /// What the request for a switchover was answered with, and when.
+    answer: Option<(Answer, Instant)>,
 }
 
 impl Live {

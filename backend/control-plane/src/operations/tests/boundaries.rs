@@ -83,6 +83,8 @@ pub(super) enum Script {
     Good,
     /// This step is refused whenever it is tried.
     Refuse(&'static str),
+    /// This step is taken, and refused only afterwards.
+    RefuseLate(&'static str),
     /// This step fails until it has been tried twice.
     FailOnce(&'static str),
     /// Its answer is lost, though it happened.
@@ -202,9 +204,14 @@ impl World {
 }
 
 impl Hands for World {
-    fn observe<'a>(&'a self, _: &'a Task, action: &'a Action) -> BoxFuture<'a, Sight> {
+    fn observe<'a>(&'a self, task: &'a Task, action: &'a Action) -> BoxFuture<'a, Sight> {
         async move {
             match self.there(action) {
+                _ if task.since.is_some()
+                    && matches!(self.script, Script::RefuseLate(step) if step == action.key()) =>
+                {
+                    Sight::Refused("no after all".into())
+                }
                 Some(true) => Sight::Done(Report::new("there")),
                 Some(false) | None => Sight::NotDone("not there".into()),
             }
@@ -218,6 +225,7 @@ impl Hands for World {
             if task.direction == Direction::Do {
                 match self.script {
                     Script::Refuse(step) if step == key => return Acted::Refused("no".into()),
+                    Script::RefuseLate(step) if step == key => return Acted::Sent,
                     Script::FailOnce(step) if step == key && self.tried(&key) == 1 => {
                         return Acted::Failed(Report::new("not this time"));
                     }

@@ -176,6 +176,7 @@ fn failovers() -> Vec<Scenario> {
         way(&prepared, Script::Refuse("escort"), Failed, 0),
         way(&prepared, Script::Refuse("prove"), Failed, 1),
         way(&prepared, Script::Refuse("switchover"), Failed, 1),
+        way(&prepared, Script::RefuseLate("switchover"), Failed, 1),
         // Behind the point of no return a failure is held, and a person retries.
         way(&prepared, Script::FailOnce("old-writer-refused"), Done, 3),
         // Lost writes cannot be retried away: it goes on, and ends as failed.

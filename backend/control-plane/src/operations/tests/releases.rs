@@ -182,6 +182,7 @@ fn recovery_is_measured_over_a_whole_window(
         Sight::Unknown(_) => "unknown",
         Sight::Lost(_) => "lost",
         Sight::Failed(_) => "failed",
+        Sight::Refused(_) => "refused",
     };
     assert_eq!(word, expected);
 }

@@ -18,6 +18,7 @@ fn word(sight: &Sight) -> &'static str {
         Sight::Unknown(_) => "unknown",
         Sight::Lost(_) => "lost",
         Sight::Failed(_) => "failed",
+        Sight::Refused(_) => "refused",
     }
 }
 
