@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// Exit code of a command whose operation failed.
+const FAILED: i32 = 1;
 /// Exit code of a command whose plan is refused by its gates.
 const REFUSED: i32 = 5;
 /// How long a refused plan is made again.
@@ -98,8 +100,9 @@ impl LocalWorld {
         self.console(&["status", "--output", "json"]).await?.json()
     }
 
-    /// An operation to its end, by command. A plan that its gates refuse is made again for a while, as an operator
-    /// would: on a busy machine an api may miss its database for a moment.
+    /// An operation to its end, by command. A plan that its gates refuse, or that is refused on its way with nothing
+    /// changed, is made again for a while, as an operator would: on a busy machine an api may miss its database for a
+    /// moment.
     ///
     /// # Errors
     /// When it does not end with exit code 0.
@@ -113,6 +116,9 @@ impl LocalWorld {
             let finished = self.console(&arguments).await?;
             if finished.code == REFUSED {
                 bail!("{arguments:?}: {}", refusals(&finished)?);
+            }
+            if finished.code == FAILED && finished.stdout.contains("nothing had been changed") {
+                bail!("{arguments:?}: {:?}", finished.json::<Operation>()?.outcome);
             }
             Ok(Some(finished))
         })

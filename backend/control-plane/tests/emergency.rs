@@ -18,7 +18,7 @@ use aisoc_control_plane::operations::{OperationError, Operations, WorldView};
 use aisoc_model::fence::FenceKind;
 use aisoc_model::lag::{LagLevel, Link, LinkKind};
 use aisoc_model::operation::{Operation, OperationState};
-use aisoc_model::plan::{Decision, Override, Plan, PlanRequest, Target};
+use aisoc_model::plan::{Decision, Plan, Target};
 use aisoc_model::region::{PostgresMember, PostgresRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::Topology;
@@ -27,7 +27,9 @@ use aisoc_model::{Clock, Observed, RegionId, SystemClock};
 use lab::application::{Application, rows};
 use lab::fence::LabFence;
 use lab::patroni::{Cluster, writes};
-use lab::world::{AP, EU, GoodWorld, US, ended, main, region, topology};
+use lab::world::{
+    AP, EU, GoodWorld, US, carry_out_overriding, ended, main, plan_overriding, region, topology,
+};
 use lab::{eventually, signal};
 use sqlx::{Executor, Row};
 use std::collections::BTreeMap;
@@ -177,32 +179,6 @@ fn emergency(to: &str, proof: Option<FenceKind>) -> Target {
     }
 }
 
-async fn plan(operations: &Operations, target: Target, overrides: &[&str]) -> Plan {
-    let named = |gate: &&str| Override {
-        gate: (*gate).to_owned(),
-        reason: "test".into(),
-    };
-    let request = PlanRequest {
-        target,
-        reason: "test".into(),
-        overrides: overrides.iter().map(named).collect(),
-        break_glass: None,
-    };
-    operations.plan(request, "tester").await.unwrap()
-}
-
-async fn carry_out(operations: &Operations, target: Target, overrides: &[&str]) -> Operation {
-    let plan = plan(operations, target, overrides).await;
-    let stops: Vec<_> = plan.refusals().chain(plan.approval_gates()).collect();
-    assert!(stops.is_empty(), "{stops:#?}");
-    let name = plan.request.target.confirmation().to_owned();
-    let begun = operations
-        .execute(&plan.id, &plan.hash, &name, "tester", "test")
-        .await
-        .unwrap();
-    ended(operations, &begun.id).await
-}
-
 fn decision(plan: &Plan, gate: &str) -> Decision {
     let found = plan.gates.iter().find(|g| g.name == gate);
     found
@@ -238,7 +214,7 @@ fn all(cluster: &Cluster, id: &str, name: &str) {
 async fn without_proof(lab: &Lab) {
     all(&lab.cluster, US, "STOP");
     let begun = Instant::now();
-    let refused = plan(&lab.helpless, emergency(EU, None), &[]).await;
+    let refused = plan_overriding(&lab.helpless, emergency(EU, None), &[]).await;
     println!("refused without proof in {:?}", begun.elapsed());
     assert_eq!(
         decision(&refused, "fence_proof"),
@@ -259,7 +235,7 @@ async fn without_proof(lab: &Lab) {
         .await;
     assert!(matches!(result, Err(OperationError::Refused(_))), "{result:?}");
     // Somebody's word is two people's word.
-    let sworn = plan(&lab.helpless, emergency(EU, Some(FenceKind::Sworn)), &[]).await;
+    let sworn = plan_overriding(&lab.helpless, emergency(EU, Some(FenceKind::Sworn)), &[]).await;
     assert_eq!(
         decision(&sworn, "fence_proof"),
         Decision::NeedsApproval,
@@ -288,7 +264,7 @@ async fn frozen_agent(lab: &Lab) {
     let application = Application::start(&lab.cluster);
     tokio::time::sleep(Duration::from_millis(500)).await;
     signal(lab.cluster.nodes[US].patroni(), "STOP");
-    let moved = carry_out(&lab.operations, emergency(EU, None), &[]).await;
+    let moved = carry_out_overriding(&lab.operations, emergency(EU, None), &[]).await;
     let acknowledged = application.end().await;
     let kept = rows(&lab.cluster, EU).await;
     let lost = acknowledged.difference(&kept).count();
@@ -308,14 +284,14 @@ async fn machine_lost(lab: &Lab) {
     tokio::time::sleep(Duration::from_millis(500)).await;
     lab.cluster.nodes[EU].lose();
     // The most advanced replica is taken; another one only by name.
-    let other = plan(&lab.operations, emergency(AP, None), &[]).await;
+    let other = plan_overriding(&lab.operations, emergency(AP, None), &[]).await;
     assert_eq!(
         decision(&other, "candidate"),
         Decision::Refuse,
         "nofailover: {:#?}",
         other.gates
     );
-    let moved = carry_out(&lab.operations, emergency(US, None), &["most_advanced"]).await;
+    let moved = carry_out_overriding(&lab.operations, emergency(US, None), &["most_advanced"]).await;
     let acknowledged = application.end().await;
     let kept = rows(&lab.cluster, US).await;
     let lost = acknowledged.difference(&kept).count();
@@ -330,7 +306,7 @@ async fn machine_lost(lab: &Lab) {
     assert_eq!(moved.figures.get("lost_canaries").copied().unwrap_or(0.0), 0.0);
     // It may have what nobody else has: it stays down until somebody says that this may go.
     assert!(lab.cluster.nodes[EU].processes().is_empty());
-    let careful = plan(
+    let careful = plan_overriding(
         &lab.operations,
         Target::Rejoin {
             cluster: main(),
@@ -346,7 +322,7 @@ async fn machine_lost(lab: &Lab) {
         careful.gates
     );
     lab.world.look(&lab.cluster).await;
-    let back = carry_out(
+    let back = carry_out_overriding(
         &lab.operations,
         Target::Rejoin {
             cluster: main(),
@@ -384,10 +360,10 @@ async fn two_writers(lab: &Lab) {
             region: region(US),
         },
     ] {
-        let refused = plan(&lab.operations, target, &[]).await;
+        let refused = plan_overriding(&lab.operations, target, &[]).await;
         assert_eq!(decision(&refused, "two_writers"), Decision::Refuse);
     }
-    let wrong = plan(
+    let wrong = plan_overriding(
         &lab.operations,
         Target::Fence {
             cluster: main(),
@@ -402,7 +378,7 @@ async fn two_writers(lab: &Lab) {
         "{:#?}",
         wrong.gates
     );
-    let fenced = carry_out(
+    let fenced = carry_out_overriding(
         &lab.operations,
         Target::Fence {
             cluster: main(),
@@ -416,7 +392,7 @@ async fn two_writers(lab: &Lab) {
     lab.world.look(&lab.cluster).await;
     let gone = Observed::not_yet("test");
     lab.world.seen.lock().unwrap().insert(region(US), gone);
-    let back = carry_out(
+    let back = carry_out_overriding(
         &lab.operations,
         Target::Rejoin {
             cluster: main(),
@@ -433,7 +409,7 @@ async fn two_writers(lab: &Lab) {
 async fn without_quorum(lab: &Lab) {
     signal(lab.cluster.etcd(), "STOP");
     let begun = Instant::now();
-    let refused = plan(&lab.operations, emergency(US, None), &[]).await;
+    let refused = plan_overriding(&lab.operations, emergency(US, None), &[]).await;
     println!("refused without quorum in {:?}", begun.elapsed());
     signal(lab.cluster.etcd(), "CONT");
     assert_eq!(
@@ -474,7 +450,7 @@ async fn a_standby_cluster_is_promoted_with_a_token_or_by_two_people() {
     })
     .await;
     lab.world.look(&lab.cluster).await;
-    let works = plan(&lab.operations, emergency(EU, None), &[]).await;
+    let works = plan_overriding(&lab.operations, emergency(EU, None), &[]).await;
     assert_eq!(
         decision(&works, "writer_gone"),
         Decision::NeedsOverride,
@@ -487,7 +463,7 @@ async fn a_standby_cluster_is_promoted_with_a_token_or_by_two_people() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     lab.cluster.nodes[US].lose();
     signal(lab.cluster.etcd(), "KILL");
-    let plan = plan(&lab.operations, emergency(EU, None), &[]).await;
+    let plan = plan_overriding(&lab.operations, emergency(EU, None), &[]).await;
     assert!(plan.may_execute(), "{:#?}", plan.gates);
     assert_eq!(
         decision(&plan, "demotion_token"),
@@ -544,7 +520,7 @@ async fn figures_of_a_lost_machine() {
         let lost = Instant::now();
         lab.cluster.nodes[writer].lose();
         let (moved, first) = tokio::join!(
-            carry_out(&lab.operations, emergency(other, None), &["most_advanced"]),
+            carry_out_overriding(&lab.operations, emergency(other, None), &["most_advanced"]),
             lab::measure::first_write(&lab.cluster, writer)
         );
         assert_eq!(moved.state, OperationState::Done, "{moved:#?}");
@@ -554,7 +530,7 @@ async fn figures_of_a_lost_machine() {
             cluster: main(),
             region: region(writer),
         };
-        carry_out(&lab.operations, rejoin, &["divergence"]).await;
+        carry_out_overriding(&lab.operations, rejoin, &["divergence"]).await;
         lab.cluster.settled(other).await;
         std::mem::swap(&mut writer, &mut other);
     }

@@ -343,5 +343,8 @@ async fn an_api_is_slowed_and_healed(running: &Running) {
     })
     .await;
     running.supervisor.heal(None).await.unwrap();
-    assert!(duration().await < Duration::from_millis(300));
+    until("it is as quick as it was", 30, async || {
+        duration().await < Duration::from_millis(300)
+    })
+    .await;
 }

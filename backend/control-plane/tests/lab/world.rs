@@ -1,9 +1,9 @@
 //! A topology and a world in which everything that is not under test is well.
 
-use aisoc_control_plane::operations::{Operations, WorldView};
+use aisoc_control_plane::operations::{OperationError, Operations, WorldView};
 use aisoc_model::load_balancer::{Haproxy, LoadBalancer};
-use aisoc_model::operation::Operation;
-use aisoc_model::plan::{Plan, PlanRequest, Target};
+use aisoc_model::operation::{Operation, OperationState};
+use aisoc_model::plan::{Override, Plan, PlanRequest, Target};
 use aisoc_model::region::{ApiHealth, ApiProbe, Health, Region, RegionRole};
 use aisoc_model::slo::Slo;
 use aisoc_model::topology::{
@@ -16,7 +16,10 @@ use aisoc_model::{Clock, ClusterName, Observed, RegionId, SystemClock};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long something that is refused for a moment is tried.
+const TRYING: Duration = Duration::from_mins(2);
 
 pub const US: &str = "us-east-1";
 pub const EU: &str = "eu-west-1";
@@ -194,10 +197,19 @@ pub async fn operations(topology: &Topology) -> Operations {
 }
 
 pub async fn plan(operations: &Operations, target: Target) -> Plan {
+    plan_overriding(operations, target, &[]).await
+}
+
+/// A plan in which the named gates are overridden.
+pub async fn plan_overriding(operations: &Operations, target: Target, gates: &[&str]) -> Plan {
+    let named = |gate: &&str| Override {
+        gate: (*gate).to_owned(),
+        reason: "test".into(),
+    };
     let request = PlanRequest {
         target,
         reason: "test".into(),
-        overrides: vec![],
+        overrides: gates.iter().map(named).collect(),
         break_glass: None,
     };
     operations.plan(request, "tester").await.unwrap()
@@ -205,15 +217,41 @@ pub async fn plan(operations: &Operations, target: Target) -> Plan {
 
 /// Plans, confirms, and follows an operation to its end.
 pub async fn carry_out(operations: &Operations, target: Target) -> Operation {
-    let plan = plan(operations, target).await;
-    let refusals: Vec<_> = plan.refusals().collect();
-    assert!(refusals.is_empty(), "{refusals:#?}");
-    let name = plan.request.target.confirmation().to_owned();
-    let begun = operations
-        .execute(&plan.id, &plan.hash, &name, "tester", "test")
-        .await
-        .unwrap();
-    ended(operations, &begun.id).await
+    carry_out_overriding(operations, target, &[]).await
+}
+
+/// The same with gates overridden. One that is refused on a busy machine, where a member is not reached for a moment, is
+/// tried again for a while, as an operator would.
+pub async fn carry_out_overriding(operations: &Operations, target: Target, gates: &[&str]) -> Operation {
+    let begun = Instant::now();
+    loop {
+        let last = begun.elapsed() > TRYING;
+        let plan = plan_overriding(operations, target.clone(), gates).await;
+        let stops: Vec<_> = plan.refusals().chain(plan.approval_gates()).collect();
+        if !stops.is_empty() {
+            assert!(!last, "{stops:#?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        }
+        let name = plan.request.target.confirmation().to_owned();
+        let execute = operations.execute(&plan.id, &plan.hash, &name, "tester", "test");
+        match execute.await {
+            Err(OperationError::Refused(why)) if !last => println!("refused at the key: {why}"),
+            executed => {
+                let ended = ended(operations, &executed.unwrap().id).await;
+                if last || !without_effect(&ended) {
+                    return ended;
+                }
+                println!("refused on its way: {:?}", ended.outcome);
+            }
+        }
+    }
+}
+
+/// Whether an operation was refused on its way, with everything as it was before.
+fn without_effect(ended: &Operation) -> bool {
+    let outcome = ended.outcome.as_deref().unwrap_or_default();
+    ended.state == OperationState::Failed && outcome.contains("nothing had been changed")
 }
 
 pub async fn ended(operations: &Operations, id: &str) -> Operation {
