@@ -5,6 +5,8 @@
 use super::{root_cause, server_text};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -93,13 +95,19 @@ impl EtcdClient {
         })
     }
 
-    /// A key's value now; `None` when there is no such key.
+    /// A key's value now; `None` when there is no such key. Asked at all endpoints at once: a member that stands still
+    /// costs no time.
     ///
     /// # Errors
     /// See [`EtcdError`].
     pub async fn get(&self, key: &str) -> Result<Option<KeyValue>, EtcdError> {
         let body = serde_json::json!({ "key": STANDARD.encode(key) });
-        let (endpoint, answer) = self.call("/v3/kv/range", &body).await?;
+        let asked: FuturesUnordered<_> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| self.ask(endpoint, "/v3/kv/range", &body))
+            .collect();
+        let (endpoint, answer) = first_answer(asked).await?;
         let unreadable = |why: String| EtcdError::Unreadable {
             endpoint: endpoint.clone(),
             why,
@@ -136,42 +144,56 @@ impl EtcdClient {
         }
     }
 
-    /// Asks one endpoint after the other until one answers.
+    /// Asks one endpoint after the other until one answers: a change is not asked for twice without need.
     async fn call(&self, path: &str, body: &Value) -> Result<(String, Value), EtcdError> {
-        let mut problems = Vec::new();
-        for endpoint in &self.endpoints {
-            let sent = self.http.post(format!("{endpoint}{path}")).json(body).send();
-            let answer = async {
-                let response = sent.await?;
-                Ok::<_, reqwest::Error>((response.status().as_u16(), response.text().await?))
-            };
-            let (status, text) = match answer.await {
-                Ok(answer) => answer,
-                Err(e) if e.is_timeout() => {
-                    problems.push(format!("{endpoint}: no answer in time"));
-                    continue;
-                }
-                Err(e) => {
-                    problems.push(format!("{endpoint}: {}", root_cause(&e)));
-                    continue;
-                }
-            };
-            let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-            if status == 200 {
-                return Ok((endpoint.clone(), value));
-            }
-            // A member that has lost its leader, or waits for one: another may know more.
-            if status >= 500 {
-                problems.push(format!("{endpoint}: {status} {}", server_text(&text)));
-                continue;
-            }
-            let gone = value.get("code").and_then(Value::as_i64) == Some(NOT_FOUND);
-            return Err(EtcdError::Refused {
-                endpoint: endpoint.clone(),
-                status: if gone { 404 } else { status },
-                text: server_text(&text),
-            });
-        }
-        Err(EtcdError::NoAnswer(problems.join("; ")))
+        let asked = self
+            .endpoints
+            .iter()
+            .map(|endpoint| self.ask(endpoint, path, body));
+        first_answer(futures::stream::iter(asked).then(|answer| answer)).await
     }
+
+    async fn ask(&self, endpoint: &str, path: &str, body: &Value) -> Result<(String, Value), EtcdError> {
+        let sent = self.http.post(format!("{endpoint}{path}")).json(body).send();
+        let answer = async {
+            let response = sent.await?;
+            Ok::<_, reqwest::Error>((response.status().as_u16(), response.text().await?))
+        };
+        let (status, text) = answer.await.map_err(|e| {
+            let why = if e.is_timeout() {
+                "no answer in time".to_owned()
+            } else {
+                root_cause(&e)
+            };
+            EtcdError::NoAnswer(format!("{endpoint}: {why}"))
+        })?;
+        let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        if status == 200 {
+            return Ok((endpoint.to_owned(), value));
+        }
+        // A member that has lost its leader, or waits for one: another may know more.
+        if status >= 500 {
+            let why = format!("{endpoint}: {status} {}", server_text(&text));
+            return Err(EtcdError::NoAnswer(why));
+        }
+        let gone = value.get("code").and_then(Value::as_i64) == Some(NOT_FOUND);
+        Err(EtcdError::Refused {
+            endpoint: endpoint.to_owned(),
+            status: if gone { 404 } else { status },
+            text: server_text(&text),
+        })
+    }
+}
+
+/// The first answer, whatever it says; when nobody answers, why not, of each.
+async fn first_answer<T>(asked: impl Stream<Item = Result<T, EtcdError>>) -> Result<T, EtcdError> {
+    let mut asked = std::pin::pin!(asked);
+    let mut problems = Vec::new();
+    while let Some(answer) = asked.next().await {
+        match answer {
+            Err(EtcdError::NoAnswer(why)) => problems.push(why),
+            answer => return answer,
+        }
+    }
+    Err(EtcdError::NoAnswer(problems.join("; ")))
 }

@@ -89,6 +89,8 @@ pub struct Evidence {
     pub canary: Seen<Canary>,
     /// The cluster's dynamic configuration.
     pub config: Seen<ClusterConfig>,
+    /// Whether Patroni's store answers with a quorum; `None` when the topology does not say where it is.
+    pub store: Option<Seen<()>>,
 }
 
 /// Something seen, when, or why not.

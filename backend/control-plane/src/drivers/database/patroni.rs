@@ -4,6 +4,7 @@
 use crate::clients::patroni::{MemberStatus, PatroniClient, PatroniError, SwitchoverAnswer};
 use crate::clients::postgres::{MemberDatabase, PostgresError};
 use crate::drivers::database::config::ClusterConfig;
+use crate::drivers::database::dcs::Dcs;
 use crate::drivers::database::probe::Probe;
 use crate::drivers::database::sql;
 use crate::drivers::database::{
@@ -38,6 +39,8 @@ const NUDGES: [Duration; 4] = [
 /// The members of one Patroni cluster, one for each region.
 pub struct PatroniDriver {
     seats: BTreeMap<RegionId, Seat>,
+    /// The one store that all members share, when the topology says where it is.
+    store: Option<Dcs>,
     clock: Arc<dyn Clock>,
 }
 
@@ -54,8 +57,11 @@ impl PatroniDriver {
     /// A cluster without a member.
     #[must_use]
     pub fn nobody(clock: Arc<dyn Clock>) -> Self {
-        let seats = BTreeMap::new();
-        Self { seats, clock }
+        Self {
+            seats: BTreeMap::new(),
+            store: None,
+            clock,
+        }
     }
 
     /// The driver for a topology's cluster.
@@ -79,7 +85,13 @@ impl PatroniDriver {
             };
             seats.insert(member.region.clone(), seat);
         }
-        Ok(Self { seats, clock })
+        let shared = database.layout.is_stretched() && !database.etcd.is_empty();
+        let store = shared.then(|| Dcs::new(&database.etcd, &database.scope, SQL_TIMEOUT));
+        Ok(Self {
+            seats,
+            store: store.transpose()?,
+            clock,
+        })
     }
 
     fn seen<T>(&self, what: Result<T, String>) -> Seen<T> {
@@ -120,9 +132,13 @@ impl PatroniDriver {
                 .iter()
                 .map(|(region, seat)| async move { (region.clone(), self.rest_view(seat).await) }),
         );
-        let store = join(self.any_config(to), self.synchronous_members(to));
-        let ((mut servers, standbys, canary), rest, (config, synchronous)) =
-            join3(servers, rest, store).await;
+        let stored = join3(
+            self.any_config(to),
+            self.synchronous_members(to),
+            self.ask_store(),
+        );
+        let ((mut servers, standbys, canary), rest, (config, synchronous, store)) =
+            join3(servers, rest, stored).await;
         let mut members = BTreeMap::new();
         for (region, mut patroni) in rest {
             if let (Some(seat), Some(server)) = (self.seats.get(&region), servers.remove(&region)) {
@@ -146,7 +162,14 @@ impl PatroniDriver {
             standbys,
             canary,
             config,
+            store,
         }
+    }
+
+    /// A read that needs a quorum. Patroni itself says only a round later that its store is gone.
+    async fn ask_store(&self) -> Option<Seen<()>> {
+        let leader = self.store.as_ref()?.leader().await;
+        Some(self.seen(leader.map(drop)))
     }
 
     /// The configuration as the candidate's region has it, else as any other: they read the same store.

@@ -2,7 +2,7 @@
 
 use super::{needs_override, pass, refuse};
 use crate::drivers::database::config::ClusterConfig;
-use crate::drivers::database::{Evidence, Member};
+use crate::drivers::database::{Evidence, Member, Seen};
 use crate::operations::escort::marker;
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
@@ -166,6 +166,14 @@ pub fn store(evidence: &Evidence, now: Timestamp) -> Gate {
     if view.failsafe_active {
         let why = format!("{region}'s Patroni has lost its store: only failsafe_mode keeps the writer up");
         return refuse(name, why, vec!["failsafe_mode_is_active is true".to_owned()]);
+    }
+    if let Some(Seen { what: Err(why), .. }) = &evidence.store {
+        let evidence = vec![why.clone()];
+        return refuse(
+            name,
+            "Patroni's store does not answer: nothing could be switched",
+            evidence,
+        );
     }
     let (Some(seen), Ok(config)) = (view.store_seen, &evidence.config.what) else {
         return refuse(

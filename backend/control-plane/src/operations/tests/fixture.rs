@@ -303,6 +303,7 @@ pub fn evidence(now: Timestamp, writer: &str) -> Evidence {
             }),
         },
         config: known(now, config()),
+        store: Some(known(now, ())),
     }
 }
 

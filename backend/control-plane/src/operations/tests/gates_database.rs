@@ -3,7 +3,7 @@ use super::fixture::{
     synchronous,
 };
 use crate::drivers::database::config::ClusterConfig;
-use crate::drivers::database::{Evidence, Member};
+use crate::drivers::database::{Evidence, Member, Seen};
 use crate::operations::gates::database::{MAX_LAG_BYTES, escorted_rpo, rpo};
 use crate::operations::gates::escort;
 use aisoc_model::plan::{Decision, Target};
@@ -223,6 +223,14 @@ fn a_store_that_patroni_does_not_reach_and_weak_settings_are_named() {
     assert_eq!(escort::store(&seen, at(0)).decision, Decision::Pass);
     member(&mut seen, US).patroni.what.as_mut().unwrap().store_seen = Some(at(-31_000).as_second());
     assert_eq!(escort::store(&seen, at(0)).decision, Decision::Refuse);
+    let mut silent = evidence(at(0), US);
+    silent.store = Some(Seen {
+        at: at(0),
+        what: Err("etcd does not answer".into()),
+    });
+    assert_eq!(escort::store(&silent, at(0)).decision, Decision::Refuse);
+    silent.store = None;
+    assert_eq!(escort::store(&silent, at(0)).decision, Decision::Pass);
     let mut failsafe = evidence(at(0), US);
     member(&mut failsafe, US)
         .patroni
