@@ -6,6 +6,7 @@ use crate::drivers::database::{Answer, DatabaseDriver, Stance, WriteAnswer};
 use crate::operations::action::Seat;
 use crate::operations::failover;
 use crate::operations::gates::database::{PROOF_MS, escorted_rpo, lag_of, rpo};
+use crate::operations::gates::escort::store;
 use crate::operations::hands::{Acted, Report, Sight, Task};
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::Decision;
@@ -40,7 +41,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 const HISTORY: Duration = Duration::from_secs(3);
 
 impl Live {
-    /// Proves that the candidate has everything, now.
+    /// Proves that the candidate has everything and that Patroni could switch, now.
     async fn prove(&self, task: &Task, to: &Seat, escorted: bool) -> Result<Report, String> {
         let evidence = self.drivers.database(&to.cluster).evidence(&to.region).await;
         let (now, cluster, to) = (self.now(), &to.cluster, &to.region);
@@ -49,8 +50,10 @@ impl Live {
         } else {
             rpo(&evidence, to, now)
         };
-        if gate.decision != Decision::Pass {
-            return Err(gate.why);
+        for gate in [&gate, &store(&evidence, now)] {
+            if gate.decision != Decision::Pass {
+                return Err(gate.why.clone());
+            }
         }
         let mut report = Report::new(gate.why);
         if let Some(lag) = lag_of(&evidence, to, now) {
