@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A refusal has to come within a second: a frozen member takes half of it, a lost canary the other half.
 const SQL_TIMEOUT: Duration = Duration::from_millis(500);
@@ -28,13 +29,17 @@ const REST_TIMEOUT: Duration = Duration::from_millis(800);
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When the leader is woken after a request that another member has taken: early for a quick store, again for a
-/// slow one.
+/// slow one. Where the request is seen in the store, the first of them comes right then.
 const NUDGES: [Duration; 4] = [
     Duration::from_millis(40),
     Duration::from_millis(120),
     Duration::from_millis(400),
     Duration::from_secs(1),
 ];
+/// Time between two looks whether the request is in the store.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long it is looked for.
+const LOOKED_FOR: Duration = Duration::from_secs(2);
 
 /// The members of one Patroni cluster, one for each region.
 pub struct PatroniDriver {
@@ -255,6 +260,24 @@ impl PatroniDriver {
             .ok_or_else(|| format!("region {region} has no database member"))
     }
 
+    /// Has the leader look at the request as soon as it is there.
+    async fn nudge(&self, leader: Option<&Seat>, candidate: &str) -> Infallible {
+        if let Some(leader) = leader {
+            let mut pauses = NUDGES.as_slice();
+            if let Some(store) = &self.store
+                && requested(store, candidate).await
+            {
+                wake(leader).await;
+                pauses = NUDGES.get(2..).unwrap_or_default();
+            }
+            for pause in pauses {
+                tokio::time::sleep(*pause).await;
+                wake(leader).await;
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Asks one member. Only observation tells what came of it.
     async fn ask_switchover(&self, ask: &RegionId, from: &str, to: &str) -> Answer {
         let seat = match self.seat(ask) {
@@ -269,7 +292,7 @@ impl PatroniDriver {
             .find(|s| s.member == from && s.member != seat.member);
         let answer = tokio::select! {
             answer = seat.rest.switchover(from, to) => answer,
-            never = nudge(leader) => match never {},
+            never = self.nudge(leader, to) => match never {},
         };
         match answer {
             Ok(SwitchoverAnswer::Switched { to }) => Answer::Switched(to),
@@ -453,16 +476,23 @@ fn patroni_view(status: MemberStatus) -> PatroniView {
     }
 }
 
-/// Wakes a Patroni without changing anything: removing a key that is not there.
-async fn nudge(leader: Option<&Seat>) -> Infallible {
-    if let Some(leader) = leader {
-        for pause in NUDGES {
-            tokio::time::sleep(pause).await;
-            let nothing = serde_json::json!({ "aisoc_wake_up": null });
-            if let Err(e) = leader.rest.patch_config(&nothing).await {
-                tracing::debug!(error = %e, "the leader could not be woken");
-            }
+/// Whether the request for a switchover to `candidate` was seen in the store.
+async fn requested(store: &Dcs, candidate: &str) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < LOOKED_FOR {
+        match store.candidate().await {
+            Ok(Some(wanted)) if wanted == candidate => return true,
+            Ok(_) => tokio::time::sleep(LOOK).await,
+            Err(_) => return false,
         }
     }
-    std::future::pending().await
+    false
+}
+
+/// Wakes a Patroni without changing anything: removing a key that is not there.
+async fn wake(leader: &Seat) {
+    let nothing = serde_json::json!({ "aisoc_wake_up": null });
+    if let Err(e) = leader.rest.patch_config(&nothing).await {
+        tracing::debug!(error = %e, "the leader could not be woken");
+    }
 }
