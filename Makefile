@@ -40,6 +40,7 @@ reset: ## stops the local world and deletes its state
 lint: ## formatting and lints, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p aisoc-control-plane --features cloud --lib --tests -- -D warnings
 
 docs: build ## makes the generated files again (pictures, completions, man page)
 	@assets/screens/make.sh
@@ -51,7 +52,7 @@ docs-check: ## fails when a generated file is out of date
 
 test: packages lint ## every check and every test
 	@tests/patroni.sh
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --workspace --bins --tests
 	@$(MAKE) --no-print-directory docs-check
 	timeout $(TEST_MINUTES)m $(CARGO) test --workspace --no-fail-fast
 	@test -f target/patroni-4.path || echo '***** SKIPPED: the tests under Patroni 4.x, for the reason above *****'
