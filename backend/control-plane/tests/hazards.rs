@@ -13,7 +13,7 @@ mod lab;
 
 use aisoc_control_plane::operations::{OperationError, Operations, Resolution};
 use aisoc_model::operation::OperationState;
-use aisoc_model::plan::{Plan, Target};
+use aisoc_model::plan::Target;
 use lab::patroni::{Cluster, Patroni, writes};
 use lab::world::{AP, EU, US, carry_out, ended, main, operations, plan, region, topology};
 use lab::writers::{Writers, prepare};
