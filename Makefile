@@ -39,8 +39,7 @@ reset: ## stops the local world and deletes its state
 
 lint: ## formatting and lints, warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy -p aisoc-control-plane --features cloud --lib --tests -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features aisoc/cloud -- -D warnings
 
 docs: build ## makes the generated files again (pictures, completions, man page)
 	@assets/screens/make.sh
