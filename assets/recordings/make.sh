@@ -31,6 +31,11 @@ until_ok "a plan that passes its gates" 180 \
 sleep 3
 "$bin/aisoc" local fault --heal
 until_ok "the region to come back" 120 "$bin/aisoc-console" health-check --region us-east-1
+# A writer that was fenced stays down until somebody lets it back; one that Patroni's own election replaced was not.
+rejoin=(us-east-1 --override divergence="what only it has is given up" --reason "it is back")
+if "$bin/aisoc-console" plan rejoin "${rejoin[@]}"; then
+    "$bin/aisoc-console" rejoin "${rejoin[@]}" --confirm us-east-1 --wait
+fi
 "$bin/aisoc-console" restore us-east-1 --confirm us-east-1 --reason "it is back" --wait
 until_ok "a healthy world" 60 "$bin/aisoc-console" status
 sleep 3
