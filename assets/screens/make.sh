@@ -8,7 +8,7 @@ into=assets/screens
 [ "${1:-}" = --check ] && into=$(mktemp -d) && trap 'rm -rf "$into"' EXIT
 
 for page in overview lag slis alerts services operations; do
-    $console snapshot --world assets/screens/world.json --page $page --size 120x40 --output svg >"$into/$page.svg"
+    $console snapshot --world assets/screens/world.json --page $page --size 120x40 --theme dark --output svg >"$into/$page.svg"
 done
 
 if [ "${1:-}" = --check ]; then

@@ -3,13 +3,12 @@
 use aisoc_model::alert::{Alert, AlertState, Severity};
 use aisoc_model::clock::millis_between;
 use aisoc_model::inventory::{Process, ProcessState, Release};
-use aisoc_model::lag::{LagLevel, Link, LinkKind};
+use aisoc_model::lag::{LagBounds, LagLevel, Link, LinkKind};
 use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::plan::Target;
 use aisoc_model::region::{PostgresMember, PostgresRole, Region, RegionRole};
 use aisoc_model::service_map::{Edge, EdgeFigures};
 use aisoc_model::sli::{GoodSide, SliId, SliReading};
-use aisoc_model::slo::Slo;
 use aisoc_model::world::World;
 use aisoc_model::{Absence, ClusterName, RegionId};
 use jiff::Timestamp;
@@ -277,13 +276,17 @@ pub fn not_configured<T>(observed: &Observed<T>) -> bool {
     matches!(observed.absence, Some(Absence::NotConfigured))
 }
 
+/// What the lags of a kind of link are held to, as far as the frame says.
+#[must_use]
+pub fn bounds(world: &World, kind: LinkKind) -> Option<&LagBounds> {
+    world.thresholds.as_ref()?.lag.get(&kind)
+}
+
 /// The link that is worst: by level, then by how much of its target it uses.
 #[must_use]
-pub fn worst_link<'a>(world: &'a World, slo: Option<&Slo>, now: Timestamp) -> Option<&'a Link> {
+pub fn worst_link(world: &World, now: Timestamp) -> Option<&Link> {
     let used = |link: &Link| {
-        let target = slo
-            .and_then(|s| s.lag.get(&link.kind))
-            .map_or(1.0, |b| b.target_seconds.max(0.001));
+        let target = bounds(world, link.kind).map_or(1.0, |b| b.target_seconds.max(0.001));
         link.lag_seconds.fresh(now).copied().unwrap_or_default() / target
     };
     world

@@ -19,7 +19,7 @@ use crate::table::Table;
 use aisoc_model::RegionId;
 use aisoc_model::clock::millis_between;
 use aisoc_model::operation::Operation;
-use aisoc_model::slo::Slo;
+use aisoc_model::thresholds::Thresholds;
 use aisoc_model::world::World;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -62,8 +62,6 @@ pub struct Model {
     pub missed: Missed,
     /// Values for sparklines.
     pub history: History,
-    /// Bounds to show beside lags.
-    pub slo: Option<Slo>,
     /// Palette entries that were chosen, oldest first.
     pub chosen: Vec<String>,
     /// The latest ticket.
@@ -192,7 +190,6 @@ impl Model {
             notice: None,
             missed: Missed::default(),
             history: History::default(),
-            slo: Slo::builtin().ok(),
             chosen: Vec::new(),
             tickets: 0,
             preferences: Preferences::default(),
@@ -328,6 +325,12 @@ impl Model {
             armed: self.armed.as_ref(),
             world: self.world.as_deref(),
         }
+    }
+
+    /// What the values that are shown are held to, as far as their frame says.
+    #[must_use]
+    pub fn thresholds(&self) -> Option<&Thresholds> {
+        self.shown()?.thresholds.as_deref()
     }
 
     /// Whether something on the screen counts seconds without a frame arriving.

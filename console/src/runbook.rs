@@ -166,6 +166,16 @@ pub fn command(lines: &[Line], from: usize, forward: bool) -> usize {
     found.unwrap_or(from)
 }
 
+/// Beside a screen that shows the past: control planes write from the present frame only.
+#[must_use]
+pub fn of_the_present(runbook: &Runbook) -> String {
+    let at = runbook.drawn_at.map_or_else(
+        || "without a frame".to_owned(),
+        |at| format!("{} UTC", format::time_of_day(at)),
+    );
+    format!("Written from the present ({at}), not from what is shown: its figures are those of now.")
+}
+
 /// How old what it rests on is.
 #[must_use]
 pub fn age(runbook: &Runbook, now: jiff::Timestamp) -> String {

@@ -1,47 +1,52 @@
 //! A page without a terminal: the same function from a frame to a buffer, printed.
 
-use crate::capabilities::Capabilities;
+use crate::capabilities::{Capabilities, Colors};
 use crate::model::Model;
-use crate::svg;
+use crate::svg::{self, Ground};
 use crate::terminal::encode;
-use crate::theme::Theme;
+use crate::theme::{Name, Theme};
 use crate::ui;
-use clap::ValueEnum;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// How a snapshot is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// Characters only.
     Text,
     /// With colours, as the environment allows (`NO_COLOR` is obeyed).
     Ansi,
-    /// A picture for a document.
-    Svg,
+    /// A picture for a document, on a ground of its own.
+    Svg(Ground),
 }
 
-/// A screen, as lines of text.
+/// A screen in a theme, as lines of text.
 #[must_use]
-pub fn render(model: &Model, style: Style) -> String {
+pub fn render(model: &Model, style: Style, theme: Name) -> String {
     let mut capabilities = Capabilities::detect(|name| std::env::var(name).ok());
-    if style == Style::Svg {
+    if matches!(style, Style::Svg(_)) {
         // A picture is the same wherever it is made.
         capabilities = Capabilities::FULL;
     }
     if style == Style::Ansi && std::env::var_os("NO_COLOR").is_none() {
         // Asked for by name: a pipe or an unset TERM must not turn colours off.
-        capabilities.colors = capabilities.colors.max(crate::capabilities::Colors::Indexed);
+        capabilities.colors = capabilities.colors.max(Colors::Indexed);
     }
-    print(&draw(model, capabilities), style)
+    print(&drawn(model, &Theme::named(theme, capabilities)), style)
+}
+
+/// The buffer of a state in the usual theme.
+#[must_use]
+pub fn draw(model: &Model, capabilities: Capabilities) -> Buffer {
+    drawn(model, &Theme::new(capabilities))
 }
 
 /// The buffer of a state.
 #[must_use]
-pub fn draw(model: &Model, capabilities: Capabilities) -> Buffer {
+pub fn drawn(model: &Model, theme: &Theme) -> Buffer {
     let (width, height) = model.size;
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-    ui::draw(model, &Theme::new(capabilities), &mut buffer);
+    ui::draw(model, theme, &mut buffer);
     buffer
 }
 
@@ -50,7 +55,7 @@ pub fn draw(model: &Model, capabilities: Capabilities) -> Buffer {
 pub fn print(buffer: &Buffer, style: Style) -> String {
     match style {
         Style::Ansi => encode::lines(buffer),
-        Style::Svg => svg::picture(buffer),
+        Style::Svg(ground) => svg::picture(buffer, ground),
         Style::Text => {
             let width = usize::from(buffer.area.width).max(1);
             let mut text = String::new();

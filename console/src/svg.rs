@@ -1,5 +1,6 @@
 //! A buffer as a picture for a document: self-contained SVG, one `<text>` for each run of equal style.
 
+use crate::theme::Name;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write;
@@ -12,9 +13,42 @@ const CELL_HEIGHT: f64 = 17.0;
 /// Distance of the base line from the top of its row, pixels.
 const BASE_LINE: f64 = 13.0;
 const FONT_SIZE: u8 = 14;
-/// Colours of a terminal's default foreground and background.
-const FOREGROUND: &str = "#d0d4da";
-const BACKGROUND: &str = "#14171c";
+/// What a picture is drawn on: the default foreground and background of the terminal that it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
+}
+
+impl Ground {
+    /// The one that a theme is made for.
+    #[must_use]
+    pub fn of(theme: Name) -> Self {
+        match theme {
+            Name::Light => Self::Light,
+            Name::Dark | Name::HighContrast | Name::Deuteranopia | Name::Tritanopia | Name::Mono => {
+                Self::Dark
+            }
+        }
+    }
+
+    const fn ink(self) -> &'static str {
+        match self {
+            Self::Dark => "#d0d4da",
+            Self::Light => "#1c2026",
+        }
+    }
+
+    const fn paper(self) -> &'static str {
+        match self {
+            Self::Dark => "#14171c",
+            Self::Light => "#ffffff",
+        }
+    }
+}
+
 /// The sixteen basic colours, as xterm shows them on a dark ground.
 const BASIC: [&str; 16] = [
     "#2a2f37", "#d75f5f", "#5faf5f", "#d7af5f", "#5f87d7", "#af5faf", "#5fafaf", "#c0c4ca", "#6c7380",
@@ -23,7 +57,7 @@ const BASIC: [&str; 16] = [
 
 /// The picture of a buffer.
 #[must_use]
-pub fn picture(buffer: &Buffer) -> String {
+pub fn picture(buffer: &Buffer, ground: Ground) -> String {
     let (width, height) = (
         f64::from(buffer.area.width) * CELL_WIDTH,
         f64::from(buffer.area.height) * CELL_HEIGHT,
@@ -31,16 +65,17 @@ pub fn picture(buffer: &Buffer) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.1} {height:.1}\" \
          font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"{FONT_SIZE}\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"{BACKGROUND}\"/>\n"
+         <rect width=\"100%\" height=\"100%\" fill=\"{}\"/>\n",
+        ground.paper()
     );
     for (row, cells) in (0_u32..).zip(buffer.content.chunks(usize::from(buffer.area.width).max(1))) {
-        draw_row(&mut svg, row, cells);
+        draw_row(&mut svg, row, cells, ground);
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn draw_row(svg: &mut String, row: u32, cells: &[Cell]) {
+fn draw_row(svg: &mut String, row: u32, cells: &[Cell], ground: Ground) {
     let mut column = 0;
     while let Some(rest) = cells.get(column..).filter(|r| !r.is_empty()) {
         let alike = rest
@@ -48,7 +83,7 @@ fn draw_row(svg: &mut String, row: u32, cells: &[Cell]) {
             .take_while(|c| rest.first().is_some_and(|first| same_style(first, c)))
             .count();
         let run = rest.get(..alike).unwrap_or_default();
-        draw_run(svg, row, column, run);
+        draw_run(svg, row, column, run, ground);
         column += alike.max(1);
     }
 }
@@ -57,15 +92,15 @@ fn same_style(a: &Cell, b: &Cell) -> bool {
     (a.fg, a.bg, a.modifier) == (b.fg, b.bg, b.modifier)
 }
 
-fn draw_run(svg: &mut String, row: u32, column: usize, run: &[Cell]) {
+fn draw_run(svg: &mut String, row: u32, column: usize, run: &[Cell], on: Ground) {
     let Some(first) = run.first() else { return };
-    let (mut ink, mut ground) = (color(first.fg, FOREGROUND), color(first.bg, BACKGROUND));
+    let (mut ink, mut ground) = (color(first.fg, on.ink()), color(first.bg, on.paper()));
     if first.modifier.contains(Modifier::REVERSED) {
         std::mem::swap(&mut ink, &mut ground);
     }
     let (x, y) = (column as f64 * CELL_WIDTH, f64::from(row) * CELL_HEIGHT);
     let width = run.len() as f64 * CELL_WIDTH;
-    if ground != BACKGROUND {
+    if ground != on.paper() {
         let _ = writeln!(
             svg,
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{CELL_HEIGHT:.1}\" fill=\"{ground}\"/>"
@@ -135,7 +170,7 @@ pub fn indexed(index: u8) -> String {
         0..16 => BASIC
             .get(usize::from(index))
             .copied()
-            .unwrap_or(FOREGROUND)
+            .unwrap_or(Ground::Dark.ink())
             .to_owned(),
         16..232 => {
             let cube = index - 16;
@@ -165,7 +200,7 @@ mod tests {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
         buffer.set_string(0, 0, "a<b", Style::new());
         buffer.set_string(4, 0, "red", Style::new().fg(Color::Red).bg(Color::Indexed(16)));
-        let svg = picture(&buffer);
+        let svg = picture(&buffer, Ground::Dark);
         assert_eq!(svg.matches("<text").count(), 2);
         assert!(svg.contains(">a&lt;b</text>") && svg.contains("fill=\"#d75f5f\""));
         assert!(svg.contains("fill=\"#000000\""));

@@ -18,22 +18,12 @@ use aisoc_model::world::World;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use support::control_plane::ControlPlane;
-use support::program::{Program, Setting};
+use support::program::{Program, Setting, ends_without_its_terminal};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn on(plane: &ControlPlane) -> Setting {
-    Setting::new(&plane.address)
-}
-
 fn raw(program: &Program) -> String {
     String::from_utf8_lossy(program.raw()).into_owned()
-}
-
-fn quit(program: &mut Program) {
-    program.write(b"q");
-    assert_eq!(program.wait_exit(PATIENCE), Some(0));
-    program.assert_restored();
 }
 
 /// An alert that pages begins to fire.
@@ -51,13 +41,13 @@ fn page(world: &mut World, rule: &str) {
 #[test]
 fn the_mouse_is_left_alone_unless_it_is_wanted() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● live");
     program.write(b"\x1b[<0;3;2M");
-    quit(&mut program);
+    program.quit();
     assert!(!raw(&program).contains("[?1000") && !raw(&program).contains("[?1006"));
 
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.config = "mouse = true\n".to_owned();
     let mut program = Program::start(&setting);
     program.wait_for("● live");
@@ -67,7 +57,7 @@ fn the_mouse_is_left_alone_unless_it_is_wanted() {
     program.write(format!("\x1b[<0;{};{}M", column + 2, row + 1).as_bytes());
     program.wait_for("worst lag");
     program.write(b"\x1b[<65;5;9M");
-    quit(&mut program);
+    program.quit();
     let written = raw(&program);
     for mode in ["1000", "1006"] {
         assert_eq!(written.matches(&format!("[?{mode}h")).count(), 1, "{mode}");
@@ -81,19 +71,15 @@ fn the_mouse_is_left_alone_unless_it_is_wanted() {
 #[test]
 fn a_hang_up_that_the_parent_ignores_still_ends_it() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.hang_up_ignored = true;
-    setting.read = false;
-    let mut program = Program::start(&setting);
-    plane.wait_watched();
-    program.hang_up();
-    program.wait_exit(PATIENCE).expect("it ends without its terminal");
+    ends_without_its_terminal(&plane, setting);
 }
 
 #[test]
 fn on_a_slow_line_it_still_leaves_and_restores() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.size = (200, 50);
     setting.rate = 4_000;
     let mut program = Program::start(&setting);
@@ -112,7 +98,7 @@ fn on_a_slow_line_it_still_leaves_and_restores() {
 #[test]
 fn a_linux_console_gets_what_its_font_has() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.variables = vec![("TERM", "linux")];
     setting.config = "runbook-url = \"https://wiki/{id}\"\n".to_owned();
     let mut program = Program::start(&setting);
@@ -121,7 +107,7 @@ fn a_linux_console_gets_what_its_font_has() {
     program.wait_for("keeps no text");
     plane.happens(|world| page(world, "NewPage"));
     program.wait_raw("\u{7}");
-    quit(&mut program);
+    program.quit();
     let written = raw(&program);
     for deep in ["38;5", "38;2", "48;5", "48;2", "\u{1b}]"] {
         assert!(!written.contains(deep), "{deep:?}");
@@ -135,7 +121,7 @@ fn a_linux_console_gets_what_its_font_has() {
 #[test]
 fn one_frame_is_one_write_between_marks_and_a_quiet_world_wakes_no_one() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● live");
     plane.change_every_second();
     plane.wait_frames(4);
@@ -158,13 +144,13 @@ fn one_frame_is_one_write_between_marks_and_a_quiet_world_wakes_no_one() {
     plane.wait_beats(3);
     assert_eq!(program.thread("terminal-write"), (writes, woken));
     assert_eq!(program.thread("terminal-read").1, reader);
-    quit(&mut program);
+    program.quit();
 }
 
 #[test]
 fn a_frozen_view_writes_nothing_while_the_world_goes_on() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● live");
     program.write(b" ");
     program.wait_for("FROZEN at");
@@ -184,13 +170,13 @@ fn a_frozen_view_writes_nothing_while_the_world_goes_on() {
     assert!(!program.text().contains("Meanwhile"));
     program.write(b" ");
     program.wait_until("it goes on", |text| !text.contains("FROZEN"));
-    quit(&mut program);
+    program.quit();
 }
 
 #[test]
 fn what_begins_to_page_rings_once_and_not_too_often() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● live");
     plane.happens(|world| page(world, "First"));
     program.wait_raw("]777;notify;AiSOC P1");
@@ -206,9 +192,9 @@ fn what_begins_to_page_rings_once_and_not_too_often() {
         1,
         "within ten seconds there is one"
     );
-    quit(&mut program);
+    program.quit();
 
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.config = "notify = false\n".to_owned();
     let mut program = Program::start(&setting);
     program.wait_for("● live");
@@ -216,13 +202,13 @@ fn what_begins_to_page_rings_once_and_not_too_often() {
     plane.wait_frames(1);
     program.drain();
     assert!(!raw(&program).contains('\u{7}'));
-    quit(&mut program);
+    program.quit();
 }
 
 #[test]
 fn copies_and_links_by_the_terminal() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.config = "runbook-url = \"https://wiki.example.org/{id}\"\n".to_owned();
     let mut program = Program::start(&setting);
     program.wait_for("is DOWN");
@@ -231,7 +217,7 @@ fn copies_and_links_by_the_terminal() {
     program.wait_raw("\u{1b}]52;c;dXMtZWFzdC0x\u{7}");
     program.write(b"4");
     program.wait_raw("\u{1b}]8;;https://wiki.example.org/RB-");
-    quit(&mut program);
+    program.quit();
     let written = raw(&program);
     assert!(written.rfind("\u{1b}]8;;\u{1b}\\").unwrap() > written.rfind("\u{1b}]8;;https").unwrap());
 }
@@ -246,7 +232,7 @@ fn text_from_servers_is_never_a_command_to_the_terminal() {
         region.reasons = vec!["\u{9b}31mevil\u{8}\u{8}".to_owned()];
     }
     let plane = ControlPlane::start(world);
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("evil");
     program.write(b"4");
     program.wait_for("firing");
@@ -255,13 +241,13 @@ fn text_from_servers_is_never_a_command_to_the_terminal() {
     for bad in ["\u{1b}]0", "\u{7}", "\u{202e}", "日", "\u{9b}", "\u{8}"] {
         assert!(!written.contains(bad), "{bad:?}");
     }
-    quit(&mut program);
+    program.quit();
 }
 
 #[test]
 fn sentences_instead_of_a_screen() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.variables = vec![("ACCESSIBLE", "1")];
     let mut program = Program::start(&setting);
     program.wait_raw("Region us-east-1, primary, is healthy");
@@ -284,7 +270,7 @@ fn sentences_instead_of_a_screen() {
 #[test]
 fn a_wall_can_only_be_left() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.arguments = vec!["--wall".to_owned()];
     let mut program = Program::start(&setting);
     program.wait_for("next: Lag");
@@ -295,7 +281,7 @@ fn a_wall_can_only_be_left() {
     // The alert takes the screen, and with it the countdown.
     program.wait_until("the alert", |text| !text.contains("next:"));
     assert!(plane.executed().is_empty());
-    quit(&mut program);
+    program.quit();
     assert!(!raw(&program).contains("[?1000"));
 }
 
@@ -331,7 +317,7 @@ fn settings_are_checked_and_shown() {
 #[test]
 fn keys_and_theme_of_ones_own() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.config =
         "theme = \"high-contrast\"\npage = \"lag\"\n[keys]\ndrain = \"F10\"\nquit = [\"x\"]\n".to_owned();
     let mut program = Program::start(&setting);

@@ -46,12 +46,6 @@ fn replaying(file: &str, more: &[&str]) -> Setting {
     setting
 }
 
-fn quit(program: &mut Program) {
-    program.write(b"q");
-    assert_eq!(program.wait_exit(PATIENCE), Some(0));
-    program.assert_restored();
-}
-
 fn console(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aisoc-console"));
     command.args(arguments);
@@ -84,7 +78,7 @@ fn a_file_is_played_paused_and_gone_through() {
     // It begins again.
     program.write(b" ");
     program.wait_for("REPLAY 12:00:");
-    quit(&mut program);
+    program.quit();
 }
 
 #[test]
@@ -106,7 +100,7 @@ fn a_live_console_goes_back_in_time_and_returns() {
     program.write(b"\x1b");
     program.wait_for("● live");
     program.wait_until("no replay", |screen| !screen.contains("REPLAY"));
-    quit(&mut program);
+    program.quit();
     assert!(plane.executed().is_empty());
 }
 
@@ -118,7 +112,7 @@ fn a_live_console_says_when_nothing_is_recorded() {
     program.write(b"<");
     program.wait_for("nothing has been recorded yet");
     program.wait_for("● live");
-    quit(&mut program);
+    program.quit();
 }
 
 #[test]

@@ -22,24 +22,18 @@ use ratatui::style::Style;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::control_plane::ControlPlane;
-use support::program::{Program, Setting};
-
-fn on(plane: &ControlPlane) -> Setting {
-    Setting::new(&plane.address)
-}
+use support::program::{Program, Setting, ends_without_its_terminal};
 
 #[test]
 fn shows_the_world_and_gives_the_terminal_back() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("All regions are healthy");
     program.wait_for("● live");
     assert!(program.alternate_screen());
     program.write(b"2");
     program.wait_for("worst lag");
-    program.write(b"q");
-    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(0));
-    program.assert_restored();
+    program.quit();
 }
 
 #[test]
@@ -49,16 +43,14 @@ fn the_first_frame_does_not_wait_for_anyone() {
     program.wait_for("AiSOC Regions");
     program.wait_for("No connection");
     program.wait_for("Nothing is known yet");
-    program.write(b"q");
-    assert_eq!(program.wait_exit(Duration::from_secs(15)), Some(0));
-    program.assert_restored();
+    program.quit();
 }
 
 #[test]
 fn a_signal_ends_it_at_once_and_the_terminal_is_restored() {
     for signal in [15, 1, 2] {
         let plane = ControlPlane::start(fixture::healthy());
-        let mut program = Program::start(&on(&plane));
+        let mut program = Program::start(&Setting::on(&plane));
         program.wait_for("● live");
         program.signal(signal);
         program.wait_exit(Duration::from_secs(15)).expect("it ends");
@@ -105,7 +97,7 @@ fn a_panic_gives_the_terminal_back_and_ends_it() {
 #[test]
 fn a_stalled_terminal_does_not_hold_it() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.size = (400, 110);
     setting.read = false;
     let mut program = Program::start(&setting);
@@ -119,21 +111,13 @@ fn a_stalled_terminal_does_not_hold_it() {
 #[test]
 fn a_terminal_that_hangs_up_ends_it() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut setting = on(&plane);
-    // A reader would keep the terminal open.
-    setting.read = false;
-    let mut program = Program::start(&setting);
-    plane.wait_watched();
-    program.hang_up();
-    program
-        .wait_exit(Duration::from_secs(15))
-        .expect("it ends without its terminal");
+    ends_without_its_terminal(&plane, Setting::on(&plane));
 }
 
 #[test]
 fn nothing_changed_is_no_byte() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● live");
     plane.wait_beats(2);
     program.drain();
@@ -146,7 +130,7 @@ fn nothing_changed_is_no_byte() {
 #[test]
 fn a_refused_token_is_not_a_network_error() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.token = "wrong".to_owned();
     let mut program = Program::start(&setting);
     program.wait_for("Token refused");
@@ -157,7 +141,7 @@ fn a_refused_token_is_not_a_network_error() {
 #[test]
 fn a_lost_control_plane_is_shown_and_found_again() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● live");
     plane.hang_up();
     program.wait_for("CONNECTION LOST");
@@ -197,7 +181,7 @@ fn with_no_control_plane_left_it_asks_the_regions_itself() {
         }
     }
     let plane = ControlPlane::start(world);
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● healthy");
     plane.hang_up();
     program.wait_for("DIRECT: no control plane answers");
@@ -211,7 +195,7 @@ fn with_no_control_plane_left_it_asks_the_regions_itself() {
 #[test]
 fn a_drain_by_keys_needs_the_name_and_shows_its_progress() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● healthy");
     program.write(b"\x1b[15~");
     program.wait_for("arms us-east-1");
@@ -233,7 +217,7 @@ fn a_drain_by_keys_needs_the_name_and_shows_its_progress() {
 #[test]
 fn no_color_is_obeyed() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.variables = vec![("NO_COLOR", "1"), ("LANG", "C")];
     let mut program = Program::start(&setting);
     program.wait_for("is DOWN");
@@ -256,7 +240,7 @@ fn no_color_is_obeyed() {
 #[test]
 fn many_resizes_are_one_and_tiny_sizes_survive() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("is DOWN");
     for (columns, rows) in [(20, 5), (1, 1), (300, 80)].into_iter().cycle().take(39) {
         program.resize(columns, rows);
@@ -274,7 +258,7 @@ fn many_resizes_are_one_and_tiny_sizes_survive() {
 #[test]
 fn suspends_and_resumes() {
     let plane = ControlPlane::start(fixture::healthy());
-    let mut program = Program::start(&on(&plane));
+    let mut program = Program::start(&Setting::on(&plane));
     program.wait_for("● live");
     program.write(b"\x1a");
     program.wait_stopped();
@@ -315,7 +299,7 @@ fn a_dumb_terminal_is_not_filled_with_sequences() {
 #[test]
 fn figures() {
     let plane = ControlPlane::start(fixture::incident());
-    let mut setting = on(&plane);
+    let mut setting = Setting::on(&plane);
     setting.size = (200, 50);
     let begun = Instant::now();
     let mut program = Program::start(&setting);

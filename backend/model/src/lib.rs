@@ -30,6 +30,7 @@ pub mod sla;
 pub mod sli;
 pub mod slo;
 pub mod text;
+pub mod thresholds;
 pub mod topology;
 pub mod vantage;
 pub mod world;

@@ -12,6 +12,7 @@ use crate::runbook::RunbookSummary;
 use crate::service_map::Edge;
 use crate::sla::SlaReading;
 use crate::sli::SliReading;
+use crate::thresholds::Thresholds;
 use crate::topology::EnvironmentKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct World {
     /// TLS certificates by name; empty when none is configured.
     #[serde(default)]
     pub certificates: BTreeMap<String, Certificate>,
+    /// What values are held to; `None` when whoever drew the frame did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Box<Thresholds>>,
 }
 
 /// Who drew a frame and when.
@@ -176,6 +180,9 @@ pub struct Delta {
     runbooks: BTreeMap<String, Option<RunbookSummary>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     certificates: BTreeMap<String, Option<Certificate>>,
+    /// Other ones than before; what was told once is not taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thresholds: Option<Box<Thresholds>>,
 }
 
 /// A delta does not fit the frame it was applied to: ask for a snapshot.
@@ -208,6 +215,7 @@ impl World {
             service_map: BTreeMap::new(),
             runbooks: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            thresholds: None,
         }
     }
 
@@ -231,6 +239,10 @@ impl World {
             service_map: changed(&self.service_map, &next.service_map),
             runbooks: changed(&self.runbooks, &next.runbooks),
             certificates: changed(&self.certificates, &next.certificates),
+            thresholds: next
+                .thresholds
+                .clone()
+                .filter(|_| self.thresholds != next.thresholds),
         }
     }
 
@@ -260,6 +272,9 @@ impl World {
         merge(&mut self.service_map, delta.service_map);
         merge(&mut self.runbooks, delta.runbooks);
         merge(&mut self.certificates, delta.certificates);
+        if delta.thresholds.is_some() {
+            self.thresholds = delta.thresholds;
+        }
         Ok(())
     }
 

@@ -16,7 +16,9 @@ pub mod wanted;
 
 use aisoc_console::keys::document;
 use aisoc_console::model::Model;
+use aisoc_console::runtime::variable;
 use aisoc_console::snapshot::{self, Style};
+use aisoc_console::svg::Ground;
 use aisoc_model::RegionId;
 use aisoc_model::world::World;
 use args::{Args, Command, ConfigCommand, Drawing, OutputFormat};
@@ -130,13 +132,19 @@ async fn picture(drawing: Drawing, args: &Args) -> Result<Exit, CliError> {
         (Some(file), None) => Model::still(saved_world(&file)?, page, size),
         (None, None) => Model::still(connect::world(&Settings::find(args)?).await?, page, size),
     };
-    let style = match args.output {
+    let choice = config::find(args)?.theme;
+    let theme = choice.name(variable);
+    let (style, theme) = match args.output {
         OutputFormat::Json => return done(&format!("{}\n", json(&model.world)?)),
-        OutputFormat::Text => Style::Text,
-        OutputFormat::Ansi => Style::Ansi,
-        OutputFormat::Svg => Style::Svg,
+        OutputFormat::Text => (Style::Text, theme),
+        OutputFormat::Ansi => (Style::Ansi, theme),
+        OutputFormat::Svg => {
+            // A picture has its own ground: that of the terminal that it is made on says nothing.
+            let theme = choice.name(|_| None);
+            (Style::Svg(Ground::of(theme)), theme)
+        }
     };
-    done(&snapshot::render(&model, style))
+    done(&snapshot::render(&model, style, theme))
 }
 
 /// A frame that `status --output json` printed.
@@ -147,8 +155,8 @@ fn saved_world(file: &std::path::Path) -> Result<World, CliError> {
             file.display()
         ))
     };
-    let text = std::fs::read_to_string(file).map_err(|e| unusable(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
+    let bytes = std::fs::read(file).map_err(|e| unusable(e.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|e| unusable(e.to_string()))
 }
 
 /// A part of the present frame.

@@ -132,11 +132,7 @@ pub fn explain(model: &Model, subject: &Subject) -> Option<Explanation> {
 
 /// What makes an alert's rule true, by the thresholds.
 fn condition(model: &Model, alert: &Alert) -> Option<Condition> {
-    let slo = model.slo.as_ref()?;
-    slo.alerts
-        .iter()
-        .find(|rule| rule.name == alert.rule)
-        .map(|rule| rule.when)
+    model.thresholds()?.rules.get(&alert.rule).copied()
 }
 
 fn of_alert(model: &Model, world: &World, key: &str, alert: &Alert) -> Explanation {

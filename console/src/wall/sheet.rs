@@ -156,7 +156,7 @@ fn at_a_glance(model: &Model, world: &World) -> Sheet {
 
 fn lag(model: &Model, world: &World) -> Sheet {
     let now = model.now;
-    let Some(worst) = facts::worst_link(world, model.slo.as_ref(), now) else {
+    let Some(worst) = facts::worst_link(world, now) else {
         return Sheet::new("?", "no replication link is known", Role::Unknown);
     };
     let shown = state::lag(facts::level(worst, now));

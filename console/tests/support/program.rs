@@ -1,5 +1,6 @@
 //! The program in a pseudo-terminal, and what a person would see there.
 
+use super::control_plane::ControlPlane;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -26,7 +27,21 @@ pub struct Setting {
     pub hang_up_ignored: bool,
 }
 
+/// A program whose terminal goes away ends.
+pub fn ends_without_its_terminal(plane: &ControlPlane, mut setting: Setting) {
+    // A reader would keep the terminal open.
+    setting.read = false;
+    let mut program = Program::start(&setting);
+    plane.wait_watched();
+    program.hang_up();
+    program.wait_exit(PATIENCE).expect("it ends without its terminal");
+}
+
 impl Setting {
+    pub fn on(plane: &ControlPlane) -> Self {
+        Self::new(&plane.address)
+    }
+
     pub fn new(endpoint: &str) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
@@ -98,6 +113,13 @@ impl Program {
         let mut program = Self::spawn(command, setting.size, setting.read.then_some(setting.rate));
         program.files = vec![token, config];
         program
+    }
+
+    /// It ends well at its key, and the terminal is as it was.
+    pub fn quit(&mut self) {
+        self.write(b"q");
+        assert_eq!(self.wait_exit(PATIENCE), Some(0));
+        self.assert_restored();
     }
 
     /// Any program in a terminal; `read` says whether anyone reads it, and how fast.

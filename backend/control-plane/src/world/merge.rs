@@ -38,6 +38,7 @@ pub fn merge(seen: &Seen, setting: &Setting<'_>, head: Head) -> World {
     let mut world = World::empty(head);
     world.sources.clone_from(&seen.sources);
     world.certificates.clone_from(&seen.certificates);
+    world.thresholds = Some(Box::new(setting.slo.into()));
     world.operations = setting
         .operations
         .iter()

@@ -110,10 +110,7 @@ fn undo(plan: &Plan) -> (String, Role) {
 /// The recovery objective that it is measured against.
 fn objective(plan: &Plan, model: &Model) -> String {
     let key = plan.objective.as_deref();
-    let row = model
-        .slo
-        .as_ref()
-        .and_then(|slo| slo.recovery.iter().find(|row| Some(row.id.as_str()) == key));
+    let row = key.and_then(|key| model.thresholds()?.objective(key));
     row.map_or_else(String::new, |row| {
         format!(
             "  (objective: RTO {}, RPO {})",

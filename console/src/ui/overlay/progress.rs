@@ -120,10 +120,7 @@ fn headline(canvas: &mut Canvas<'_>, area: Rect, model: &Model, operation: &Oper
 /// The recovery objective that the operation is measured against.
 fn against(model: &Model, operation: &Operation, elapsed: u64) -> Vec<Piece> {
     let key = operation.plan.objective.as_deref();
-    let row = model
-        .slo
-        .as_ref()
-        .and_then(|slo| slo.recovery.iter().find(|row| Some(row.id.as_str()) == key));
+    let row = key.and_then(|key| model.thresholds()?.objective(key));
     let Some(row) = row else { return Vec::new() };
     let within = elapsed <= row.rto_seconds.saturating_mul(1_000);
     let (word, role) = if within {

@@ -33,6 +33,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, reading: &Readin
             canvas.wrapped(below, "Enter asks again.", Role::Muted);
         }
         Stage::Shown(runbook) => {
+            let past = model.replaying.is_some();
             let place = match &runbook.region {
                 Some(region) => format!("for {region}"),
                 None => "for any region".to_owned(),
@@ -40,13 +41,30 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, reading: &Readin
             let head = [
                 piece(place, Role::Strong),
                 piece(format!(": {}", sanitize(&runbook.because, 200)), Role::Text),
-                piece(format!("  {}", runbook::age(runbook, model.now)), Role::Muted),
+                piece(
+                    if past {
+                        String::new()
+                    } else {
+                        format!("  {}", runbook::age(runbook, model.now))
+                    },
+                    Role::Muted,
+                ),
             ];
             canvas.pieces(inner.x, inner.y, inner.width, &head);
-            canvas.horizontal(inner.x, inner.y + 1, inner.width, '─', Role::Faint);
+            if past {
+                canvas.text(
+                    inner.x,
+                    inner.y + 1,
+                    inner.width,
+                    &runbook::of_the_present(runbook),
+                    Role::Notice,
+                );
+            }
+            let used = 1 + u16::from(past);
+            canvas.horizontal(inner.x, inner.y + used, inner.width, '─', Role::Faint);
             let body = Rect {
-                y: inner.y + 2,
-                height: inner.height.saturating_sub(2),
+                y: inner.y + used + 1,
+                height: inner.height.saturating_sub(used + 1),
                 ..inner
             };
             text(canvas, body, &reading.lines(model.size.0), reading.chosen);

@@ -154,13 +154,10 @@ fn escalation(model: &Model, alert: &Alert, now: Timestamp) -> Vec<Piece> {
     if alert.state != AlertState::Firing || alert.acknowledged.is_some() {
         return cell("–", Role::Faint);
     }
-    let limit = model.slo.as_ref().and_then(|slo| {
-        slo.escalation
-            .iter()
-            .find(|row| row.severity == alert.severity)
-            .and_then(|row| row.response_seconds)
-    });
-    let Some(limit) = limit else {
+    let row = model
+        .thresholds()
+        .and_then(|told| told.escalation(alert.severity));
+    let Some(limit) = row.and_then(|row| row.response_seconds) else {
         return cell("–", Role::Faint);
     };
     let limit = limit.saturating_mul(1_000);
@@ -225,8 +222,9 @@ fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
             .trim_end_matches('.')
             .to_owned()
     };
-    let slo = model.slo.as_ref();
-    let matrix = slo.and_then(|slo| slo.escalation.iter().find(|row| row.severity == alert.severity));
+    let matrix = model
+        .thresholds()
+        .and_then(|told| told.escalation(alert.severity));
     let value = match alert.value {
         Some(value) => vec![
             piece(number(value), Role::Strong),

@@ -35,7 +35,7 @@ impl PageView for Lag {
             (link.kind, place(&link.from), place(&link.to))
         });
         let keys = links.into_iter().map(|(key, _)| key.clone());
-        let absent = absent(world, model).into_iter().map(str::to_owned);
+        let absent = absent(world).into_iter().map(str::to_owned);
         let row: fn(&Model, &str) -> Option<Row> = |model, key| {
             let link = model.shown()?.links.get(key);
             Some(link.map_or_else(|| absent_row(model, key), |link| row(model, key, link)))
@@ -85,7 +85,7 @@ fn row(model: &Model, key: &str, link: &Link) -> Row {
     let level = facts::level(link, now);
     let shown = state::lag(level);
     let role = shown.value_role();
-    let bounds = model.slo.as_ref().and_then(|slo| slo.lag.get(&link.kind));
+    let bounds = model.shown().and_then(|world| facts::bounds(world, link.kind));
     let bound = |value: Option<f64>| cell(value.map_or_else(|| "–".to_owned(), format::bound), Role::Muted);
     let to: Cell = if link.from == link.to {
         cell("itself", Role::Muted)
@@ -125,7 +125,7 @@ fn several(model: &Model) -> bool {
 fn detail(model: &Model, key: &str, link: &Link, width: u16) -> Detail {
     let now = model.shown_at();
     let level = state::lag(facts::level(link, now));
-    let bounds = model.slo.as_ref().and_then(|slo| slo.lag.get(&link.kind));
+    let bounds = model.shown().and_then(|world| facts::bounds(world, link.kind));
     let used = bounds.and_then(|b| {
         link.lag_seconds
             .fresh(now)
@@ -176,9 +176,9 @@ const INSTEAD: [(&str, &str); 2] = [
 
 /// Kinds that have a threshold but no link, and the bus that others use: nobody was told to look, which is not the
 /// same as not knowing.
-fn absent(world: &World, model: &Model) -> Vec<&'static str> {
+fn absent(world: &World) -> Vec<&'static str> {
     let there: BTreeSet<LinkKind> = world.links.values().map(|link| link.kind).collect();
-    let kinds = model.slo.iter().flat_map(|slo| slo.lag.keys());
+    let kinds = world.thresholds.iter().flat_map(|told| told.lag.keys());
     let missing = kinds.filter(|kind| !there.contains(kind)).map(|kind| kind.name());
     missing.chain(["kafka"]).collect()
 }
@@ -235,7 +235,7 @@ fn trend_of(model: &Model) -> u16 {
 
 fn worst(model: &Model, world: &World) -> Hero {
     let now = model.shown_at();
-    let Some(link) = facts::worst_link(world, model.slo.as_ref(), now) else {
+    let Some(link) = facts::worst_link(world, now) else {
         return Hero::new("-", "No replication link is known", Role::Unknown);
     };
     let level = facts::level(link, now);
@@ -254,7 +254,7 @@ fn worst(model: &Model, world: &World) -> Hero {
         .lag_seconds
         .fresh(now)
         .map_or_else(|| "?".to_owned(), |lag| format::seconds(*lag));
-    let bounds = model.slo.as_ref().and_then(|slo| slo.lag.get(&link.kind));
+    let bounds = model.shown().and_then(|world| facts::bounds(world, link.kind));
     let against = bounds.map_or_else(String::new, |b| {
         let page = b
             .page_seconds

@@ -8,9 +8,8 @@ use super::scene::{Dialog, State};
 use crate::capabilities::{Capabilities, Colors, Glyphs};
 use crate::model::{Layer, Model};
 use crate::page::Page;
-use crate::snapshot::{Style, print};
+use crate::snapshot::{Style, drawn, print};
 use crate::theme::{Name, Role, Theme};
-use crate::ui;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -40,13 +39,6 @@ impl Terminals {
             ascii: theme(Colors::Mono, Glyphs::Ascii),
         }
     }
-}
-
-fn drawn(model: &Model, theme: &Theme) -> Buffer {
-    let (width, height) = model.size;
-    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
-    ui::draw(model, theme, &mut buffer);
-    buffer
 }
 
 /// The lines of a part of a screen; `put` adds what stands for a cell.
@@ -266,10 +258,7 @@ fn pages(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)] index: usize) {
     let page = Page::numbered(index + 1).unwrap();
     let terminals = Terminals::new();
     let mut sheet = Sheet::default();
-    for state in State::ALL
-        .iter()
-        .filter(|s| !s.is_chrome() || page == Page::OVERVIEW)
-    {
+    for state in State::ALL.iter().filter(|state| state.shows_on(page)) {
         let mut model = state.model(page);
         for size in SIZES {
             model.size = size;
@@ -294,7 +283,11 @@ fn dialogs(#[values(0, 1, 2, 3)] part: usize) {
     let terminals = Terminals::new();
     let mut sheets: BTreeMap<&str, Sheet> = BTreeMap::new();
     let mine: Vec<Dialog> = Dialog::ALL.iter().copied().skip(part).step_by(4).collect();
-    for state in State::ALL.iter().filter(|state| !state.is_chrome()) {
+    // Dialogs name the database cluster of what they are about, wherever there is one.
+    for state in State::ALL
+        .iter()
+        .filter(|state| !state.is_chrome() && **state != State::TwoClusters)
+    {
         let mut model = state.model("alerts".parse().unwrap());
         for size in SIZES {
             model.size = size;

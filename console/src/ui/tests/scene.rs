@@ -61,6 +61,8 @@ listed! {
         /// A file that plays, where nothing was recorded.
         ReplayFile = "replay of a file",
         Fifty = "fifty",
+        /// Two database clusters, written in two regions.
+        TwoClusters = "two clusters",
     }
 }
 
@@ -75,7 +77,17 @@ impl State {
             | Self::Stale
             | Self::Loading
             | Self::Disconnected
-            | Self::Fifty => false,
+            | Self::Fifty
+            | Self::TwoClusters => false,
+        }
+    }
+
+    /// Whether a page is another one because of it.
+    pub fn shows_on(self, page: Page) -> bool {
+        let several = ["overview", "lag", "operations", "sla", "map"];
+        match self {
+            Self::TwoClusters => several.contains(&page.name()),
+            state => !state.is_chrome() || page == Page::OVERVIEW,
         }
     }
 
@@ -117,6 +129,7 @@ impl State {
                 file
             }
             Self::Fifty => live(&fixture::many::many(), page, size),
+            Self::TwoClusters => live(&fixture::clusters::two_clusters(), page, size),
         }
     }
 }
