@@ -74,6 +74,16 @@ pub fn of_cluster(cluster: Option<&ClusterName>) -> String {
     cluster.map_or_else(String::new, |cluster| format!(" of {cluster}"))
 }
 
+/// What an operation is about: its region or release, and its database cluster where there are several.
+#[must_use]
+pub fn about(world: Option<&World>, target: &Target) -> String {
+    let several = world.is_some_and(World::several_clusters);
+    match target.cluster().filter(|_| several) {
+        Some(cluster) => format!("{}/{cluster}", target.confirmation()),
+        None => target.confirmation().to_owned(),
+    }
+}
+
 /// The database cluster of which more than one member is freshly seen to accept writes.
 #[must_use]
 pub fn writers_many(world: &World, now: Timestamp) -> Option<&ClusterName> {

@@ -1,6 +1,7 @@
 //! Lines that hold on every page: what is armed, a connection that is not live, a frozen view, a drill, a running operation.
 
 use crate::connection::Connection;
+use crate::facts;
 use crate::format;
 use crate::model::{Layer, Model};
 use crate::theme::Role;
@@ -231,7 +232,7 @@ fn operation_banner(model: &Model) -> Option<(String, Role)> {
         "{} {} {} {} · step {} of {}: {title} · {}",
         state.glyph,
         target.kind().word(),
-        target.confirmation(),
+        facts::about(model.shown(), target),
         state.word,
         step.map_or(operation.steps.len(), |at| at + 1),
         operation.steps.len(),

@@ -2,6 +2,7 @@
 
 use super::{TALLEST, dialog, environment, input, scrolled};
 use crate::action::Deciding;
+use crate::facts;
 use crate::format;
 use crate::model::{Following, Model};
 use crate::table::{Piece, piece};
@@ -26,7 +27,11 @@ pub fn draw(
         || format!("operation {}  ", following.id),
         |o| {
             let target = &o.plan.request.target;
-            format!("{} {}  ", target.kind().word(), target.confirmation())
+            format!(
+                "{} {}  ",
+                target.kind().word(),
+                facts::about(model.shown(), target)
+            )
         },
     );
     let mut title = vec![piece(name, Role::Strong)];

@@ -49,7 +49,7 @@ impl PageView for Operations {
             columns,
             operations
                 .into_iter()
-                .map(|operation| row(operation, now))
+                .map(|operation| row(world, operation, now))
                 .collect(),
         )
     }
@@ -74,7 +74,7 @@ impl PageView for Operations {
             };
             rest.height -= height + 1;
             let target = &operation.plan.request.target;
-            let title = format!("{} {}", target.kind().word(), target.confirmation());
+            let title = format!("{} {}", target.kind().word(), facts::about(model.shown(), target));
             let inner = panel::panel(canvas, below, &title, &[piece("Enter opens it", Role::Muted)]);
             // The last line is for what does not fit.
             let inner = Rect {
@@ -97,7 +97,7 @@ impl PageView for Operations {
     }
 }
 
-fn row(operation: &Operation, now: Timestamp) -> Row {
+fn row(world: &World, operation: &Operation, now: Timestamp) -> Row {
     let shown = state::operation(operation.state);
     let target = &operation.plan.request.target;
     let took = millis_between(operation.started_at, operation.ended_at.unwrap_or(now));
@@ -107,7 +107,7 @@ fn row(operation: &Operation, now: Timestamp) -> Row {
         .map(|ms| format::seconds(ms / 1_000.0));
     let cells = vec![
         cell(target.kind().word(), Role::Text),
-        cell(target.confirmation().to_owned(), Role::Text),
+        cell(facts::about(Some(world), target), Role::Text),
         cell(shown.text(), shown.role),
         cell(format::time_of_day(operation.started_at), Role::Muted),
         cell(format::clock(took), Role::Muted),
@@ -154,7 +154,7 @@ fn headline(world: &World, now: Timestamp) -> Hero {
                 format!(
                     "latest: {} {} {} {ago} ago",
                     target.kind().word(),
-                    target.confirmation(),
+                    facts::about(Some(world), target),
                     last.state.word()
                 )
             },
@@ -179,7 +179,7 @@ fn headline(world: &World, now: Timestamp) -> Hero {
         format!(
             "{} {} {}",
             target.kind().word(),
-            target.confirmation(),
+            facts::about(Some(world), target),
             shown.word
         ),
         shown.role,

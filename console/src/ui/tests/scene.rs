@@ -86,7 +86,7 @@ impl State {
     pub fn shows_on(self, page: Page) -> bool {
         let several = ["overview", "lag", "operations", "sla", "map"];
         match self {
-            Self::TwoClusters => several.contains(&page.name()),
+            Self::TwoClusters => several.contains(&page.name().as_str()),
             state => !state.is_chrome() || page == Page::OVERVIEW,
         }
     }

@@ -31,13 +31,15 @@ impl PageView for Overview {
         let Some(world) = model.shown() else {
             return Table::default();
         };
+        // Which cluster is written here is said in full: it has to be one region for each.
+        let database = if world.several_clusters() { 24 } else { 9 };
         let columns = vec![
             Column::new("REGION", 15),
             Column::new("ROLE", 9).spare(3),
             Column::new("HEALTH", 14),
             Column::new("WEIGHT", 6).right(),
             Column::new("REQ/S", 6).right().spare(2),
-            Column::new("DATABASE", 9),
+            Column::new("DATABASE", database),
             Column::new("PG LAG", 8).right().spare(1),
             Column::new("API P99", 8).right().spare(5),
             Column::new("SHARE", 6).right().spare(4),
@@ -125,12 +127,21 @@ fn database(region: &Region, now: jiff::Timestamp) -> Cell {
     })
 }
 
-/// The lag of the links that feed this region's database members; a writer has none.
+/// The worst lag of the links that feed this region's database members; a writer has none.
 fn replica_lag(world: &World, region: &Region, now: jiff::Timestamp) -> Cell {
-    let label = |text| piece(text, Role::Muted);
-    facts::of_members(region, label, |cluster, _| {
-        member_lag(world, region, cluster, now)
-    })
+    let worst = region.postgres.keys().max_by_key(|cluster| {
+        let fed = !region.writes(cluster, now);
+        (
+            fed,
+            facts::feed_of(world, cluster, &region.id).map(|link| facts::level(link, now)),
+        )
+    });
+    let Some(cluster) = worst else { return Cell::new() };
+    let mut lag = member_lag(world, region, cluster, now);
+    if region.postgres.len() > 1 && !region.writes(cluster, now) {
+        lag.insert(0, piece(format!("{cluster} "), Role::Muted));
+    }
+    lag
 }
 
 fn member_lag(world: &World, region: &Region, cluster: &ClusterName, now: jiff::Timestamp) -> Cell {

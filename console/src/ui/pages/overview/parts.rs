@@ -23,6 +23,14 @@ pub const KINDS: [LinkKind; 6] = [
     LinkKind::ObjectStorage,
 ];
 
+/// What a link replicates, in eleven columns: with the database cluster's name where there are several.
+fn name(link: &Link, world: &World) -> String {
+    match &link.cluster {
+        Some(cluster) if world.several_clusters() => format!("pg {cluster}"),
+        _ => link.kind.name().to_owned(),
+    }
+}
+
 /// The worst link of each kind, the worst first.
 pub fn worst_lags(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
     let now = model.shown_at();
@@ -39,7 +47,7 @@ pub fn worst_lags(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &Wo
     let inner = panel::panel(canvas, area, "Replication, worst", &aside);
     for (y, link) in (inner.top()..inner.bottom()).zip(&worst) {
         let level = state::lag(facts::level(link, now));
-        canvas.text(inner.x, y, 11, link.kind.name(), Role::Text);
+        canvas.text(inner.x, y, 11, &name(link, world), Role::Text);
         let mut line = observed::brief(&link.lag_seconds, now).unwrap_or_default();
         if let Some(lag) = link.lag_seconds.fresh(now) {
             let text = [piece(format::seconds(*lag), level.value_role())];
@@ -248,7 +256,7 @@ pub fn links(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) 
         let level = state::lag(facts::level(link, now));
         let role = level.value_role();
         let lag = observed::short(&link.lag_seconds, now, |lag| (format::seconds(*lag), role));
-        canvas.text(inner.x, y, 11, link.kind.name(), Role::Text);
+        canvas.text(inner.x, y, 11, &name(link, world), Role::Text);
         canvas.pieces_right(inner.x + 12, y, 7, &lag);
         let route = if link.from == link.to {
             link.from.to_string()

@@ -91,7 +91,9 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
     }
     lines.push(labelled("traffic", traffic(region, now)));
     lines.push(labelled("api", api(region, now)));
-    lines.push(labelled("postgres", postgres(world, region, now)));
+    for member in postgres(world, region, now) {
+        lines.push(labelled("postgres", member));
+    }
     lines.push(labelled("events", events(world, region, now)));
     lines.push(labelled("redis", redis(region, now)));
     lines.push(labelled("services", services(world, region)));
@@ -185,11 +187,15 @@ fn api(region: &Region, now: Timestamp) -> Vec<Piece> {
     line
 }
 
-fn postgres(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
-    let label = |text| piece(text, Role::Muted);
-    facts::of_members(region, label, |cluster, observed| {
-        member(world, region, (cluster, observed), now)
-    })
+/// A line for each of the region's database members, with the clusters' names where there are several.
+fn postgres(world: &World, region: &Region, now: Timestamp) -> Vec<Vec<Piece>> {
+    let several = world.several_clusters();
+    let members = region.postgres.iter().map(|(cluster, observed)| {
+        let name = several.then(|| piece(format!("{cluster} "), Role::Muted));
+        let member = member(world, region, (cluster, observed), now);
+        name.into_iter().chain(member).collect()
+    });
+    members.collect()
 }
 
 fn member(
