@@ -548,7 +548,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__ack)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -567,6 +567,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -586,7 +590,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__alerts)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -608,6 +612,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -624,7 +632,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__approve)
-            opts="-o -h --hash --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --hash --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -650,6 +658,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -666,7 +678,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__captive)
-            opts="-o -h --directory --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --directory --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -692,6 +704,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -708,7 +724,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__completions)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help bash elvish fish powershell zsh"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -727,6 +743,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -746,7 +766,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__config)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help check help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -768,6 +788,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -784,7 +808,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__config__subcmd__check)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -803,6 +827,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -864,7 +892,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__drain)
-            opts="-o -h --deadline --expires --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --deadline --expires --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -910,6 +938,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -926,7 +958,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__drain__subcmd__renew)
-            opts="-o -h --for --reason --override --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --for --reason --override --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -960,6 +992,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -976,7 +1012,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__execute)
-            opts="-o -h --hash --confirm --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --hash --confirm --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1006,6 +1042,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -1022,7 +1062,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__export)
-            opts="-o -h --from --to --operation --file --keep-names --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --from --to --operation --file --keep-names --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1060,6 +1100,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -1076,7 +1120,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__failover)
-            opts="-o -h --to --emergency --proof --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --emergency --proof --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1126,6 +1170,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -1142,7 +1190,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__fence)
-            opts="-o -h --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1184,6 +1232,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -1200,7 +1252,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__green)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help deploy switch cancel delete-blue help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help deploy switch cancel delete-blue help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1222,6 +1274,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -1238,7 +1294,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__green__subcmd__cancel)
-            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1277,6 +1333,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1296,7 +1356,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__green__subcmd__delete__subcmd__blue)
-            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1338,6 +1398,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -1354,7 +1418,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__green__subcmd__deploy)
-            opts="-o -h --release --set --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --set --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1397,6 +1461,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1500,7 +1568,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__green__subcmd__switch)
-            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1542,6 +1610,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -1558,7 +1630,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__health__subcmd__check)
-            opts="-o -h --region --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --region --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1581,6 +1653,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2482,7 +2558,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__keys)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2501,6 +2577,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2520,7 +2600,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__lag)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2539,6 +2619,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2558,7 +2642,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__man)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2577,6 +2661,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2596,7 +2684,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__map)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2615,6 +2703,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2634,7 +2726,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help list show export retry acknowledge abort help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help list show export retry acknowledge abort help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2656,6 +2748,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -2672,7 +2768,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__abort)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2691,6 +2787,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2710,7 +2810,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__acknowledge)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2732,6 +2832,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -2748,7 +2852,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__export)
-            opts="-o -h --format --file --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --format --file --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2775,6 +2879,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2906,7 +3014,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__list)
-            opts="-o -h --before --limit --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --before --limit --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2936,6 +3044,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -2952,7 +3064,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__retry)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2971,6 +3083,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2990,7 +3106,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__operations__subcmd__show)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3012,6 +3128,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3028,7 +3148,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3050,6 +3170,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3066,7 +3190,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__blue__subcmd__delete)
-            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3104,6 +3228,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3120,7 +3248,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__drain)
-            opts="-o -h --deadline --expires --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --deadline --expires --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3162,6 +3290,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3178,7 +3310,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__drain__subcmd__renew)
-            opts="-o -h --for --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --for --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3216,6 +3348,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3232,7 +3368,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__failover)
-            opts="-o -h --to --emergency --proof --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --emergency --proof --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3278,6 +3414,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3294,7 +3434,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__fence)
-            opts="-o -h --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3332,6 +3472,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3348,7 +3492,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__green__subcmd__cancel)
-            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3386,6 +3530,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3402,7 +3550,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__green__subcmd__deploy)
-            opts="-o -h --release --set --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --set --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3444,6 +3592,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3460,7 +3612,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__green__subcmd__switch)
-            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3495,6 +3647,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3724,7 +3880,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__promote)
-            opts="-o -h --to --allow-data-loss --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --allow-data-loss --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3759,6 +3915,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3778,7 +3938,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__region__subcmd__failover)
-            opts="-o -h --to --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3816,6 +3976,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3832,7 +3996,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__rejoin)
-            opts="-o -h --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3870,6 +4034,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3886,7 +4054,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__restore)
-            opts="-o -h --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3920,6 +4088,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3936,7 +4108,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__plan__subcmd__rollback)
-            opts="-o -h --release --revision --reason --override --break-glass --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --revision --reason --override --break-glass --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3978,6 +4150,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -3994,7 +4170,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__promote)
-            opts="-o -h --to --allow-data-loss --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --allow-data-loss --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4033,6 +4209,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4052,7 +4232,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__region__subcmd__failover)
-            opts="-o -h --to --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --to --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4094,6 +4274,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4110,7 +4294,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__regions)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4132,6 +4316,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4148,7 +4336,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__rejoin)
-            opts="-o -h --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --cluster --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4190,6 +4378,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4206,7 +4398,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__releases)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help list history diff help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help list history diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4228,6 +4420,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4244,7 +4440,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__releases__subcmd__diff)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4263,6 +4459,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4352,7 +4552,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__releases__subcmd__history)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4371,6 +4571,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4390,7 +4594,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__releases__subcmd__list)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4412,6 +4616,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4428,7 +4636,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__replay)
-            opts="-o -h --at --speed --paused --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --at --speed --paused --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4458,6 +4666,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4474,7 +4686,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__restore)
-            opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4512,6 +4724,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4528,7 +4744,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__rollback)
-            opts="-o -h --release --revision --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --release --revision --confirm --reason --override --break-glass --wait --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4574,6 +4790,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4590,7 +4810,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__runbook)
-            opts="-o -h --region --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --region --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4616,6 +4836,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4632,7 +4856,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__runbooks)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4651,6 +4875,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4670,7 +4898,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__slis)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4692,6 +4920,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4708,7 +4940,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__snapshot)
-            opts="-o -h --page --size --world --recording --at --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --page --size --world --recording --at --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4750,6 +4982,10 @@ _aisoc__console() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --theme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text json ansi svg" -- "${cur}"))
                     return 0
@@ -4766,7 +5002,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__status)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4785,6 +5021,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4804,7 +5044,7 @@ _aisoc__console() {
             return 0
             ;;
         aisoc__subcmd__console__subcmd__watch)
-            opts="-o -h --endpoint --token-file --state-dir --config --output --help"
+            opts="-o -h --endpoint --token-file --state-dir --config --theme --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4823,6 +5063,10 @@ _aisoc__console() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -78,6 +78,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l e
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand status" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -87,6 +88,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand regions" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -97,6 +99,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand health-check" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -106,6 +109,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l endp
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand lag" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -115,6 +119,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l end
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand slis" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -124,6 +129,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l e
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand alerts" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -133,6 +139,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand map" -l endp
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand map" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand map" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand map" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand map" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand map" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -142,6 +149,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbooks" -l
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbooks" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbooks" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbooks" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbooks" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbooks" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -152,6 +160,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbook" -l 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbook" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbook" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbook" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbook" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand runbook" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -161,6 +170,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l endp
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand ack" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -170,6 +180,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l en
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand watch" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -181,6 +192,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand replay" -l e
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand replay" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand replay" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand replay" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand replay" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand replay" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -195,6 +207,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand export" -l e
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand export" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand export" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand export" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand export" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand export" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -210,6 +223,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand snapshot" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -219,6 +233,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and not __fish_seen_subcommand_from list show export retry acknowledge abort help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -237,6 +252,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -246,6 +262,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from show" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -258,6 +275,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from export" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -267,6 +285,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from retry" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -276,6 +295,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from acknowledge" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -285,6 +305,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand operations; and __fish_seen_subcommand_from abort" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -301,6 +322,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; an
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and not __fish_seen_subcommand_from list history diff help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -314,6 +336,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; an
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from list" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -323,6 +346,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; an
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from history" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -332,6 +356,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; an
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand releases; and __fish_seen_subcommand_from diff" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -345,6 +370,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and n
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and not __fish_seen_subcommand_from deploy switch cancel delete-blue help" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and not __fish_seen_subcommand_from deploy switch cancel delete-blue help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and not __fish_seen_subcommand_from deploy switch cancel delete-blue help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and not __fish_seen_subcommand_from deploy switch cancel delete-blue help" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and not __fish_seen_subcommand_from deploy switch cancel delete-blue help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -365,6 +391,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and _
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from deploy" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from deploy" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from deploy" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from deploy" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from deploy" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -380,6 +407,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and _
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from switch" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from switch" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from switch" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from switch" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from switch" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -395,6 +423,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and _
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from cancel" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from cancel" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from cancel" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from cancel" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from cancel" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -410,6 +439,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and _
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from delete-blue" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from delete-blue" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from delete-blue" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from delete-blue" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand green; and __fish_seen_subcommand_from delete-blue" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -425,6 +455,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and no
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and not __fish_seen_subcommand_from drain restore drain-renew region-failover failover fence rejoin promote rollback green-deploy green-switch green-cancel blue-delete help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -453,6 +484,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -465,6 +497,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from restore" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -478,6 +511,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from drain-renew" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -491,6 +525,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from region-failover" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from region-failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from region-failover" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from region-failover" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from region-failover" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -506,6 +541,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from failover" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -520,6 +556,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from fence" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -533,6 +570,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rejoin" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -546,6 +584,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from promote" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from promote" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from promote" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from promote" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from promote" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -561,6 +600,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from rollback" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -575,6 +615,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-deploy" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-deploy" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-deploy" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-deploy" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-deploy" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -588,6 +629,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-switch" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-switch" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-switch" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-switch" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-switch" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -601,6 +643,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-cancel" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-cancel" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-cancel" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-cancel" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from green-cancel" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -614,6 +657,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from blue-delete" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from blue-delete" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from blue-delete" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from blue-delete" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand plan; and __fish_seen_subcommand_from blue-delete" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -638,6 +682,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand approve" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -649,6 +694,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand execute" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -665,6 +711,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l en
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -679,6 +726,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand restore" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -692,6 +740,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand drain-renew" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -706,6 +755,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failo
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failover" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failover" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failover" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand region-failover" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -723,6 +773,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand failover" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -739,6 +790,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l en
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand fence" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -754,6 +806,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l e
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rejoin" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -769,6 +822,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand promote" -l 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand promote" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand promote" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand promote" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand promote" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand promote" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -786,6 +840,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand rollback" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -796,6 +851,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and not __fish_seen_subcommand_from check help" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -807,6 +863,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -819,6 +876,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l 
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand captive" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -828,6 +886,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions"
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand completions" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -837,6 +896,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l endp
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand man" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'
@@ -846,6 +906,7 @@ complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l end
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l token-file -d 'File that holds the bearer token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l state-dir -d 'State directory of a local world, for its addresses and token' -r -F
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l config -d 'File of settings; by default `$XDG_CONFIG_HOME/aisoc/console.toml`' -r -F
+complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -l theme -d 'Theme: auto, dark, light, high-contrast, deuteranopia, tritanopia or mono' -r
 complete -c aisoc-console -n "__fish_aisoc_console_using_subcommand keys" -s o -l output -d 'Format of what a command prints' -r -f -a "text\t'For a person'
 json\t'For a script: the documents of the vocabulary'
 ansi\t'`snapshot` only: with colours'

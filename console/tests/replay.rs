@@ -21,12 +21,9 @@ use fixture::recording;
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 use support::control_plane::ControlPlane;
 use support::program::{Program, Setting, token_file};
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A recording from 12:00:00 to 12:01:59, in a file.
 fn saved(directory: &TempDir) -> String {
