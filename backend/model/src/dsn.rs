@@ -4,17 +4,15 @@
 //! A multi-host string follows the writer by itself. One that names a single host does not, and is what a failover
 //! rewrites. The string is never shown: it holds a password.
 
-use crate::ids::{ClusterName, RegionId};
+use crate::ids::RegionId;
 use crate::load_balancer::VendorApi;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Where the connection strings of the regions are kept.
+/// Where the connection strings of the regions that lead to one database cluster are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DsnSecrets {
-    /// The database cluster that the strings lead to.
-    pub cluster: ClusterName,
     /// The keeper.
     pub keeper: Keeper,
     /// Whether a region's services that use the database are restarted, one instance at a time, when their string
@@ -78,6 +76,56 @@ impl DsnSecrets {
             Keeper::File(files) => files.paths.keys().collect(),
             Keeper::Kubernetes(kubernetes) => kubernetes.clusters.keys().collect(),
         }
+    }
+
+    /// Where each region's string is, in words that no two places share.
+    #[must_use]
+    pub fn places(&self) -> Vec<String> {
+        match &self.keeper {
+            Keeper::File(files) => files.paths.values().cloned().collect(),
+            Keeper::Kubernetes(kubernetes) => {
+                let Kubernetes {
+                    namespace, name, key, ..
+                } = kubernetes;
+                let regions = kubernetes.clusters.keys();
+                regions
+                    .map(|region| format!("key {key} of the secret {namespace}/{name} in {region}"))
+                    .collect()
+            }
+        }
+    }
+
+    /// That the epoch can be kept beside each string.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.keeper {
+            Keeper::Kubernetes(kubernetes) if !annotatable(&kubernetes.key) => Err(format!(
+                "the key '{}' cannot be part of the annotation {EPOCH_ANNOTATION}KEY that keeps its epoch: \
+                 up to {LONGEST_KEY} letters, digits, '-', '_' and '.', of which the last is a letter or digit",
+                crate::text::sanitize(&kubernetes.key, 80)
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The annotation that keeps a string's epoch, followed by the key of the string: a secret may hold several.
+const EPOCH_ANNOTATION: &str = "aisoc.io/epoch.";
+/// An annotation's name has at most 63 characters behind its prefix.
+const LONGEST_KEY: usize = 57;
+
+fn annotatable(key: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    key.len() <= LONGEST_KEY && key.chars().all(plain) && key.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+impl Kubernetes {
+    /// The annotation of the secret that keeps the string's epoch.
+    #[must_use]
+    pub fn epoch_annotation(&self) -> String {
+        format!("{EPOCH_ANNOTATION}{}", self.key)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::load_balancer::LoadBalancer;
 use crate::managed::ManagedDatabase;
 use crate::region::RegionRole;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,10 +27,6 @@ pub struct Topology {
     /// A database that a cloud manages, whose writer Patroni does not choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_database: Option<ManagedDatabase>,
-    /// The services' connection strings, where they name one host and have to be rewritten when the writer moves.
-    /// Absent where they name all hosts: those follow by themselves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dsn_secret: Option<DsnSecrets>,
     /// Where releases are driven and processes listed.
     pub supervisor: Option<Supervisor>,
     /// How several control planes agree which of them may act; one alone needs none.
@@ -133,6 +129,10 @@ pub struct DatabaseCluster {
     pub patroni_user: String,
     /// Its password.
     pub patroni_password: String,
+    /// The services' connection strings that lead to it, where they name one host and have to be rewritten when the
+    /// writer moves. Absent where they name all hosts: those follow by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dsn_secret: Option<DsnSecrets>,
     /// Its members, at most one in each region.
     pub members: Vec<DatabaseMember>,
 }
@@ -313,17 +313,38 @@ impl Topology {
                 }
             }
         }
-        let known = |what: &str, cluster: Option<&ClusterName>| match cluster {
+        self.check_secrets()?;
+        match self.managed_database.as_ref().map(ManagedDatabase::cluster) {
             Some(cluster) if self.cluster(cluster).is_none() => Err(format!(
-                "[{what}] is for the database cluster {cluster}, which is not in [[databases]]"
+                "[managed_database] is for the database cluster {cluster}, which is not in [[databases]]"
             )),
             _ => Ok(()),
-        };
-        known("dsn_secret", self.dsn_secret.as_ref().map(|s| &s.cluster))?;
-        known(
-            "managed_database",
-            self.managed_database.as_ref().map(ManagedDatabase::cluster),
-        )
+        }
+    }
+
+    /// Each region's string of each cluster has a place of its own: two in one place would overwrite each other.
+    fn check_secrets(&self) -> Result<(), String> {
+        let mut places = BTreeMap::new();
+        for cluster in &self.databases {
+            let name = &cluster.name;
+            let Some(secrets) = &cluster.dsn_secret else {
+                continue;
+            };
+            let wrong = |why: String| format!("the dsn_secret of the database cluster {name}: {why}");
+            secrets.check().map_err(wrong)?;
+            for region in secrets.regions() {
+                if self.region(region).is_none() {
+                    return Err(wrong(format!("{region} is not in [[regions]]")));
+                }
+            }
+            for place in secrets.places() {
+                let what = crate::text::sanitize(&place, 200);
+                if let Some(other) = places.insert(place, name) {
+                    return Err(wrong(format!("{what} holds a string of {other} already")));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The configuration of a database cluster.

@@ -87,20 +87,56 @@ fn a_topology_that_cannot_be_is_refused(#[case] clusters: Vec<String>, #[case] w
     assert!(said.contains(why), "{said}");
 }
 
+fn files(region: &str, path: &str) -> String {
+    format!(
+        "[databases.dsn_secret]\nrestart = false\n[databases.dsn_secret.keeper]\nkind = \"file\"\n\
+         paths = {{ {region} = \"{path}\" }}\n"
+    )
+}
+
+fn secret(namespace: &str, key: &str) -> String {
+    format!(
+        "[databases.dsn_secret]\nrestart = false\n[databases.dsn_secret.keeper]\nkind = \"kubernetes\"\n\
+         namespace = \"{namespace}\"\nname = \"database\"\nkey = \"{key}\"\n\
+         [databases.dsn_secret.keeper.clusters.us]\ntoken_file = \"/t\"\napi = {{ endpoint = \"http://h:7\" }}\n"
+    )
+}
+
 #[rstest]
-#[case::main("main", true)]
-#[case::elsewhere("eu", false)]
-fn what_is_for_a_cluster_names_one_that_there_is(#[case] named: &str, #[case] good: bool) {
-    let secret = format!(
-        "[dsn_secret]\ncluster = \"{named}\"\nrestart = false\n[dsn_secret.keeper]\nkind = \"file\"\n\
-         paths = {{ us = \"/dsn\" }}\n"
-    );
-    let parsed = parse(&[cluster("main", "a", &["us"]), secret]);
-    match parsed {
-        Ok(_) => assert!(good),
-        Err(said) => assert!(
-            !good && said.contains("[dsn_secret] is for the database cluster eu"),
-            "{said}"
-        ),
+#[case::one_has_none(files("us", "/main"), String::new(), None)]
+#[case::files(files("us", "/main"), files("us", "/eu"), None)]
+#[case::one_file(
+    files("us", "/dsn"),
+    files("us", "/dsn"),
+    Some("of the database cluster eu: /dsn holds a string of main")
+)]
+#[case::nowhere(files("mars", "/dsn"), String::new(), Some("mars is not in [[regions]]"))]
+#[case::two_keys(secret("a", "main"), secret("a", "eu"), None)]
+#[case::two_namespaces(secret("a", "url"), secret("b", "url"), None)]
+#[case::one_key(
+    secret("a", "url"),
+    secret("a", "url"),
+    Some("key url of the secret a/database in us holds a string of main")
+)]
+#[case::long_key(secret("a", &"k".repeat(58)), String::new(), Some("cannot be part of the annotation"))]
+#[case::bad_key(secret("a", "url-"), String::new(), Some("cannot be part of the annotation"))]
+fn the_strings_of_each_cluster_have_a_place_of_their_own(
+    #[case] main: String,
+    #[case] eu: String,
+    #[case] why: Option<&str>,
+) {
+    let parsed = parse(&[
+        cluster("main", "a", &["us"]),
+        main,
+        cluster("eu", "b", &["us"]),
+        eu,
+    ]);
+    match (parsed, why) {
+        (Ok(topology), None) => {
+            let text = toml::to_string(&topology).unwrap();
+            assert_eq!(Topology::parse(&text).unwrap(), topology);
+        }
+        (Err(said), Some(why)) => assert!(said.contains(why), "{said}"),
+        (parsed, why) => panic!("{why:?}: {parsed:?}"),
     }
 }

@@ -52,8 +52,6 @@ pub struct Drivers {
     pub nobody: Arc<dyn DatabaseDriver>,
     /// A database that a cloud manages, where there is one.
     pub managed: Option<Arc<dyn ManagedDriver>>,
-    /// The services' connection strings, where they have to be rewritten when the writer moves.
-    pub dsn: Option<Arc<dyn DsnDriver>>,
     /// Tenants, and where their data may be.
     pub tenants: Arc<dyn TenantDirectory>,
     /// Shares of a region's traffic for the release beside the one that serves, where the load balancer has them.
@@ -71,6 +69,8 @@ pub struct ClusterDrivers {
     pub emergency: Option<Arc<dyn EmergencyDriver>>,
     /// Whoever can stop database instances and prove it.
     pub fence: Option<Arc<dyn FenceDriver>>,
+    /// The services' connection strings that lead to it, where they have to be rewritten when the writer moves.
+    pub dsn: Option<Arc<dyn DsnDriver>>,
 }
 
 impl ClusterDrivers {
@@ -91,6 +91,7 @@ impl ClusterDrivers {
             database: Arc::new(PatroniDriver::new(cluster, Arc::clone(clock))?),
             emergency: emergency.map(|e| Arc::new(e) as Arc<dyn EmergencyDriver>),
             fence,
+            dsn: cluster.dsn_secret.as_ref().map(dsn::from_settings).transpose()?,
         })
     }
 }
@@ -112,6 +113,12 @@ impl Drivers {
     #[must_use]
     pub fn fence(&self, cluster: &ClusterName) -> Option<&Arc<dyn FenceDriver>> {
         self.clusters.get(cluster)?.fence.as_ref()
+    }
+
+    /// Whoever keeps the connection strings that lead to a cluster.
+    #[must_use]
+    pub fn dsn(&self, cluster: &ClusterName) -> Option<&Arc<dyn DsnDriver>> {
+        self.clusters.get(cluster)?.dsn.as_ref()
     }
 
     /// The drivers that a topology names.
@@ -152,7 +159,6 @@ impl Drivers {
             clusters,
             nobody: Arc::new(PatroniDriver::nobody(Arc::clone(clock))),
             managed,
-            dsn: topology.dsn_secret.as_ref().map(dsn::from_settings).transpose()?,
             tenants: Arc::new(PostgresTenants::new(topology)?),
             share: HaproxyShares::new(topology, Arc::clone(clock))
                 .map(|shares| Arc::new(shares) as Arc<dyn ShareDriver>),

@@ -205,8 +205,10 @@ pub enum Action {
         /// How.
         way: Way,
     },
-    /// Point the connection string of a region's services at the new writer.
+    /// Point the connection string of a region's services that leads to a database cluster at the new writer.
     PointDsn {
+        /// The cluster.
+        cluster: ClusterName,
         /// The region whose services read it.
         region: RegionId,
         /// `host:port` of the new writer as they reach it.

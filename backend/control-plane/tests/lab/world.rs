@@ -70,6 +70,7 @@ pub fn topology(data_dir: &Path) -> Topology {
             password: "control".into(),
             patroni_user: "patroni".into(),
             patroni_password: "patroni".into(),
+            dsn_secret: None,
             members: REGIONS
                 .iter()
                 .map(|(id, _, _)| DatabaseMember {
@@ -82,7 +83,6 @@ pub fn topology(data_dir: &Path) -> Topology {
                 .collect(),
         }],
         managed_database: None,
-        dsn_secret: None,
         supervisor: None,
         coordination: None,
         certificates: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::{Call, EU, Mishap, Vendor, json, refused, region, secret, unknown};
 use aisoc_control_plane::drivers::dsn::DsnDriver;
-use aisoc_control_plane::drivers::dsn::kubernetes::{EPOCH, KubernetesKeeper};
+use aisoc_control_plane::drivers::dsn::kubernetes::KubernetesKeeper;
 use aisoc_model::dsn::{Cluster, Kubernetes};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+const EPOCH: &str = "aisoc.io/epoch.url";
 const URL: &str = "postgres://app:hush@10.0.0.1:5432/aisoc";
 const PATH: &str = "/api/v1/namespaces/aisoc/secrets/database";
 
@@ -31,6 +32,8 @@ fn status(code: StatusCode, reason: &str, message: &str) -> Response {
 fn document(state: &State) -> Value {
     let mut annotations = serde_json::Map::new();
     annotations.insert("helm.sh/keep".to_owned(), json!("yes"));
+    // The string of another database cluster in the same secret, written later.
+    annotations.insert("aisoc.io/epoch.other".to_owned(), json!("12"));
     if let Some(epoch) = &state.epoch {
         annotations.insert(EPOCH.to_owned(), json!(epoch));
     }

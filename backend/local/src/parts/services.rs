@@ -133,7 +133,7 @@ fn base(
     set(&mut spec, "AISOC_ZONE", zone);
     set(&mut spec, "AISOC_VERSION", settings.version().unwrap_or(version));
     set(&mut spec, "AISOC_DATA_DIR", data.to_string_lossy());
-    match world.dsn_file(plan.name) {
+    match world.dsn_file(&MAIN, plan.name) {
         _ if world.clusters().nth(1).is_some() => {
             set(&mut spec, "AISOC_DATABASES", world.databases(plan.name));
         }

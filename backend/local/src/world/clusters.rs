@@ -67,6 +67,12 @@ impl ClusterPlan {
         state.at(format!("leader{}", self.suffix))
     }
 
+    /// The file that a region's services read their connection string from, where they read one.
+    #[must_use]
+    pub fn dsn_file(&self, state: &StateDir, region: &str) -> PathBuf {
+        state.data(region).join(format!("dsn{}", self.suffix))
+    }
+
     /// Whether it was ever started in this state directory.
     #[must_use]
     pub fn exists(&'static self, state: &StateDir) -> bool {

@@ -151,45 +151,56 @@ impl World {
         )
     }
 
-    /// The file that the services of a region read their connection string from, where they do.
+    /// The file that the services of a region read their connection string to a cluster from, where they do.
     #[must_use]
-    pub fn dsn_file(&self, region: &str) -> Option<PathBuf> {
-        let path = || self.state.data(region).join("dsn");
+    pub fn dsn_file(&self, cluster: &ClusterPlan, region: &str) -> Option<PathBuf> {
+        let path = || cluster.dsn_file(&self.state, region);
         self.config.database.dsn_file.then(path)
     }
 
-    /// Points the file of each region at the node that had the writer last, the first region's in a new world: ports may
-    /// be others at each start. The epoch in it stays.
+    /// Points the files of each region at the nodes that had the writers last, each cluster's first one in a new world:
+    /// ports may be others at each start. The epochs in them stay.
     fn write_dsn_files(&self) -> anyhow::Result<()> {
-        let former = std::fs::read_to_string(MAIN.leader_file(&self.state)).unwrap_or_default();
-        let Some(writer) = RegionPlan::find(former.trim()).or(REGIONS.first()) else {
-            return Ok(());
-        };
-        let address = format!("127.0.0.1:{}", self.ports.of(writer, "postgres"));
-        for region in &REGIONS {
-            let Some(path) = self.dsn_file(region.name) else {
+        for cluster in self.clusters() {
+            let former = std::fs::read_to_string(cluster.leader_file(&self.state)).unwrap_or_default();
+            let Some(writer) = cluster.node(former.trim()).or(cluster.nodes().next()) else {
                 continue;
             };
-            let there = if path.exists() {
-                Dsn::parse(&std::fs::read_to_string(&path)?)
-                    .with_context(|| format!("{} is not what aisoc wrote there; delete it", path.display()))?
-            } else {
-                Dsn {
-                    url: format!("postgres://aisoc:{}@127.0.0.1:1/aisoc", self.secrets.aisoc),
-                    epoch: None,
-                }
-            };
-            let dsn = there.pointed_at(&address, None)?;
-            state::write_atomic(&path, dsn.render().as_bytes(), 0o600)?;
+            let address = format!("127.0.0.1:{}", writer.port(&self.ports, "postgres"));
+            for region in &REGIONS {
+                self.write_dsn_file(cluster, region, &address)?;
+            }
         }
         Ok(())
+    }
+
+    fn write_dsn_file(
+        &self,
+        cluster: &ClusterPlan,
+        region: &RegionPlan,
+        address: &str,
+    ) -> anyhow::Result<()> {
+        let Some(path) = self.dsn_file(cluster, region.name) else {
+            return Ok(());
+        };
+        let there = if path.exists() {
+            Dsn::parse(&std::fs::read_to_string(&path)?)
+                .with_context(|| format!("{} is not what aisoc wrote there; delete it", path.display()))?
+        } else {
+            Dsn {
+                url: format!("postgres://aisoc:{}@127.0.0.1:1/aisoc", self.secrets.aisoc),
+                epoch: None,
+            }
+        };
+        let dsn = there.pointed_at(address, None)?;
+        state::write_atomic(&path, dsn.render().as_bytes(), 0o600)
     }
 
     /// The connection strings of a region's services, `main=postgres://… eu=…`, where there are several clusters.
     #[must_use]
     pub fn databases(&self, region: &str) -> String {
         let named = self.clusters().map(|cluster| {
-            let file = self.dsn_file(region).filter(|_| *cluster == MAIN);
+            let file = self.dsn_file(cluster, region);
             let url = file.map_or_else(
                 || self.database_url(cluster, region),
                 |file| format!("file:{}", file.display()),

@@ -1,7 +1,7 @@
 //! The files that others read: each control plane's topology and the console's endpoints.
 
 use super::World;
-use super::clusters::{ClusterPlan, MAIN, Node};
+use super::clusters::{ClusterPlan, Node};
 use super::ports::Ports;
 use super::regions::{FULL_WEIGHT, REGIONS, RegionPlan};
 use crate::parts;
@@ -56,7 +56,6 @@ pub fn topology(world: &World, ports: &Ports, home: &RegionPlan) -> Topology {
         }),
         databases: databases(world, ports),
         managed_database: None,
-        dsn_secret: dsn_secret(world),
         supervisor: Some(Supervisor {
             url: http(ports.global("supervisor")),
             token_file: path(world.state.token("supervisor.token")),
@@ -90,18 +89,20 @@ fn databases(world: &World, ports: &Ports) -> Vec<DatabaseCluster> {
             password: world.secrets.aisoc_control.clone(),
             patroni_user: parts::patroni::REST_USER.to_owned(),
             patroni_password: world.secrets.patroni.clone(),
+            dsn_secret: dsn_secret(world, cluster),
             members: cluster.nodes().filter_map(member).collect(),
         })
     };
     world.clusters().filter_map(database).collect()
 }
 
-fn dsn_secret(world: &World) -> Option<DsnSecrets> {
-    let file = |r: &RegionPlan| Some((r.id()?, world.dsn_file(r.name)?.to_string_lossy().into_owned()));
+fn dsn_secret(world: &World, cluster: &ClusterPlan) -> Option<DsnSecrets> {
+    let file = |r: &RegionPlan| {
+        let path = world.dsn_file(cluster, r.name)?;
+        Some((r.id()?, path.to_string_lossy().into_owned()))
+    };
     let paths: BTreeMap<RegionId, String> = REGIONS.iter().filter_map(file).collect();
-    let cluster = MAIN.id()?;
     (!paths.is_empty()).then(|| DsnSecrets {
-        cluster,
         keeper: Keeper::File(Files { paths }),
         restart: true,
         addresses: BTreeMap::new(),
@@ -220,5 +221,26 @@ mod tests {
             .map(|m| m.region.as_str())
             .collect();
         assert_eq!(regions, ["eu-west-1", "us-east-1"]);
+        assert_eq!(two.databases[0].dsn_secret, None);
+    }
+
+    #[test]
+    fn each_cluster_has_connection_strings_of_its_own_that_its_services_read() {
+        let (_dir, mut world) = crate::parts::tests::world();
+        world.config.database.dsn_file = true;
+        world.config.database.eu_cluster = true;
+        let text = render(&world, &world.ports, &REGIONS[0]);
+        let topology = Topology::parse(&text).unwrap();
+        for region in &REGIONS {
+            let read = world.databases(region.name);
+            for (named, cluster) in read.split(' ').zip(&topology.databases) {
+                let secrets = cluster.dsn_secret.as_ref().unwrap();
+                let Keeper::File(files) = &secrets.keeper else {
+                    panic!("{secrets:?}")
+                };
+                let file = &files.paths[&region.id().unwrap()];
+                assert_eq!(named, format!("{}=file:{file}", cluster.name));
+            }
+        }
     }
 }

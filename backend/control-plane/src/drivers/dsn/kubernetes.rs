@@ -1,5 +1,6 @@
 //! Connection strings in Kubernetes secrets: read, and patched under the resource version just read, so that of two
-//! that write at once one is refused and looks again. The epoch is an annotation.
+//! that write at once one is refused and looks again. The epoch is an annotation, one for each string: a secret may hold
+//! those of several database clusters.
 //!
 //! Two calls of the API server are all that is needed; a client of the whole API would cost more to build than the
 //! rest of the control plane.
@@ -19,8 +20,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The annotation that holds the epoch.
-pub const EPOCH: &str = "aisoc.io/epoch";
 /// Times that it is looked again because somebody else wrote in between.
 const TRIES: u32 = 4;
 
@@ -28,6 +27,8 @@ const TRIES: u32 = 4;
 pub struct KubernetesKeeper {
     settings: dsn::Kubernetes,
     clusters: BTreeMap<RegionId, Cluster>,
+    /// The annotation that holds the epoch.
+    epoch: String,
 }
 
 struct Cluster {
@@ -69,6 +70,7 @@ impl KubernetesKeeper {
         Ok(Self {
             settings: settings.clone(),
             clusters,
+            epoch: settings.epoch_annotation(),
         })
     }
 
@@ -106,10 +108,10 @@ impl KubernetesKeeper {
             .map_err(|_| refused("its value is not base64"))?;
         let text = String::from_utf8(bytes).map_err(|_| refused("its value is no text"))?;
         let mut dsn = Dsn::parse(&text).map_err(|e| refused(&e.to_string()))?;
-        if let Some(epoch) = secret.metadata.annotations.get(EPOCH) {
+        if let Some(epoch) = secret.metadata.annotations.get(&self.epoch) {
             let epoch = epoch
                 .parse()
-                .map_err(|_| refused(&format!("its annotation {EPOCH} is no number")))?;
+                .map_err(|_| refused(&format!("its annotation {} is no number", self.epoch)))?;
             dsn.epoch = Some(epoch);
         }
         Ok(dsn)
@@ -118,7 +120,10 @@ impl KubernetesKeeper {
     fn patch(&self, there: &Secret, wanted: &Dsn) -> Value {
         let mut metadata = json!({ "resourceVersion": there.metadata.resource_version });
         if let (Some(epoch), Some(metadata)) = (wanted.epoch, metadata.as_object_mut()) {
-            metadata.insert("annotations".to_owned(), json!({ EPOCH: epoch.to_string() }));
+            metadata.insert(
+                "annotations".to_owned(),
+                json!({ &self.epoch: epoch.to_string() }),
+            );
         }
         let mut data = serde_json::Map::new();
         data.insert(
@@ -195,9 +200,10 @@ impl DsnDriver for KubernetesKeeper {
 
     fn request(&self, region: &RegionId, address: &str) -> String {
         format!(
-            "PATCH {} in {region}, under the resourceVersion just read: data.{} with host {address}, annotation {EPOCH}",
+            "PATCH {} in {region}, under the resourceVersion just read: data.{} with host {address}, annotation {}",
             self.path(),
-            self.settings.key
+            self.settings.key,
+            self.epoch
         )
     }
 }

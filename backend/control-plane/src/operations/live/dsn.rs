@@ -4,10 +4,12 @@ use super::Live;
 use crate::drivers::DriverError;
 use crate::operations::dsn;
 use crate::operations::hands::{Acted, Sight, Task};
-use aisoc_model::RegionId;
+use aisoc_model::{ClusterName, RegionId};
 
 /// Why nothing can be done.
-const NONE: &str = "the topology names no connection strings of the services";
+fn none(cluster: &ClusterName) -> String {
+    format!("the topology names no connection strings of the services for the database cluster {cluster}")
+}
 
 fn acted(outcome: Result<(), DriverError>) -> Acted {
     match outcome {
@@ -18,9 +20,9 @@ fn acted(outcome: Result<(), DriverError>) -> Acted {
 }
 
 impl Live {
-    pub(super) async fn see_dsn(&self, region: &RegionId, address: &str) -> Sight {
-        let Some(driver) = &self.drivers.dsn else {
-            return Sight::Failed(NONE.to_owned());
+    pub(super) async fn see_dsn(&self, cluster: &ClusterName, region: &RegionId, address: &str) -> Sight {
+        let Some(driver) = self.drivers.dsn(cluster) else {
+            return Sight::Failed(none(cluster));
         };
         match driver.read(region).await {
             Ok(there) => dsn::pointed_sight(&there, region, address),
@@ -30,9 +32,15 @@ impl Live {
         }
     }
 
-    pub(super) async fn point_dsn(&self, task: &Task, region: &RegionId, address: &str) -> Acted {
-        let Some(driver) = &self.drivers.dsn else {
-            return Acted::Refused(NONE.to_owned());
+    pub(super) async fn point_dsn(
+        &self,
+        task: &Task,
+        cluster: &ClusterName,
+        region: &RegionId,
+        address: &str,
+    ) -> Acted {
+        let Some(driver) = self.drivers.dsn(cluster) else {
+            return Acted::Refused(none(cluster));
         };
         acted(driver.point(region, address, task.epoch).await)
     }

@@ -142,7 +142,11 @@ impl Live {
             | Action::Restart { release, revision } => self.see_rollout(task, release, *revision).await,
             Action::Recovered { region, deadline_ms } => self.see_recovery(task, region, *deadline_ms),
             Action::MakeManagedWriter { to, .. } => self.see_managed(to).await,
-            Action::PointDsn { region, address } => self.see_dsn(region, address).await,
+            Action::PointDsn {
+                cluster,
+                region,
+                address,
+            } => self.see_dsn(cluster, region, address).await,
             Action::DeployGreen { release, .. } => self.see_green(task, release).await,
             Action::Smoke { .. } => Sight::NotDone("not tested yet".to_owned()),
             Action::Share { region, percent, .. } => self.see_share(region, *percent).await,
@@ -182,7 +186,11 @@ impl Live {
             Action::RollBack {
                 release, revision, ..
             } => self.roll_back(task, release, *revision).await,
-            Action::PointDsn { region, address } => self.point_dsn(task, region, address).await,
+            Action::PointDsn {
+                cluster,
+                region,
+                address,
+            } => self.point_dsn(task, cluster, region, address).await,
             Action::Restart { release, .. } => self.restart(task, release).await,
             Action::MakeManagedWriter { to, way } => self.make_managed_writer(task, to, *way).await,
             Action::DeployGreen {

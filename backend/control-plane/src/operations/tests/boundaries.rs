@@ -138,7 +138,7 @@ impl World {
             Action::RollBack { revision, .. } | Action::Rollout { revision, .. } => {
                 Some(*self.revision.lock().unwrap() == *revision)
             }
-            Action::PointDsn { region, address } => {
+            Action::PointDsn { region, address, .. } => {
                 Some(self.hosts.lock().unwrap().get(region.as_str()) == Some(address))
             }
             Action::Restart { release, .. } => Some(self.restarted.lock().unwrap().contains(release)),
@@ -174,7 +174,7 @@ impl World {
             Action::Escort { .. } => *self.escorted.lock().unwrap() = true,
             Action::EndEscort { .. } => *self.escorted.lock().unwrap() = false,
             Action::RollBack { revision, .. } => *self.revision.lock().unwrap() = *revision,
-            Action::PointDsn { region, address } => {
+            Action::PointDsn { region, address, .. } => {
                 let mut hosts = self.hosts.lock().unwrap();
                 hosts.insert(region.to_string(), address.clone());
             }

@@ -24,11 +24,11 @@ use rstest::rstest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-fn eu() -> ClusterName {
+pub(super) fn eu() -> ClusterName {
     "eu".parse().unwrap()
 }
 
-fn topology() -> Topology {
+pub(super) fn topology() -> Topology {
     let mut topology = fixture::topology();
     let mut second = topology.databases[0].clone();
     second.name = eu();
@@ -39,7 +39,7 @@ fn topology() -> Topology {
 }
 
 /// A good day, with the writers of the two clusters in these regions.
-fn read(main_writer: &str, eu_writer: &str) -> Facts {
+pub(super) fn read(main_writer: &str, eu_writer: &str) -> Facts {
     let mut facts = facts(at(0));
     facts.database = Some(evidence(at(0), main_writer));
     let mut second = evidence(at(0), eu_writer);

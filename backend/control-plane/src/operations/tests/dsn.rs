@@ -1,18 +1,21 @@
 //! The services' connection strings: which plans rewrite them, where in the plan, and under which epoch.
 
+use super::clusters;
 use super::fakes::FakeWorld;
 use super::fixture::{self, AP, EU, US, at, emergency_facts, facts, region, releases, request, topology};
 use super::service::{both_acknowledge, until};
-use crate::drivers::dsn::file::FileKeeper;
+use crate::drivers::Drivers;
 use crate::operations::facts::{Emergency, Facts};
 use crate::operations::planner::Prepared;
 use crate::operations::{Operations, WorldView};
-use aisoc_model::SystemClock;
 use aisoc_model::dsn::{DsnSecrets, Files, Keeper};
 use aisoc_model::operation::OperationState;
 use aisoc_model::plan::Target;
 use aisoc_model::slo::Slo;
+use aisoc_model::topology::Topology;
 use aisoc_model::world::World;
+use aisoc_model::{ClusterName, SystemClock};
+use rstest::rstest;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +23,6 @@ use std::sync::Arc;
 fn secrets(dir: &str) -> DsnSecrets {
     let paths = [US, EU, AP].map(|id| (region(id), format!("{dir}/{id}")));
     DsnSecrets {
-        cluster: fixture::main(),
         keeper: Keeper::File(Files {
             paths: BTreeMap::from(paths),
         }),
@@ -35,15 +37,27 @@ fn with_releases(world: &mut World) {
 
 fn planned(secrets: &DsnSecrets, target: Target, facts: &Facts) -> Prepared {
     let mut topology = topology();
-    topology.dsn_secret = Some(secrets.clone());
-    let mut drivers = FakeWorld::new().drivers();
-    let Keeper::File(files) = &secrets.keeper else {
-        panic!("files")
-    };
-    drivers.dsn = Some(Arc::new(FileKeeper::new(files)));
+    topology.databases[0].dsn_secret = Some(secrets.clone());
+    planned_by(&topology, target, facts)
+}
+
+fn planned_by(topology: &Topology, target: Target, facts: &Facts) -> Prepared {
+    let drivers = drivers(&FakeWorld::new(), topology);
     let mut facts = facts.clone();
     with_releases(Arc::make_mut(&mut facts.world));
-    fixture::prepare_by(&drivers, &topology, &request(target), &facts).unwrap()
+    fixture::prepare_by(&drivers, topology, &request(target), &facts).unwrap()
+}
+
+/// A world's drivers, with the keepers that the topology names.
+fn drivers(world: &Arc<FakeWorld>, topology: &Topology) -> Drivers {
+    let mut drivers = world.drivers();
+    for cluster in &topology.databases {
+        let mut own = world.cluster();
+        let secrets = cluster.dsn_secret.as_ref();
+        own.dsn = secrets.map(|s| crate::drivers::dsn::from_settings(s).unwrap());
+        drivers.clusters.insert(cluster.name.clone(), own);
+    }
+    drivers
 }
 
 /// A plan with connection strings that have to be rewritten.
@@ -191,6 +205,117 @@ fn a_region_that_is_down_is_told_when_it_comes_back() {
     );
 }
 
+/// Two clusters, whose strings are files in `/main` and `/eu`.
+fn two_clusters() -> Topology {
+    let mut topology = clusters::topology();
+    for cluster in &mut topology.databases {
+        cluster.dsn_secret = Some(secrets(&format!("/{}", cluster.name)));
+    }
+    topology
+}
+
+fn down(facts: &mut Facts, id: &str) {
+    let world = Arc::make_mut(&mut facts.world);
+    world.regions.get_mut(&region(id)).unwrap().verdict =
+        fixture::says(at(0), [aisoc_model::vantage::Says::Fails; 4]);
+}
+
+fn strings(prepared: &Prepared) -> Vec<(&str, &str)> {
+    let of_dsn = |key: &str| key.starts_with("dsn") || key.starts_with("restart");
+    let steps = prepared.plan.steps.iter().filter(|s| of_dsn(&s.id));
+    let file = |request: &str| request.starts_with("write /");
+    steps
+        .map(|s| {
+            let place = s.request.split(['/', ' ']).nth(2).unwrap_or_default();
+            (s.id.as_str(), if file(&s.request) { place } else { "" })
+        })
+        .collect()
+}
+
+#[rstest]
+#[case::main(fixture::main(), EU, "main")]
+#[case::eu(clusters::eu(), US, "eu")]
+fn of_several_clusters_the_one_that_moves_has_its_strings_rewritten(
+    #[case] cluster: ClusterName,
+    #[case] to: &str,
+    #[case] directory: &str,
+) {
+    let target = Target::Failover {
+        cluster,
+        to: region(to),
+    };
+    let prepared = planned_by(&two_clusters(), target, &clusters::read(US, EU));
+    let places = [directory, directory, directory, "", "", ""];
+    let wanted: Vec<(&str, &str)> = ALL.into_iter().zip(places).collect();
+    assert_eq!(strings(&prepared), wanted);
+    let title = format!("{directory}: point the DSN of the services of {EU} at {to}");
+    assert!(prepared.plan.steps.iter().any(|s| s.title == title), "{title}");
+}
+
+#[test]
+fn a_cluster_whose_strings_follow_by_themselves_is_left_alone_beside_one_whose_do_not() {
+    let mut topology = two_clusters();
+    topology.databases[0].dsn_secret = None;
+    let mut facts = clusters::read(US, US);
+    down(&mut facts, US);
+    let target = Target::RegionFailover {
+        region: region(US),
+        to: region(EU),
+    };
+    let prepared = planned_by(&topology, target, &facts);
+    let wanted = [
+        ("dsn-ap-southeast-1", "eu"),
+        ("dsn-eu-west-1", "eu"),
+        ("restart-aisoc-ap-southeast-1", ""),
+        ("restart-aisoc-eu-west-1", ""),
+    ];
+    assert_eq!(strings(&prepared), wanted);
+}
+
+#[test]
+fn two_writers_that_leave_a_region_have_each_their_strings_rewritten_and_the_services_restarted_once() {
+    let mut facts = clusters::read(US, US);
+    down(&mut facts, US);
+    let target = Target::RegionFailover {
+        region: region(US),
+        to: region(EU),
+    };
+    let prepared = planned_by(&two_clusters(), target, &facts);
+    let wanted = [
+        ("dsn-ap-southeast-1-main", "main"),
+        ("dsn-eu-west-1-main", "main"),
+        ("dsn-ap-southeast-1-eu", "eu"),
+        ("dsn-eu-west-1-eu", "eu"),
+        ("restart-aisoc-ap-southeast-1", ""),
+        ("restart-aisoc-eu-west-1", ""),
+    ];
+    assert_eq!(strings(&prepared), wanted);
+    let said = prepared.plan.affected.join("\n");
+    for cluster in ["main", "eu"] {
+        assert!(
+            said.contains(&format!("`rejoin us-east-1 --cluster {cluster}`")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_region_without_a_member_that_is_down_meanwhile_is_told_by_hand() {
+    let mut facts = clusters::read(US, EU);
+    down(&mut facts, AP);
+    let world = Arc::make_mut(&mut facts.world);
+    world.regions.get_mut(&region(AP)).unwrap().api.clear();
+    let target = Target::Failover {
+        cluster: clusters::eu(),
+        to: region(US),
+    };
+    let prepared = planned_by(&two_clusters(), target, &facts);
+    assert!(!keys(&prepared).contains(&"dsn-ap-southeast-1"));
+    let told = "keep the old writer of eu, and no member there rejoins: when it is back, write /eu/ap-southeast-1: host";
+    let said = prepared.plan.affected.join("\n");
+    assert!(said.contains(told), "{said}");
+}
+
 /// A world that knows its releases.
 struct Released(Arc<FakeWorld>);
 
@@ -213,9 +338,8 @@ async fn failed_over(dir: &Path, epoch: Option<u64>) -> (aisoc_model::operation:
     }
     let mut topology = topology();
     topology.control_plane.data_dir = dir.display().to_string();
-    let mut drivers = world.drivers();
-    drivers.dsn = Some(crate::drivers::dsn::from_settings(&secrets).unwrap());
-    topology.dsn_secret = Some(secrets);
+    topology.databases[0].dsn_secret = Some(secrets);
+    let drivers = drivers(&world, &topology);
     let operations = Operations::open_with(
         Arc::new(topology),
         Arc::new(Slo::builtin().unwrap().sped_up(1_000.0)),

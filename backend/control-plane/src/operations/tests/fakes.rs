@@ -100,7 +100,6 @@ impl FakeWorld {
             clusters: BTreeMap::from([(fixture::main(), self.cluster())]),
             nobody: Arc::clone(self) as Arc<dyn DatabaseDriver>,
             managed: None,
-            dsn: None,
             share: Some(Arc::clone(self) as Arc<dyn ShareDriver>),
             release: Some(Arc::clone(self) as Arc<dyn ReleaseDriver>),
             tenants: Arc::clone(self) as Arc<dyn TenantDirectory>,
@@ -113,6 +112,7 @@ impl FakeWorld {
             database: Arc::clone(self) as Arc<dyn DatabaseDriver>,
             emergency: Some(Arc::clone(self) as Arc<dyn EmergencyDriver>),
             fence: Some(Arc::clone(self) as Arc<dyn FenceDriver>),
+            dsn: None,
         }
     }
 
