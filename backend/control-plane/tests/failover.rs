@@ -52,8 +52,8 @@ async fn healthy(cluster: &Cluster, operations: &Operations, writer: &str) {
         moved.figures
     );
     let token = moved
-        .token
-        .as_ref()
+        .tokens
+        .get(&main())
         .expect("a writer demoted in order leaves a token");
     assert!(token.final_lsn > 0 && token.member != writer);
     assert_eq!(

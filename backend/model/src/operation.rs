@@ -1,5 +1,6 @@
 //! Operations: plans that are, or were, carried out.
 
+use crate::ids::ClusterName;
 use crate::plan::{Plan, Target};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,9 +29,9 @@ pub struct Operation {
     pub times: BTreeMap<String, Timestamp>,
     /// Measured figures: `write_outage_ms`, `rpo_bytes`, `sessions_left`, …
     pub figures: BTreeMap<String, f64>,
-    /// What the demoted writer left behind, when a writer was demoted in order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<DemotionToken>,
+    /// What the demoted writer of a database cluster left behind, where one was demoted in order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tokens: BTreeMap<ClusterName, DemotionToken>,
     /// Operations that would make sense now, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,

@@ -6,7 +6,7 @@
     clippy::indexing_slicing
 )]
 
-use aisoc_model::operation::{Operation, OperationState, StepProgress, StepState};
+use aisoc_model::operation::{DemotionToken, Operation, OperationState, StepProgress, StepState};
 use aisoc_model::plan::{Decision, Fact, Gate, Plan, PlanRequest, PlannedStep, Target};
 use aisoc_model::record::{JournalSpan, Kept, OperationRecord, Recorded, Verdict, markdown};
 use aisoc_model::slo::{RecoveryObjective, Slo};
@@ -105,7 +105,15 @@ fn failover() -> Operation {
             ("acknowledged_canaries".into(), 143.0),
             ("lag_bytes".into(), 40.0),
         ]),
-        token: None,
+        tokens: BTreeMap::from([(
+            "main".parse().unwrap(),
+            DemotionToken {
+                member: "us-east-1".into(),
+                system_identifier: "7300000000000000001".into(),
+                timeline: 4,
+                final_lsn: 0x2_0300_0060,
+            },
+        )]),
         offers: Vec::new(),
     }
 }
@@ -156,6 +164,7 @@ fn a_drain_that_was_taken_back_for_people() {
     drain.steps[1].state = StepState::Failed;
     drain.times = BTreeMap::from([("decide".into(), at(0)), ("weight_50".into(), at(40))]);
     drain.figures = BTreeMap::from([("watched_requests".into(), 100.0)]);
+    drain.tokens.clear();
     let drain = Operation {
         plan: drain.plan.clone().sealed(),
         ..drain

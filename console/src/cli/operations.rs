@@ -124,13 +124,13 @@ fn list_text(operations: &[Operation], more: bool) -> String {
     text
 }
 
-/// The token of a demoted writer, and what is offered next.
+/// The tokens of demoted writers, and what is offered next.
 fn left_behind(operation: &Operation) -> String {
     let mut text = String::new();
-    if let Some(token) = &operation.token {
+    for (cluster, token) in &operation.tokens {
         let _ = writeln!(
             text,
-            "  demotion token: {} of system {}, timeline {} ended at {:X}/{:X}",
+            "  demotion token of {cluster}: {} of system {}, timeline {} ended at {:X}/{:X}",
             sanitize(&token.member, 40),
             sanitize(&token.system_identifier, 24),
             token.timeline,

@@ -358,7 +358,7 @@ impl Regions for Service {
             outcome: None,
             times: BTreeMap::new(),
             figures: BTreeMap::new(),
-            token: None,
+            tokens: BTreeMap::new(),
             offers: Vec::new(),
             plan,
         };

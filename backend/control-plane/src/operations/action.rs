@@ -366,6 +366,15 @@ impl Action {
         }
     }
 
+    /// The writer that it finds demoted in order, with what that one left behind.
+    #[must_use]
+    pub fn demoted(&self) -> Option<&Seat> {
+        match self {
+            Self::SetCheck { from, .. } => Some(from),
+            _ => None,
+        }
+    }
+
     /// What its failure leads to.
     #[must_use]
     pub fn on_failure(&self) -> OnFailure {

@@ -87,7 +87,7 @@ impl Record {
                 outcome: None,
                 times: BTreeMap::from([("decide".to_owned(), at)]),
                 figures: BTreeMap::new(),
-                token: None,
+                tokens: BTreeMap::new(),
                 offers: Vec::new(),
             },
             intents: vec![None; actions.len()],
@@ -136,8 +136,9 @@ impl Record {
                     .times
                     .extend(times.iter().map(|(k, v)| (k.clone(), *v)));
                 self.measured(*step, figures);
-                if token.is_some() {
-                    self.operation.token.clone_from(token);
+                let demoted = self.actions.get(*step).and_then(Action::demoted);
+                if let (Some(seat), Some(token)) = (demoted, token) {
+                    self.operation.tokens.insert(seat.cluster.clone(), token.clone());
                 }
             }
             Event::Turned { because } => self.turn(because.clone(), false),

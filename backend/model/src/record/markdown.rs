@@ -144,6 +144,20 @@ fn measured(text: &mut String, record: &OperationRecord) {
         _ => missing(),
     };
     row(text, ["Lost, canaries", &canaries]);
+    for (cluster, token) in &record.operation.tokens {
+        let left = format!(
+            "{} of system {}: timeline {} ends at {:X}/{:X}",
+            code(&token.member),
+            code(&token.system_identifier),
+            token.timeline,
+            token.final_lsn >> 32,
+            token.final_lsn & 0xFFFF_FFFF
+        );
+        row(
+            text,
+            [&format!("Demoted writer of {}", safe(cluster.as_str())), &left],
+        );
+    }
     let shown = [
         "write_outage_ms",
         "rpo_bytes",

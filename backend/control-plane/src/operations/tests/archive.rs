@@ -123,18 +123,7 @@ async fn what_the_ledger_forgot_is_in_the_journal() {
 /// The record of a target whose steps all went well, with these figures from its steps.
 fn carried_out(target: Target, figures: &[(&str, f64)]) -> Record {
     let prepared = plan(target, &facts(at(0)));
-    let mut record = Record::begin(
-        at(0),
-        &Event::Started {
-            plan: Box::new(prepared.plan),
-            actions: prepared.actions,
-            by: "op".into(),
-            origin: "test".into(),
-            approved_by: None,
-            epoch: None,
-        },
-    )
-    .unwrap();
+    let mut record = Record::begin(at(0), &fixture::started(&prepared)).unwrap();
     for step in 0..record.actions.len() {
         let figures = if record.actions[step].key().starts_with("watch") || step + 1 == record.actions.len() {
             figures.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect()

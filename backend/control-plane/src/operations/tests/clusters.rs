@@ -3,7 +3,7 @@
 use super::fakes::FakeWorld;
 use super::fixture::{
     self, AP, EU, US, at, decisions, evidence, facts, gate, main, overridden, prepare_by, region, request,
-    says, tenants,
+    says, started, tenants,
 };
 use crate::drivers::database::DatabaseDriver;
 use crate::drivers::database::patroni::PatroniDriver;
@@ -14,6 +14,7 @@ use crate::operations::facts::{ClusterFacts, Facts, PastFailover};
 use crate::operations::planner::Prepared;
 use crate::operations::record::Record;
 use aisoc_model::observed::Observed;
+use aisoc_model::operation::DemotionToken;
 use aisoc_model::plan::{Decision, OperationKind, PlanRequest, Target};
 use aisoc_model::region::{PostgresMember, PostgresRole};
 use aisoc_model::topology::Topology;
@@ -269,19 +270,11 @@ fn a_region_that_is_left_does_not_keep_a_writer() {
 }
 
 #[test]
-fn canaries_of_several_clusters_are_counted_together_and_the_worst_outage_holds() {
+fn what_several_clusters_measured_and_left_behind_is_put_together() {
     let mut facts = read(US, US);
     leaving(US, &mut facts);
     let prepared = planned(&leave(US, EU), &facts).unwrap();
-    let started = Event::Started {
-        plan: Box::new(prepared.plan),
-        actions: prepared.actions,
-        by: "op".into(),
-        origin: "test".into(),
-        approved_by: None,
-        epoch: None,
-    };
-    let mut record = Record::begin(at(0), &started).unwrap();
+    let mut record = Record::begin(at(0), &started(&prepared)).unwrap();
     let checks: Vec<usize> = (0..record.actions.len())
         .filter(|step| matches!(record.actions[*step], Action::SetCheck { .. }))
         .collect();
@@ -301,7 +294,12 @@ fn canaries_of_several_clusters_are_counted_together_and_the_worst_outage_holds(
             detail: String::new(),
             times: BTreeMap::new(),
             figures: figures.map(|(name, value)| (name.to_owned(), value)).into(),
-            token: None,
+            token: Some(DemotionToken {
+                member: US.into(),
+                system_identifier: step.to_string(),
+                timeline: 1,
+                final_lsn: 64,
+            }),
         };
         record.apply(at(1), &result);
     }
@@ -309,6 +307,15 @@ fn canaries_of_several_clusters_are_counted_together_and_the_worst_outage_holds(
     assert_eq!(figures["acknowledged_canaries"], 100.0);
     assert_eq!(figures["lost_canaries"], 2.0);
     assert_eq!(figures["write_outage_ms"], 1_500.0);
+    // What each demoted writer left behind is kept beside the other's.
+    let tokens = record.operation.tokens.iter();
+    let kept: Vec<_> = tokens
+        .map(|(of, token)| (of.clone(), token.system_identifier.clone()))
+        .collect();
+    assert_eq!(
+        kept,
+        [(eu(), checks[1].to_string()), (main(), checks[0].to_string())]
+    );
 }
 
 #[tokio::test]

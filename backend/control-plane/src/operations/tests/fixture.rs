@@ -10,6 +10,7 @@ use crate::drivers::database::{
 use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::share::{HalfServer, ShareReading};
 use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
+use crate::operations::event::Event;
 use crate::operations::facts::{Emergency, Facts, Own};
 use crate::operations::gates::Case;
 use crate::operations::planner::{self, Prepared, Requester};
@@ -570,6 +571,18 @@ pub fn prepare_by(
 
 pub fn plan(target: Target, facts: &Facts) -> Prepared {
     prepare(&request(target), facts).unwrap()
+}
+
+/// The event with which a plan begins.
+pub fn started(prepared: &Prepared) -> Event {
+    Event::Started {
+        plan: Box::new(prepared.plan.clone()),
+        actions: prepared.actions.clone(),
+        by: "op".into(),
+        origin: "test".into(),
+        approved_by: None,
+        epoch: None,
+    }
 }
 
 pub fn gate(prepared: &Prepared, name: &str) -> Gate {
