@@ -23,7 +23,7 @@ const FOLLOW_MS: u64 = 60_000;
 
 /// The plan of an unplanned failover.
 pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId, wanted: Option<FenceKind>) -> Draft {
-    let emergency = match &case.facts.emergency {
+    let emergency = match case.emergency() {
         Some(Ok(emergency)) => Some(emergency),
         _ => None,
     };

@@ -29,12 +29,8 @@ pub struct Facts {
     pub world: Arc<World>,
     /// The load balancer, asked now.
     pub traffic: Option<Result<TrafficReading, String>>,
-    /// The database, asked now.
-    pub database: Option<Evidence>,
-    /// The database when nothing of it can be taken for granted, asked now.
-    pub emergency: Option<Result<Emergency, String>>,
-    /// The other database clusters, where a plan may be about several.
-    pub others: BTreeMap<ClusterName, ClusterFacts>,
+    /// The database clusters that the operation may be about.
+    pub clusters: BTreeMap<ClusterName, ClusterFacts>,
     /// The managed database, asked now.
     pub managed: Option<Result<ManagedReading, String>>,
     /// The releases, asked now.
@@ -45,34 +41,30 @@ pub struct Facts {
     pub own: Own,
 }
 
-/// What was read of a further database cluster.
-#[derive(Debug, Clone)]
+/// What was read of a database cluster. Parts that the operation does not need are `None`.
+#[derive(Debug, Clone, Default)]
 pub struct ClusterFacts {
-    /// See [`Facts::database`].
+    /// Its members, asked now.
     pub database: Option<Evidence>,
-    /// See [`Facts::emergency`].
+    /// The same when nothing of it can be taken for granted, asked now.
     pub emergency: Option<Result<Emergency, String>>,
 }
 
 impl Facts {
-    /// The facts of a decision on this cluster.
-    #[must_use]
-    pub fn of(&self, cluster: &ClusterName) -> Self {
-        let mut facts = self.clone();
-        if let Some(other) = facts.others.remove(cluster) {
-            facts.database = other.database;
-            facts.emergency = other.emergency;
-        }
-        facts
-    }
-
     /// What was seen of a cluster.
     #[must_use]
     pub fn evidence(&self, cluster: &ClusterName) -> Option<&Evidence> {
-        match self.others.get(cluster) {
-            Some(other) => other.database.as_ref(),
-            None => self.database.as_ref(),
-        }
+        self.clusters.get(cluster)?.database.as_ref()
+    }
+
+    /// What was seen of a cluster that may have lost its writer.
+    #[must_use]
+    pub fn emergency(&self, cluster: &ClusterName) -> Option<&Result<Emergency, String>> {
+        self.clusters.get(cluster)?.emergency.as_ref()
+    }
+
+    fn saw(&mut self, cluster: &ClusterName, database: Evidence) {
+        self.clusters.entry(cluster.clone()).or_default().database = Some(database);
     }
 }
 
@@ -130,9 +122,7 @@ pub async fn gather(
         now: clock.now(),
         world,
         traffic: None,
-        database: None,
-        emergency: None,
-        others: BTreeMap::new(),
+        clusters: BTreeMap::new(),
         managed: None,
         releases: None,
         tenants: None,
@@ -148,13 +138,13 @@ pub async fn gather(
         }
         Target::Failover { to, .. } => {
             let (database, tenants) = join(database.evidence(to), drivers.tenants.list()).await;
-            facts.database = Some(database);
+            facts.saw(cluster, database);
             facts.tenants = Some(tenants);
         }
         Target::EmergencyFailover { .. } | Target::Fence { .. } | Target::Rejoin { .. } => {
             let read = join(emergency(drivers, cluster, &facts.world), drivers.tenants.list());
             let (emergency, tenants) = read.await;
-            facts.emergency = Some(emergency);
+            facts.clusters.entry(cluster.clone()).or_default().emergency = Some(emergency);
             facts.tenants = Some(tenants);
         }
         Target::Promote { to, .. } => {
@@ -165,7 +155,7 @@ pub async fn gather(
             let (managed, database, tenants) =
                 tokio::join!(managed, database.evidence(to), drivers.tenants.list());
             facts.managed = managed;
-            facts.database = Some(database);
+            facts.saw(cluster, database);
             facts.tenants = Some(tenants);
         }
         Target::GreenDeploy { .. }
@@ -184,11 +174,7 @@ pub async fn gather(
             );
             let (traffic, clusters, tenants) =
                 tokio::join!(drivers.traffic.read(), clusters, drivers.tenants.list());
-            facts.others = clusters.into_iter().collect();
-            if let Some(own) = facts.others.remove(cluster) {
-                facts.database = own.database;
-                facts.emergency = own.emergency;
-            }
+            facts.clusters = clusters.into_iter().collect();
             facts.traffic = Some(traffic.map_err(|e| e.to_string()));
             facts.tenants = Some(tenants);
         }

@@ -27,7 +27,7 @@ const AWAY_MS: u64 = 15_000;
 
 /// The plan of a failover.
 pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId) -> Draft {
-    let evidence = case.facts.database.as_ref();
+    let evidence = case.evidence();
     let seats = evidence.and_then(|e| seats(case, e, to));
     let steps = match (&seats, evidence) {
         (Some((from, to)), Some(evidence)) => steps(case, drivers, evidence, from, to),
@@ -58,12 +58,7 @@ pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, to: &RegionId) -> Draft 
 }
 
 fn affected(case: &Case<'_>, to: &RegionId) -> Vec<String> {
-    let writers = case
-        .facts
-        .database
-        .as_ref()
-        .map(Evidence::writers)
-        .unwrap_or_default();
+    let writers = case.evidence().map(Evidence::writers).unwrap_or_default();
     let mut affected = vec![
         format!(
             "writes of all tenants{} wait for about {:.1} s; the api retries them",

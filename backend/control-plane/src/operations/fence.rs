@@ -22,7 +22,7 @@ fn seat(case: &Case<'_>, emergency: &Emergency, region: &RegionId) -> Option<Sea
 }
 
 fn known<'a>(case: &Case<'a>) -> Option<&'a Emergency> {
-    case.facts.emergency.as_ref().and_then(|e| e.as_ref().ok())
+    case.emergency().and_then(|e| e.as_ref().ok())
 }
 
 /// The plan of fencing the member of `region`.

@@ -74,13 +74,12 @@ pub struct Requester<'a> {
     pub drivers: &'a crate::drivers::Drivers,
 }
 
-/// Makes a plan.
+/// Makes a plan for a target whose names [`check_names`] has found.
 ///
 /// # Errors
-/// When the request names what does not exist, or an override that cannot be.
+/// When an override cannot be.
 pub fn plan(case: &Case<'_>, requester: Requester<'_>) -> Result<Prepared, String> {
     let target = &case.request.target;
-    check_names(target, case.topology)?;
     let mut draft = match target {
         Target::Drain {
             region,

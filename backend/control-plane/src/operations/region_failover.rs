@@ -5,7 +5,6 @@
 use crate::drivers::Drivers;
 use crate::drivers::database::{Evidence, Member};
 use crate::operations::action::{Action, Objective};
-use crate::operations::facts::Facts;
 use crate::operations::gates::{self, Case};
 use crate::operations::hands::{Report, Sight};
 use crate::operations::planner::{Draft, DraftFact, step};
@@ -13,7 +12,6 @@ use crate::operations::{drain, emergency, failover};
 use aisoc_model::clock::millis_between;
 use aisoc_model::plan::{Gate, PlannedStep};
 use aisoc_model::region::{Health, RegionRole};
-use aisoc_model::topology::DatabaseCluster;
 use aisoc_model::world::World;
 use aisoc_model::{ClusterName, RegionId};
 use jiff::Timestamp;
@@ -44,14 +42,11 @@ impl Writer {
 /// it there, and of none other.
 pub(crate) fn draft(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) -> Draft {
     let raised = raised(case, to);
-    let facts_of = |cluster: &DatabaseCluster| case.facts.of(&cluster.name);
-    let read: Vec<Facts> = case.topology.databases.iter().map(facts_of).collect();
-    let clusters = case.topology.databases.iter().zip(&read);
+    let clusters = case.topology.databases.iter();
     let clusters: Vec<(Case<'_>, Writer)> = clusters
-        .map(|(cluster, facts)| {
+        .map(|cluster| {
             let own = Case {
                 cluster: &cluster.name,
-                facts,
                 ..*case
             };
             (own, writer(&own, drivers, region, to))
@@ -195,12 +190,7 @@ impl Moved {
 }
 
 fn writer(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) -> Writer {
-    let writers = case
-        .facts
-        .database
-        .as_ref()
-        .map(Evidence::writers)
-        .unwrap_or_default();
+    let writers = case.evidence().map(Evidence::writers).unwrap_or_default();
     match writers.as_slice() {
         [one] if *one != region => Writer::Elsewhere((*one).clone()),
         // Two of them are refused by the planned failover's own gate.
@@ -223,8 +213,8 @@ fn lost(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) ->
             "no server accepts writes{of}, which has no member in {region}"
         ));
     }
-    let Some(Ok(emergency)) = &case.facts.emergency else {
-        let why = match &case.facts.emergency {
+    let Some(Ok(emergency)) = case.emergency() else {
+        let why = match case.emergency() {
             Some(Err(why)) => why.as_str(),
             _ => "how its members stand was not read",
         };
@@ -253,7 +243,7 @@ fn lost(case: &Case<'_>, drivers: &Drivers, region: &RegionId, to: &RegionId) ->
 
 /// What every member's server says, for the gate.
 fn unwritable(case: &Case<'_>) -> Vec<String> {
-    let Some(evidence) = &case.facts.database else {
+    let Some(evidence) = case.evidence() else {
         return Vec::new();
     };
     let line = |(region, member): (&RegionId, &Member)| match &member.server.what {
@@ -287,7 +277,7 @@ fn gates(
         _ => gates::refuse("survivor_peak", "the load balancer cannot be read", vec![]),
     });
     for own in concerned {
-        let evidence = own.facts.database.as_ref();
+        let evidence = own.evidence();
         let writers = evidence.map(Evidence::writers).unwrap_or_default();
         let from = writers.first().copied().unwrap_or(region);
         let mut residency = gates::region::residency(own, Some(from), to);

@@ -111,11 +111,11 @@ fn freshness(case: &Case<'_>) -> Gate {
     if let Some(Err(why)) = &facts.releases {
         problem = Some(format!("the releases cannot be read: {why}"));
     }
-    let others = facts.others.values().filter_map(|o| o.database.as_ref());
-    for database in facts.database.iter().chain(others) {
-        for (region, member) in &database.members {
+    for (cluster, seen) in &facts.clusters {
+        let of = Case { cluster, ..*case }.of_cluster();
+        for (region, member) in seen.database.iter().flat_map(|d| &d.members) {
             let age = millis_between(member.server.at, facts.now);
-            evidence.push(format!("postgres {region} asked {age} ms ago"));
+            evidence.push(format!("postgres {region}{of} asked {age} ms ago"));
         }
     }
     match problem {

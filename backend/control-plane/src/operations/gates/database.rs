@@ -18,7 +18,7 @@ pub const MAX_LAG_BYTES: u64 = 16 * 1024 * 1024;
 /// Gates of a failover to `to`.
 #[must_use]
 pub fn failover(case: &Case<'_>, to: &RegionId) -> Vec<Gate> {
-    let Some(evidence) = &case.facts.database else {
+    let Some(evidence) = case.evidence() else {
         return vec![refuse("rpo", "the database was not looked at", vec![])];
     };
     let mut gates = vec![

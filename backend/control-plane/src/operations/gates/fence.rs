@@ -127,7 +127,7 @@ pub fn rejoin(case: &Case<'_>, region: &RegionId) -> Vec<Gate> {
 
 /// The facts, or the gate that says why there are none.
 pub(super) fn emergency<'a>(case: &Case<'a>) -> Result<&'a Emergency, Gate> {
-    match &case.facts.emergency {
+    match case.emergency() {
         Some(Ok(emergency)) => Ok(emergency),
         Some(Err(why)) => Err(refuse("cluster", why.clone(), vec![])),
         None => Err(refuse("cluster", "the database was not looked at", vec![])),

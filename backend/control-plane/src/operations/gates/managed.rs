@@ -77,7 +77,7 @@ fn old_writer(case: &Case<'_>, to: &RegionId, way: Way) -> Gate {
     if way != Way::Promote {
         return pass(name, "the cloud takes the writer's part from the old one", vec![]);
     }
-    let Some(evidence) = &case.facts.database else {
+    let Some(evidence) = case.evidence() else {
         return refuse(
             name,
             "whether another server accepts writes was not looked at",

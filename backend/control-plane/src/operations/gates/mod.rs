@@ -13,7 +13,8 @@ pub mod region;
 pub mod release;
 pub mod traffic;
 
-use crate::operations::facts::Facts;
+use crate::drivers::database::Evidence;
+use crate::operations::facts::{Emergency, Facts};
 use aisoc_model::ClusterName;
 use aisoc_model::plan::{Decision, Gate, Override, PlanRequest};
 use aisoc_model::slo::Slo;
@@ -34,7 +35,19 @@ pub struct Case<'a> {
     pub slo: &'a Slo,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// What was seen of the cluster.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&'a Evidence> {
+        self.facts.evidence(self.cluster)
+    }
+
+    /// What was seen of the cluster when nothing of it can be taken for granted.
+    #[must_use]
+    pub fn emergency(&self) -> Option<&'a Result<Emergency, String>> {
+        self.facts.emergency(self.cluster)
+    }
+
     /// ` of NAME` where a person has to be told which of several clusters it is about.
     #[must_use]
     pub fn of_cluster(&self) -> String {

@@ -42,14 +42,14 @@ pub(super) fn topology() -> Topology {
 /// A good day, with the writers of the two clusters in these regions.
 pub(super) fn read(main_writer: &str, eu_writer: &str) -> Facts {
     let mut facts = facts(at(0));
-    facts.database = Some(evidence(at(0), main_writer));
+    fixture::of_main(&mut facts).database = Some(evidence(at(0), main_writer));
     let mut second = evidence(at(0), eu_writer);
     second.members.remove(&region(AP));
     let other = ClusterFacts {
         database: Some(second),
         emergency: None,
     };
-    facts.others.insert(eu(), other);
+    facts.clusters.insert(eu(), other);
     let kept_in = |cluster: ClusterName, mut tenant: TenantHome| {
         tenant.cluster = cluster;
         tenant
@@ -191,8 +191,6 @@ fn the_block_after_a_failover_is_that_clusters(#[case] moved: ClusterName, #[cas
         ended_at: at(-1_000),
         acknowledged: false,
     }];
-    // The facts of a single failover are those of its own cluster.
-    let facts = facts.of(&eu());
     let prepared = planned(&failover(eu(), US), &facts).unwrap();
     assert_eq!(gate(&prepared, "block_period").decision, decision);
 }
@@ -229,7 +227,7 @@ fn two_writers_of_one_cluster_do_not_hold_up_the_other() {
     }
     let named = |prepared: &Prepared| prepared.plan.gates.iter().any(|g| g.name == "two_writers");
     assert!(named(&planned(&failover(main(), EU), &facts).unwrap()));
-    assert!(!named(&planned(&failover(eu(), US), &facts.of(&eu())).unwrap()));
+    assert!(!named(&planned(&failover(eu(), US), &facts).unwrap()));
     assert!(named(&planned(&request(fixture::drain(US)), &facts).unwrap()));
 }
 

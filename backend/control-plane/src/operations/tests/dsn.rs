@@ -182,7 +182,7 @@ fn a_region_that_is_down_is_told_when_it_comes_back() {
     assert!(told, "{:?}", left.plan.affected);
 
     let mut facts = emergency_facts(at(0));
-    let Some(Ok(Emergency { standing, .. })) = &mut facts.emergency else {
+    let Some(Ok(Emergency { standing, .. })) = &mut fixture::of_main(&mut facts).emergency else {
         panic!("no facts of an emergency")
     };
     let writer = standing.members.get_mut(&region(EU)).unwrap();

@@ -30,7 +30,14 @@ fn to(id: &str, proof: Option<FenceKind>) -> Target {
 
 fn spoiled(spoil: impl FnOnce(&mut Emergency)) -> Facts {
     let mut facts = emergency_facts(at(0));
-    spoil(facts.emergency.as_mut().unwrap().as_mut().unwrap());
+    spoil(
+        fixture::of_main(&mut facts)
+            .emergency
+            .as_mut()
+            .unwrap()
+            .as_mut()
+            .unwrap(),
+    );
     facts
 }
 
@@ -214,7 +221,12 @@ fn beside_two_writers_only_the_fence_is_left() {
             postgres.value.as_mut().unwrap().role = PostgresRole::Writer;
         }
     });
-    let cluster = facts.emergency.as_mut().unwrap().as_mut().unwrap();
+    let cluster = fixture::of_main(&mut facts)
+        .emergency
+        .as_mut()
+        .unwrap()
+        .as_mut()
+        .unwrap();
     for id in [US, EU] {
         let member = cluster.standing.members.get_mut(&region(id)).unwrap();
         member.server.what = Ok(held(1_000, false));

@@ -11,7 +11,7 @@ use crate::drivers::tenants::TenantHome;
 use crate::drivers::traffic::share::{HalfServer, ShareReading};
 use crate::drivers::traffic::{Load, ServerReading, TrafficReading};
 use crate::operations::event::Event;
-use crate::operations::facts::{Emergency, Facts, Own};
+use crate::operations::facts::{ClusterFacts, Emergency, Facts, Own};
 use crate::operations::gates::Case;
 use crate::operations::planner::{self, Prepared, Requester};
 use crate::operations::tests::fakes::FakeWorld;
@@ -438,9 +438,13 @@ pub fn facts(now: Timestamp) -> Facts {
         now,
         world: Arc::new(world(now)),
         traffic: Some(Ok(traffic(now))),
-        database: Some(evidence(now, US)),
-        emergency: None,
-        others: BTreeMap::new(),
+        clusters: BTreeMap::from([(
+            main(),
+            ClusterFacts {
+                database: Some(evidence(now, US)),
+                emergency: None,
+            },
+        )]),
         managed: None,
         releases: Some(Ok(releases())),
         tenants: Some(Ok(tenants())),
@@ -503,7 +507,7 @@ pub fn emergency_facts(now: Timestamp) -> Facts {
         };
         (region(id), Ok(status))
     };
-    facts.emergency = Some(Ok(Emergency {
+    of_main(&mut facts).emergency = Some(Ok(Emergency {
         standing: standing(now, US),
         instances: [US, EU, AP].map(instance).into_iter().collect(),
     }));
@@ -553,6 +557,7 @@ pub fn prepare_by(
     request: &PlanRequest,
     facts: &Facts,
 ) -> Result<Prepared, String> {
+    planner::check_names(&request.target, topology)?;
     let slo = Slo::builtin().unwrap().sped_up(10.0);
     let case = Case {
         request,
@@ -571,6 +576,11 @@ pub fn prepare_by(
 
 pub fn plan(target: Target, facts: &Facts) -> Prepared {
     prepare(&request(target), facts).unwrap()
+}
+
+/// What was read of the only cluster.
+pub fn of_main(facts: &mut Facts) -> &mut ClusterFacts {
+    facts.clusters.entry(main()).or_default()
 }
 
 /// The event with which a plan begins.

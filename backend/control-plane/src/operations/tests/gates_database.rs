@@ -1,6 +1,6 @@
 use super::fixture::{
-    AP, EU, US, at, decisions, evidence, facts, gate, main, overridden, plan, prepare, region, request,
-    synchronous,
+    AP, EU, US, at, decisions, evidence, facts, gate, main, of_main, overridden, plan, prepare, region,
+    request, synchronous,
 };
 use crate::drivers::database::config::ClusterConfig;
 use crate::drivers::database::{Evidence, Member, Seen};
@@ -104,7 +104,7 @@ fn what_is_not_proven_refuses(#[case] spoil: Spoil) {
     let gate = rpo(&seen, &region(EU), at(0));
     assert_eq!(gate.decision, Decision::Refuse, "{gate:?}");
     let mut facts = facts(at(0));
-    facts.database = Some(seen);
+    of_main(&mut facts).database = Some(seen);
     assert!(!plan(to(EU), &facts).plan.may_execute());
 }
 
@@ -116,7 +116,7 @@ fn what_is_not_proven_refuses(#[case] spoil: Spoil) {
 #[case::paused(EU, |e: &mut Evidence| member(e, US).patroni.what.as_mut().unwrap().paused = true, "cluster_paused")]
 fn other_gates_of_a_failover(#[case] candidate: &str, #[case] spoil: Spoil, #[case] refuses: &str) {
     let mut facts = facts(at(0));
-    spoil(facts.database.as_mut().unwrap());
+    spoil(of_main(&mut facts).database.as_mut().unwrap());
     let prepared = plan(to(candidate), &facts);
     assert_eq!(gate(&prepared, refuses).decision, Decision::Refuse);
 }
@@ -124,7 +124,7 @@ fn other_gates_of_a_failover(#[case] candidate: &str, #[case] spoil: Spoil, #[ca
 #[test]
 fn naming_a_dr_only_region_is_enough_unless_it_may_not_be_promoted() {
     let mut facts = facts(at(0));
-    member(facts.database.as_mut().unwrap(), AP)
+    member(of_main(&mut facts).database.as_mut().unwrap(), AP)
         .patroni
         .what
         .as_mut()
@@ -182,7 +182,7 @@ fn an_escort_never_holds_writes_up_and_never_changes_an_operators_setting(
 #[test]
 fn without_its_escort_only_by_an_override_that_names_it() {
     let mut facts = facts(at(0));
-    member(facts.database.as_mut().unwrap(), EU)
+    member(of_main(&mut facts).database.as_mut().unwrap(), EU)
         .patroni
         .what
         .as_mut()

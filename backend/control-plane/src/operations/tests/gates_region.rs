@@ -1,8 +1,8 @@
 //! Gates about whole regions.
 
 use super::fixture::{
-    AP, EU, US, at, decisions, drain, emergency_facts, facts, gate, main, overridden, plan, prepare, region,
-    request, says, topology,
+    AP, EU, US, at, decisions, drain, emergency_facts, facts, gate, main, of_main, overridden, plan, prepare,
+    region, request, says, topology,
 };
 use crate::operations::action::Action;
 use crate::operations::facts::{Facts, PastFailover};
@@ -215,7 +215,7 @@ fn the_next_failover_waits(#[case] ago: Option<i64>, #[case] acknowledged: bool,
 #[case::leaves_the_eu_for_the_cold_one(EU, AP, Decision::NeedsOverride)]
 fn bound_tenants_stay(#[case] from: &str, #[case] to: &str, #[case] decision: Decision) {
     let mut facts = facts(at(0));
-    facts.database = Some(super::fixture::evidence(at(0), from));
+    of_main(&mut facts).database = Some(super::fixture::evidence(at(0), from));
     let prepared = plan(failover(to), &facts);
     let decided = gate(&prepared, "residency");
     assert_eq!(decided.decision, decision, "{}", decided.why);

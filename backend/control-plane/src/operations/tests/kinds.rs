@@ -5,8 +5,8 @@
 use super::boundaries::Script;
 use super::fakes::{FakeManaged, FakeWorld};
 use super::fixture::{
-    self, AP, EU, US, at, drain, drained_until, emergency_facts, evidence, facts, plan, region, request,
-    topology,
+    self, AP, EU, US, at, drain, drained_until, emergency_facts, evidence, facts, of_main, plan, region,
+    request, topology,
 };
 use super::{adoption, boundaries, dsn};
 use crate::drivers::managed::Way;
@@ -242,7 +242,7 @@ fn fences() -> Vec<Scenario> {
 
 fn rejoins() -> Vec<Scenario> {
     let mut facts: Facts = emergency_facts(at(0));
-    let Some(Ok(Emergency { standing, .. })) = &mut facts.emergency else {
+    let Some(Ok(Emergency { standing, .. })) = &mut of_main(&mut facts).emergency else {
         panic!("no facts of an emergency")
     };
     let writer = standing.members.get_mut(&region(EU)).unwrap();
@@ -274,7 +274,7 @@ fn region_failovers() -> Vec<Scenario> {
     let (elsewhere, cold) = (leave(EU, US), leave(US, AP));
     let lost = {
         let mut facts = emergency_facts(at(0));
-        facts.database = Some(evidence(at(0), "nobody"));
+        of_main(&mut facts).database = Some(evidence(at(0), "nobody"));
         let target = Target::RegionFailover {
             region: region(US),
             to: region(EU),

@@ -2,8 +2,8 @@
 
 use super::fakes::FakeWorld;
 use super::fixture::{
-    AP, EU, US, at, decisions, emergency_facts, evidence, facts, gate, overridden, plan, prepare, region,
-    request, says, standing, topology,
+    AP, EU, US, at, decisions, emergency_facts, evidence, facts, gate, of_main, overridden, plan, prepare,
+    region, request, says, standing, topology,
 };
 use crate::operations::action::Objective;
 use crate::operations::facts::Facts;
@@ -32,7 +32,7 @@ fn down(id: &str, writer: &str) -> Facts {
     let mut facts = facts(at(0));
     let world = Arc::make_mut(&mut facts.world);
     world.regions.get_mut(&region(id)).unwrap().verdict = says(at(0), [Fails; 4]);
-    facts.database = Some(evidence(at(0), writer));
+    of_main(&mut facts).database = Some(evidence(at(0), writer));
     facts
 }
 
@@ -41,7 +41,7 @@ fn lost(id: &str) -> Facts {
     let mut facts = emergency_facts(at(0));
     let world = Arc::make_mut(&mut facts.world);
     world.regions.get_mut(&region(id)).unwrap().verdict = says(at(0), [Fails; 4]);
-    facts.database = Some(evidence(at(0), "nobody"));
+    of_main(&mut facts).database = Some(evidence(at(0), "nobody"));
     facts
 }
 
@@ -118,7 +118,13 @@ fn a_writer_that_is_lost_with_its_region_is_fenced_and_another_is_elected() {
 #[test]
 fn a_writer_that_was_lost_elsewhere_is_not_the_regions_business() {
     let mut facts = lost(US);
-    facts.emergency.as_mut().unwrap().as_mut().unwrap().standing = standing(at(0), EU);
+    of_main(&mut facts)
+        .emergency
+        .as_mut()
+        .unwrap()
+        .as_mut()
+        .unwrap()
+        .standing = standing(at(0), EU);
     let prepared = plan(leave(US, AP), &facts);
     let writer = gate(&prepared, "writer");
     assert_eq!(writer.decision, Decision::Refuse);
@@ -150,7 +156,13 @@ fn a_writer_that_is_elsewhere_stays() {
 fn a_cold_region_is_named_and_given_its_weight() {
     let mut facts = down(US, US);
     // The candidate of the fixture is tagged nofailover, which Patroni would not promote.
-    for member in facts.database.as_mut().unwrap().members.values_mut() {
+    for member in of_main(&mut facts)
+        .database
+        .as_mut()
+        .unwrap()
+        .members
+        .values_mut()
+    {
         member.patroni.what.as_mut().unwrap().nofailover = false;
     }
     let prepared = plan(leave(US, AP), &facts);
