@@ -2,7 +2,7 @@
 
 use super::world::{AP, EU, REGIONS, US};
 use super::{Process, Unprivileged, eventually, free_ports, signal};
-use aisoc_model::topology::{DatabaseLayout, Topology};
+use aisoc_model::topology::{DatabaseCluster, DatabaseLayout, Topology};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Executor, Row};
 use std::collections::BTreeMap;
@@ -57,7 +57,9 @@ impl Patroni {
 pub struct Cluster {
     pub nodes: BTreeMap<String, Node>,
     dir: PathBuf,
-    /// The members of its etcd.
+    /// Where its etcd answers.
+    etcd: Vec<String>,
+    /// The members of its etcd; none where another cluster has it.
     pub stores: Vec<Store>,
     /// The stores of regions that have one of their own.
     own: BTreeMap<String, Vec<Store>>,
@@ -148,70 +150,92 @@ impl Cluster {
     /// The same under another Patroni, with further lines of the dynamic configuration (`key: value`, one in a line) and
     /// so many members of etcd.
     pub async fn start_with(dir: &Path, patroni: &Patroni, settings: &str, stores: usize) -> Self {
-        let user = Unprivileged::find();
-        let dir = dir.to_owned();
-        open(&dir);
-        user.own(&dir);
-        let ports = free_ports((stores + REGIONS.len()) * 2);
-        let pairs: Vec<(u16, u16)> = ports.chunks(2).map(|pair| (pair[0], pair[1])).collect();
+        let home = Home::new(dir, patroni, settings);
+        let pairs = pairs_of_ports(stores + REGIONS.len());
         let (stores, pairs) = pairs.split_at(stores);
+        let stores = Store::start(&home.user, dir, stores);
+        let members = [US, EU, AP].into_iter().zip(pairs.iter().copied());
+        Self::of(home, &Store::urls(&stores), stores, members).await
+    }
+
+    /// Starts two clusters in us-east-1 and eu-west-1 on one etcd, each under a scope of its own: the first one's
+    /// writer is in us-east-1, the second one's in eu-west-1.
+    pub async fn start_two(dir: &Path, settings: &str) -> (Self, Self) {
+        let patroni = Patroni::debian();
+        let (first, second) = (dir.join("first"), dir.join("second"));
+        for dir in [&first, &second] {
+            std::fs::create_dir(dir).unwrap();
+        }
+        open(dir);
+        let main = Home::new(&first, &patroni, settings);
+        let mut other = Home::new(&second, &patroni, settings);
+        other.scope = SECOND_SCOPE;
+        let pairs = pairs_of_ports(5);
+        let stores = Store::start(&main.user, &first, &pairs[..1]);
+        let urls = Store::urls(&stores);
+        tokio::join!(
+            Self::of(main, &urls, stores, [(US, pairs[1]), (EU, pairs[2])]),
+            Self::of(other, &urls, Vec::new(), [(EU, pairs[3]), (US, pairs[4])])
+        )
+    }
+
+    /// Starts the members of a cluster, of which the first one writes.
+    async fn of(
+        home: Home<'_>,
+        etcd: &[String],
+        stores: Vec<Store>,
+        members: impl IntoIterator<Item = (&str, (u16, u16))>,
+    ) -> Self {
         let mut cluster = Self {
             nodes: BTreeMap::new(),
-            stores: Store::start(&user, &dir, stores),
-            dir,
+            dir: home.dir.to_owned(),
+            etcd: etcd.to_vec(),
+            stores,
             own: BTreeMap::new(),
         };
-        for (i, (id, ..)) in REGIONS.iter().enumerate() {
-            let node = node(
-                &user,
-                &cluster.dir,
-                id,
-                pairs[i],
-                &cluster.stores,
-                patroni,
-                settings,
-            );
-            cluster.nodes.insert((*id).to_owned(), node);
-            if *id == US {
-                let writer = &cluster.nodes[US];
+        let mut first: Option<String> = None;
+        for (id, ports) in members {
+            cluster.nodes.insert(id.to_owned(), node(&home, id, ports, etcd));
+            if first.is_none() {
+                let writer = &cluster.nodes[id];
                 eventually("the first node writes", START, async || writes(writer).await).await;
                 prepare(writer).await;
+                first = Some(id.to_owned());
             }
         }
-        cluster.settled(US).await;
+        cluster.settled(&first.unwrap()).await;
         cluster
     }
 
     /// Starts two clusters with a store of their own each: us-east-1 writes, eu-west-1 is its standby cluster.
     pub async fn start_standby(dir: &Path) -> Self {
-        let user = Unprivileged::find();
-        let dir = dir.to_owned();
-        open(&dir);
-        user.own(&dir);
-        let ports = free_ports(8);
-        let store_of = |id: &str, client: u16, peer: u16| {
-            let home = dir.join(format!("{id}-etcd"));
-            std::fs::create_dir(&home).unwrap();
-            user.own(&home);
-            Store::start(&user, &home, &[(client, peer)])
-        };
-        let (first, second) = (store_of(US, ports[0], ports[1]), store_of(EU, ports[2], ports[3]));
         let patroni = Patroni::debian();
-        let writer = node(&user, &dir, US, (ports[4], ports[5]), &first, &patroni, "");
+        let mut home = Home::new(dir, &patroni, "");
+        let pairs = pairs_of_ports(4);
+        let store_of = |id: &str, pair: (u16, u16)| {
+            let at = dir.join(format!("{id}-etcd"));
+            std::fs::create_dir(&at).unwrap();
+            home.user.own(&at);
+            Store::start(&home.user, &at, &[pair])
+        };
+        let (first, second) = (store_of(US, pairs[0]), store_of(EU, pairs[1]));
+        let etcd = Store::urls(&first);
+        let writer = node(&home, US, pairs[2], &etcd);
         eventually("the first node writes", START, async || writes(&writer).await).await;
         prepare(&writer).await;
         let follows = format!(
             "standby_cluster: {{host: 127.0.0.1, port: {}, create_replica_methods: [basebackup]}}",
-            ports[5]
+            writer.postgres
         );
-        let standby = node(&user, &dir, EU, (ports[6], ports[7]), &second, &patroni, &follows);
-        let mut cluster = Self {
-            nodes: BTreeMap::new(),
+        home.settings = &follows;
+        let standby = node(&home, EU, pairs[3], &Store::urls(&second));
+        let cluster = Self {
+            nodes: BTreeMap::from([(US.to_owned(), writer), (EU.to_owned(), standby)]),
+            etcd,
             stores: first,
             own: BTreeMap::from([(EU.to_owned(), second)]),
-            dir,
+            dir: dir.to_owned(),
         };
-        cluster.nodes = BTreeMap::from([(US.to_owned(), writer), (EU.to_owned(), standby)]);
         let writer = &cluster.nodes[US];
         eventually("the standby cluster streams", START, async || {
             streaming(writer).await.contains(&EU.to_owned())
@@ -229,7 +253,7 @@ impl Cluster {
     pub async fn settled(&self, writer: &str) {
         let node = &self.nodes[writer];
         eventually("the replicas stream", START, async || {
-            streaming(node).await.len() == REGIONS.len() - 1
+            streaming(node).await.len() == self.nodes.len() - 1
         })
         .await;
     }
@@ -248,19 +272,23 @@ impl Cluster {
 
     /// Writes the cluster's addresses into a topology.
     pub fn fill(&self, topology: &mut Topology) {
-        let urls = |stores: &[Store]| stores.iter().map(|s| s.url.clone()).collect();
-        let cluster = &mut topology.databases[0];
-        cluster.etcd = urls(&self.stores);
-        cluster
-            .members
-            .retain(|m| self.nodes.contains_key(m.region.as_str()));
+        self.fill_cluster(&mut topology.databases[0]);
         topology
             .regions
             .retain(|r| self.nodes.contains_key(r.id.as_str()));
+    }
+
+    /// Writes them into what the topology says of one of several clusters.
+    pub fn fill_cluster(&self, cluster: &mut DatabaseCluster) {
+        cluster.etcd.clone_from(&self.etcd);
+        cluster
+            .members
+            .retain(|m| self.nodes.contains_key(m.region.as_str()));
         if !self.own.is_empty() {
             cluster.layout = DatabaseLayout::StandbyClusters;
             for member in &mut cluster.members {
-                member.etcd = urls(self.own.get(member.region.as_str()).unwrap_or(&self.stores));
+                let own = self.own.get(member.region.as_str()).unwrap_or(&self.stores);
+                member.etcd = Store::urls(own);
             }
         }
         for member in &mut cluster.members {
@@ -389,20 +417,52 @@ impl Store {
         *self.process.lock().unwrap() = Self::run(&Unprivileged::find(), &self.home, &self.arguments);
     }
 
-    fn host(&self) -> &str {
-        self.url.trim_start_matches("http://")
+    fn urls(stores: &[Self]) -> Vec<String> {
+        stores.iter().map(|s| s.url.clone()).collect()
     }
 }
 
-fn node(
-    user: &Unprivileged,
-    dir: &Path,
-    id: &str,
-    (rest, postgres): (u16, u16),
-    stores: &[Store],
-    patroni: &Patroni,
-    settings: &str,
-) -> Node {
+/// The scope of a second cluster.
+pub const SECOND_SCOPE: &str = "aisoc-eu";
+
+/// Where the nodes of a cluster live, and what they have in common.
+struct Home<'a> {
+    user: Unprivileged,
+    dir: &'a Path,
+    scope: &'a str,
+    patroni: &'a Patroni,
+    settings: &'a str,
+}
+
+impl<'a> Home<'a> {
+    fn new(dir: &'a Path, patroni: &'a Patroni, settings: &'a str) -> Self {
+        let user = Unprivileged::find();
+        open(dir);
+        user.own(dir);
+        Self {
+            user,
+            dir,
+            scope: "aisoc",
+            patroni,
+            settings,
+        }
+    }
+}
+
+/// Two free ports for each.
+fn pairs_of_ports(count: usize) -> Vec<(u16, u16)> {
+    let ports = free_ports(count * 2);
+    ports.chunks(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+fn node(of: &Home<'_>, id: &str, (rest, postgres): (u16, u16), etcd: &[String]) -> Node {
+    let Home {
+        user,
+        dir,
+        scope,
+        patroni,
+        settings,
+    } = of;
     // Patroni's own defaults, unless others are asked for.
     let usual = if settings.contains("ttl:") {
         ""
@@ -412,7 +472,7 @@ fn node(
     let settings = format!("{usual}{settings}")
         .lines()
         .fold(String::new(), |all, line| all + "    " + line + "\n");
-    let hosts: Vec<&str> = stores.iter().map(Store::host).collect();
+    let hosts: Vec<&str> = etcd.iter().map(|url| url.trim_start_matches("http://")).collect();
     let hosts = hosts.join(",");
     let home = dir.join(id);
     std::fs::create_dir(&home).unwrap();
@@ -421,7 +481,7 @@ fn node(
     let nofailover = id == AP;
     let home_text = home.display();
     let config = format!(
-        "scope: aisoc\nname: {id}\n\
+        "scope: {scope}\nname: {id}\n\
          restapi:\n  listen: 127.0.0.1:{rest}\n  connect_address: 127.0.0.1:{rest}\n\
          \x20 authentication: {{username: patroni, password: patroni}}\n\
          etcd3:\n  hosts: {hosts}\n\

@@ -111,7 +111,7 @@ pub fn topology(data_dir: &Path) -> Topology {
     }
 }
 
-/// The only database cluster.
+/// The first database cluster.
 pub fn main() -> ClusterName {
     "main".parse().unwrap()
 }
