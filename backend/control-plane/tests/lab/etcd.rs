@@ -1,6 +1,7 @@
 //! etcd for a test.
 
-use super::{Process, Unprivileged, eventually, free_ports, signal};
+use super::ports::free_ports;
+use super::{Process, Unprivileged, eventually, signal};
 use std::path::Path;
 use std::time::Duration;
 

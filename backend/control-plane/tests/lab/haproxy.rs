@@ -1,7 +1,8 @@
 //! HAProxy before api servers of a test.
 
+use super::Process;
+use super::ports::free_ports;
 use super::world::REGIONS;
-use super::{Process, free_ports};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;

@@ -8,22 +8,14 @@ pub mod fence;
 pub mod haproxy;
 pub mod measure;
 pub mod patroni;
+pub mod ports;
 pub mod world;
 pub mod writers;
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Ports that nobody uses now.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-        .collect();
-    listeners.iter().map(|l| l.local_addr().unwrap().port()).collect()
-}
 
 /// The user that databases run as: `postgres` when this is root, else ourselves.
 pub struct Unprivileged(Option<(u32, u32)>);

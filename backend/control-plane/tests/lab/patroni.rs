@@ -1,7 +1,8 @@
 //! Three PostgreSQL nodes under Patroni, with etcd: one for each region.
 
+use super::ports::free_ports;
 use super::world::{AP, EU, REGIONS, US};
-use super::{Process, Unprivileged, eventually, free_ports, signal};
+use super::{Process, Unprivileged, eventually, signal};
 use aisoc_model::topology::{DatabaseCluster, DatabaseLayout, Topology};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Executor, Row};

@@ -7,8 +7,10 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../lab/ports.rs"]
+mod ports;
+
 use std::fmt::Write;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,11 +20,7 @@ use tempfile::TempDir;
 const PG: &str = "/usr/lib/postgresql/15/bin";
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    ports::free_ports(1)[0]
 }
 
 /// Waits until `condition` gives something; panics with `what` after `within`.
