@@ -96,6 +96,13 @@ fn scaled(mut value: f64, units: &[&str]) -> String {
     format!("{value:.digits$} {unit}").trim_end().to_owned()
 }
 
+/// So many of something: `1 link`, `3 links`.
+#[must_use]
+pub fn number(count: u64, noun: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{end}", self::count(count))
+}
+
 /// A rate per second: `0`, `0.4`, `98.2`, `1,250` without its unit.
 #[must_use]
 pub fn rate(value: f64) -> String {

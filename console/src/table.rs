@@ -44,8 +44,14 @@ pub struct Column {
     pub title: &'static str,
     /// Its width.
     pub width: u16,
+    /// The smallest width in which it still says what it is about.
+    pub least: u16,
     /// Share of the columns that are left over; 0 = keeps its width.
     pub grow: u16,
+    /// The largest width that it grows to: far away from its row nothing is read.
+    pub most: u16,
+    /// Its cells begin with a glyph that says the same as the words behind it: where there is no room it stands alone.
+    pub glyph: bool,
     /// Whether its cells stand at the right.
     pub right: bool,
     /// When columns do not fit, those with the highest number go first; 0 = stays always.
@@ -59,7 +65,10 @@ impl Column {
         Self {
             title,
             width,
+            least: width,
             grow: 0,
+            most: u16::MAX,
+            glyph: false,
             right: false,
             spare: 0,
         }
@@ -76,6 +85,27 @@ impl Column {
     #[must_use]
     pub const fn grow(mut self, share: u16) -> Self {
         self.grow = share;
+        self
+    }
+
+    /// With text that may be cut, but not below so many columns.
+    #[must_use]
+    pub const fn least(mut self, width: u16) -> Self {
+        self.least = width;
+        self
+    }
+
+    /// That grows to so many columns and no further.
+    #[must_use]
+    pub const fn most(mut self, width: u16) -> Self {
+        self.most = width;
+        self
+    }
+
+    /// With states, whose glyphs stand alone where there is no room for their words.
+    #[must_use]
+    pub const fn glyph(mut self) -> Self {
+        self.glyph = true;
         self
     }
 

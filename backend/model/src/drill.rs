@@ -92,10 +92,12 @@ pub enum DrillResult {
 }
 
 /// Why a checklist cannot be used.
+#[cfg(feature = "yaml")]
 #[derive(Debug, thiserror::Error)]
 #[error("drill checklist: {0}; compare it with assets/drills.yaml")]
 pub struct ChecklistError(String);
 
+#[cfg(feature = "yaml")]
 impl Checklist {
     /// Reads a checklist's text.
     ///
@@ -114,7 +116,7 @@ impl Checklist {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yaml"))]
 mod tests {
     use super::*;
     use crate::slo::Slo;

@@ -172,6 +172,7 @@ impl Condition {
 }
 
 /// Why a thresholds file cannot be used.
+#[cfg(feature = "yaml")]
 #[derive(Debug, thiserror::Error)]
 pub enum SloError {
     /// Not YAML of this shape.
@@ -182,6 +183,7 @@ pub enum SloError {
     Incomplete(&'static str),
 }
 
+#[cfg(feature = "yaml")]
 impl Slo {
     /// Reads a thresholds file's text.
     ///
@@ -216,7 +218,9 @@ impl Slo {
     pub fn builtin() -> Result<Self, SloError> {
         Self::parse(include_str!("../../../assets/slo.yaml"))
     }
+}
 
+impl Slo {
     /// The same thresholds with every *duration of observation* (window, `for`, check interval) divided by
     /// `speed_up`, as the local world uses them so that an alert does not take minutes to show. Bounds of
     /// values and numbers of checks stay as they are, and so does a `for` that gives something the time to
@@ -244,7 +248,7 @@ impl Slo {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yaml"))]
 mod tests {
     use super::*;
 

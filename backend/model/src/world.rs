@@ -2,7 +2,7 @@
 
 use crate::alert::Alert;
 use crate::certificate::Certificate;
-use crate::drill::DrillRun;
+use crate::drill::{Checklist, DrillRun};
 use crate::ids::{ClusterName, RegionId};
 use crate::inventory::{Fault, Process, Release};
 use crate::lag::{Link, LinkKind};
@@ -47,6 +47,9 @@ pub struct World {
     /// The latest run of each drill, by the drill's id.
     #[serde(default)]
     pub drills: BTreeMap<String, DrillRun>,
+    /// Which drills there are; `None` when whoever drew the frame did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checklist: Option<Box<Checklist>>,
     /// Who calls whom, by [`Edge::key`]; empty when no trace has arrived.
     #[serde(default)]
     pub service_map: BTreeMap<String, Edge>,
@@ -183,6 +186,9 @@ pub struct Delta {
     /// Other ones than before; what was told once is not taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thresholds: Option<Box<Thresholds>>,
+    /// The same of the drills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checklist: Option<Box<Checklist>>,
 }
 
 /// A delta does not fit the frame it was applied to: ask for a snapshot.
@@ -212,6 +218,7 @@ impl World {
             sources: BTreeMap::new(),
             sla: BTreeMap::new(),
             drills: BTreeMap::new(),
+            checklist: None,
             service_map: BTreeMap::new(),
             runbooks: BTreeMap::new(),
             certificates: BTreeMap::new(),
@@ -243,6 +250,10 @@ impl World {
                 .thresholds
                 .clone()
                 .filter(|_| self.thresholds != next.thresholds),
+            checklist: next
+                .checklist
+                .clone()
+                .filter(|_| self.checklist != next.checklist),
         }
     }
 
@@ -274,6 +285,9 @@ impl World {
         merge(&mut self.certificates, delta.certificates);
         if delta.thresholds.is_some() {
             self.thresholds = delta.thresholds;
+        }
+        if delta.checklist.is_some() {
+            self.checklist = delta.checklist;
         }
         Ok(())
     }
@@ -387,6 +401,25 @@ mod tests {
             old.apply(delta).unwrap();
             prop_assert_eq!(old, new);
         }
+    }
+
+    #[test]
+    fn the_checklist_of_drills_is_told_once() {
+        let none = BTreeMap::new();
+        let (mut console, mut frame) = (world(1, &none), world(2, &none));
+        let checklist = Checklist {
+            every_days: 30,
+            drills: Vec::new(),
+        };
+        frame.checklist = Some(Box::new(checklist));
+        console.apply(console.delta_to(&frame)).unwrap();
+        assert_eq!(console, frame);
+        let mut next = frame.clone();
+        next.head.seq = 3;
+        let delta = frame.delta_to(&next);
+        assert!(!serde_json::to_string(&delta).unwrap().contains("checklist"));
+        console.apply(delta).unwrap();
+        assert_eq!(console, next);
     }
 
     #[test]

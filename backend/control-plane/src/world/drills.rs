@@ -270,7 +270,7 @@ fn in_words(spec: &FaultSpec) -> String {
 /// The book of a control plane, with its file.
 #[derive(Debug)]
 pub struct Drills {
-    list: Checklist,
+    list: Box<Checklist>,
     file: Option<PathBuf>,
     book: Mutex<Book>,
 }
@@ -295,19 +295,20 @@ impl Drills {
             ..Book::default()
         };
         Ok(Self {
-            list: Checklist::builtin()?,
+            list: Box::new(Checklist::builtin()?),
             file,
             book: Mutex::new(book),
         })
     }
 
-    /// Looks at a frame and puts the runs into it.
+    /// Looks at a frame and puts the checklist and the runs into it.
     pub fn judge(&self, world: &mut World, slo: &Slo) {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
         if book.step(world, &self.list, slo) {
             self.keep(&book.runs);
         }
         world.drills = book.runs.clone();
+        world.checklist = Some(self.list.clone());
     }
 
     /// Takes in runs that another control plane has seen, where they are later than its own.

@@ -45,8 +45,10 @@ pub fn header(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
     let right = identity(model, area.width);
     let end = canvas.pieces(area.x, area.y, area.width, &left);
     let room = area.right().saturating_sub(end + 2);
-    if format::cells(width(&right)) <= room {
-        canvas.pieces_right(end + 2, area.y, room.saturating_sub(1), &right);
+    // Where not all of it fits, there is still when what is shown was.
+    let when = as_of(model);
+    if let Some(said) = [right, when].iter().find(|p| format::cells(width(p)) < room) {
+        canvas.pieces_right(end + 2, area.y, room.saturating_sub(1), said);
     }
     if !two_lines {
         return Rect {
@@ -103,12 +105,15 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
     let missed = model.missed;
     if missed.coalesced > 0 {
         pieces.push(piece(
-            format!("{} frames folded  ", missed.coalesced),
+            format!("{} folded  ", format::number(missed.coalesced, "frame")),
             Role::Muted,
         ));
     }
     if missed.gaps > 0 {
-        pieces.push(piece(format!("{} gaps  ", missed.gaps), Role::Notice));
+        pieces.push(piece(
+            format!("{}  ", format::number(missed.gaps, "gap")),
+            Role::Notice,
+        ));
     }
     if let Some(identity) = &model.identity {
         let role = if identity.operator {
@@ -122,19 +127,22 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
             pieces.push(piece("session: no expiry  ", Role::Muted));
         }
     }
-    if let Some(world) = model.shown() {
-        if columns >= 100 {
-            pieces.push(piece(
-                format!("seen by {}{}  ", world.head.control_plane, term(world)),
-                Role::Muted,
-            ));
-        }
+    if let Some(world) = model.shown().filter(|_| columns >= 100) {
         pieces.push(piece(
-            format!("as of {} UTC", format::time_of_day(world.head.at)),
+            format!("seen by {}{}  ", world.head.control_plane, term(world)),
             Role::Muted,
         ));
     }
+    pieces.extend(as_of(model));
     pieces
+}
+
+/// When what is shown was.
+fn as_of(model: &Model) -> Vec<Piece> {
+    let at = model.shown().map(|world| format::time_of_day(world.head.at));
+    at.map(|at| piece(format!("as of {at} UTC"), Role::Muted))
+        .into_iter()
+        .collect()
 }
 
 /// The epoch under which the control plane acts, where there are several.

@@ -36,10 +36,10 @@ impl PageView for Alerts {
         alerts.sort_by_key(|(_, alert)| (order(alert.state), alert.severity, alert.since));
         let columns = vec![
             Column::new("SEV", 3),
-            Column::new("STATE", 10),
+            Column::new("STATE", 10).glyph(),
             Column::new("REGION", 14),
             Column::new("SINCE", 7).right(),
-            Column::new("WHAT", 28).grow(1),
+            Column::new("WHAT", 28).least(8).grow(1).most(84),
             Column::new("RUNBOOK", 7).spare(3),
             Column::new("RESPOND IN", 11).right().spare(1),
             Column::new("SEEN BY", 12).spare(2),

@@ -15,15 +15,6 @@ use aisoc_model::drill::{Checklist, Drill, DrillMeans, DrillResult, DrillRun};
 use aisoc_model::world::World;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
-use std::sync::LazyLock;
-
-/// The checklist compiled in.
-static LIST: LazyLock<Checklist> = LazyLock::new(|| {
-    Checklist::builtin().unwrap_or(Checklist {
-        every_days: 30,
-        drills: Vec::new(),
-    })
-});
 
 /// The page.
 pub struct Drills;
@@ -51,16 +42,16 @@ impl PageView for Drills {
         };
         let now = model.shown_at();
         let columns = vec![
-            Column::new("DRILL", 34).grow(1),
+            Column::new("DRILL", 44).least(20),
             Column::new("RESULT", 16),
             Column::new("LAST DONE", 9).right(),
             Column::new("TO BE SEEN", 38).spare(2),
-            Column::new("EVIDENCE", 30).grow(2).spare(1),
+            Column::new("EVIDENCE", 30).grow(1).most(110).spare(1),
         ];
-        let rows = LIST
-            .drills
-            .iter()
-            .map(|drill| row(drill, world.drills.get(&drill.id), now))
+        let list = world.checklist.as_deref();
+        let rows = list
+            .into_iter()
+            .flat_map(|list| list.drills.iter().map(|drill| row(list, drill, world, now)))
             .collect();
         Table::new(columns, rows)
     }
@@ -72,10 +63,11 @@ impl PageView for Drills {
         let rows = model.table();
         let selected = model.selected_on(model.page);
         let key = rows.selected(selected).map(|row| row.key.as_str());
-        let chosen = LIST.drills.iter().find(|drill| Some(drill.id.as_str()) == key);
-        let space = chosen.map_or(rest, |drill| {
-            detail(drill, world.drills.get(&drill.id), now).below(canvas, rest, rows.rows.len())
+        let chosen = world.checklist.as_deref().and_then(|list| {
+            let drill = list.drills.iter().find(|drill| Some(drill.id.as_str()) == key)?;
+            Some(detail(list, drill, world.drills.get(&drill.id), now))
         });
+        let space = chosen.map_or(rest, |detail| detail.below(canvas, rest, rows.rows.len()));
         table::draw(canvas, space, &rows, selected.or(Some("")));
     }
 
@@ -84,14 +76,14 @@ impl PageView for Drills {
     }
 }
 
-fn standing(drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Standing {
+fn standing(list: &Checklist, drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Standing {
     if matches!(drill.by, DrillMeans::Impossible { .. }) {
         return Standing::Impossible;
     }
     let Some(run) = run else {
         return Standing::Never;
     };
-    let limit = u64::from(LIST.every_days) * 86_400_000;
+    let limit = u64::from(list.every_days) * 86_400_000;
     match run.result {
         DrillResult::Running => Standing::Running,
         DrillResult::Failed => Standing::Failed,
@@ -113,8 +105,9 @@ fn shown(standing: Standing) -> (&'static str, Role) {
     }
 }
 
-fn row(drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Row {
-    let (word, role) = shown(standing(drill, run, now));
+fn row(checklist: &Checklist, drill: &Drill, world: &World, now: Timestamp) -> Row {
+    let run = world.drills.get(&drill.id);
+    let (result, role) = shown(standing(checklist, drill, run, now));
     let last = run.map(|run| format::since(run.since, now));
     let evidence = match (&drill.by, run) {
         (DrillMeans::Impossible { why }, _) => why.clone(),
@@ -123,7 +116,7 @@ fn row(drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Row {
     };
     let cells = vec![
         cell(drill.title.clone(), Role::Text),
-        cell(word, role),
+        cell(result, role),
         cell(last.unwrap_or_else(|| "–".to_owned()), Role::Muted),
         cell(drill.confirm.clone(), Role::Muted),
         cell(evidence.clone(), Role::Muted),
@@ -132,7 +125,7 @@ fn row(drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Row {
         .field("drill", Value::text(drill.title.clone()))
         .field(
             "result",
-            Value::text(word.trim_start_matches(|c: char| !c.is_ascii())),
+            Value::text(result.trim_start_matches(|c: char| !c.is_ascii())),
         )
         .field("evidence", Value::text(evidence))
         .field(
@@ -142,13 +135,17 @@ fn row(drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Row {
 }
 
 fn headline(world: &World, now: Timestamp) -> Hero {
+    let Some(list) = world.checklist.as_deref() else {
+        return Hero::new("?", "Which drills there are is not known", Role::Unknown)
+            .note("the control plane that drew this frame did not say");
+    };
     let of = |wanted: Standing| {
-        LIST.drills
+        list.drills
             .iter()
-            .filter(|drill| standing(drill, world.drills.get(&drill.id), now) == wanted)
+            .filter(|drill| standing(list, drill, world.drills.get(&drill.id), now) == wanted)
             .count()
     };
-    let possible = LIST.drills.len() - of(Standing::Impossible);
+    let possible = list.drills.len() - of(Standing::Impossible);
     let passed = of(Standing::Passed);
     let (title, role) = if of(Standing::Running) > 0 {
         ("passed; a drill is running".to_owned(), Role::Accent)
@@ -156,11 +153,11 @@ fn headline(world: &World, now: Timestamp) -> Hero {
         (format!("passed; {} failed", of(Standing::Failed)), Role::Bad)
     } else if passed == possible {
         (
-            format!("Every drill passed within {} days", LIST.every_days),
+            format!("Every drill passed within {} days", list.every_days),
             Role::Good,
         )
     } else {
-        (format!("passed within {} days", LIST.every_days), Role::Notice)
+        (format!("passed within {} days", list.every_days), Role::Notice)
     };
     Hero::new(format!("{passed}/{possible}"), title, role)
         .note(format!(
@@ -172,12 +169,12 @@ fn headline(world: &World, now: Timestamp) -> Hero {
         ))
         .note(format!(
             "the checklist asks for each every {} days, in staging",
-            LIST.every_days
+            list.every_days
         ))
 }
 
-fn detail(drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Detail {
-    let (word, role) = shown(standing(drill, run, now));
+fn detail(list: &Checklist, drill: &Drill, run: Option<&DrillRun>, now: Timestamp) -> Detail {
+    let (word, role) = shown(standing(list, drill, run, now));
     let mut detail = Detail::new(drill.title.clone())
         .line("result", vec![piece(word, role)])
         .text("to be seen", drill.confirm.clone());

@@ -65,11 +65,11 @@ impl PageView for Lag {
 
 fn columns(trend: u16) -> Vec<Column> {
     vec![
-        Column::new("KIND", 14),
+        Column::new("KIND", 14).least(10),
         Column::new("FROM", 14),
         Column::new("TO", 14),
-        Column::new("LAG", 10).right(),
-        Column::new("LEVEL", 14),
+        Column::new("LAG", 10).least(9).right(),
+        Column::new("LEVEL", 14).glyph(),
         Column::new("BEHIND", 9).right().spare(4),
         Column::new("TARGET", 6).right().spare(2),
         Column::new("ALERT", 6).right().spare(3),
@@ -276,7 +276,8 @@ fn worst(model: &Model, world: &World) -> Hero {
         piece(against, Role::Muted),
     ]);
     if unknown > 0 {
-        let text = format!("{unknown} of {} links are not freshly known", world.links.len());
+        let are = if unknown == 1 { "is" } else { "are" };
+        let text = format!("{unknown} of {} links {are} not freshly known", world.links.len());
         hero.line(vec![piece(text, Role::Unknown)])
     } else {
         hero.note(format!("all {} links are freshly known", world.links.len()))

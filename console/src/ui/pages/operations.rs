@@ -35,15 +35,15 @@ impl PageView for Operations {
         operations
             .sort_by_key(|operation| (operation.state.ended(), std::cmp::Reverse(operation.started_at)));
         let columns = vec![
-            Column::new("OPERATION", 9),
-            Column::new("TARGET", 22),
-            Column::new("STATE", 10),
+            Column::new("OPERATION", 18).least(9),
+            Column::new("TARGET", 22).least(14),
+            Column::new("STATE", 10).glyph(),
             Column::new("STARTED", 8).right(),
             Column::new("TOOK", 7).right(),
             Column::new("BY", 12).spare(2),
             Column::new("WRITE OUTAGE", 12).right().spare(3),
-            Column::new("OUTCOME", 20).grow(2).spare(1),
-            Column::new("REASON", 20).grow(1).spare(4),
+            Column::new("OUTCOME", 20).grow(2).most(110).spare(1),
+            Column::new("REASON", 20).grow(1).most(70).spare(4),
         ];
         Table::new(
             columns,

@@ -36,14 +36,14 @@ impl PageView for Releases {
         let places = facts::places(world);
         releases.sort_by_cached_key(|release| places.of(Some(&release.region)));
         let columns = vec![
-            Column::new("RELEASE", 22),
+            Column::new("RELEASE", 22).least(20),
             Column::new("STATE", 15),
             Column::new("REVISION", 8).right(),
             Column::new("SINCE", 7).right(),
             Column::new("BACK TO", 7).right().spare(1),
             Column::new("REGION", 14).spare(4),
-            Column::new("CHANGED", 24).grow(2).spare(2),
-            Column::new("MADE BY", 20).grow(1).spare(3),
+            Column::new("CHANGED", 34).grow(2).most(90).spare(2),
+            Column::new("MADE BY", 28).grow(1).most(70).spare(3),
         ];
         Table::new(
             columns,

@@ -40,15 +40,15 @@ impl PageView for Services {
         let columns = vec![
             Column::new("PROCESS", 28),
             Column::new("STATE", 13),
-            Column::new("VERSION", 9),
+            Column::new("VERSION", 9).spare(2),
             Column::new("RESTARTS", 8).right(),
-            Column::new("OOM", 3).right().spare(1),
-            Column::new("UP", 7).right(),
-            Column::new("MEMORY", 7).right().spare(3),
-            Column::new("ZONE", 16).spare(4),
-            Column::new("KIND", 13).spare(6),
-            Column::new("PID", 7).right().spare(7),
-            Column::new("DETAIL", 16).grow(1).spare(5),
+            Column::new("OOM", 3).right().spare(3),
+            Column::new("UP", 7).right().spare(1),
+            Column::new("MEMORY", 7).right().spare(4),
+            Column::new("ZONE", 16).spare(5),
+            Column::new("KIND", 13).spare(7),
+            Column::new("PID", 7).right().spare(8),
+            Column::new("DETAIL", 16).grow(1).most(100).spare(6),
         ];
         let keys = processes.into_iter().map(|process| process.name.clone());
         let row: fn(&Model, &str) -> Option<Row> = |model, key| {
@@ -177,7 +177,7 @@ fn certificates(world: &World, now: Timestamp) -> String {
     let end = match left(first) {
         None => "not known".to_owned(),
         Some(days) if days < 0.0 => "OVER".to_owned(),
-        Some(days) => format!("in {days:.0} days"),
+        Some(days) => format!("in {}", format::seconds(days * 86_400.0)),
     };
     format!("certificates: {}, first to end: {first}, {end}", names.len())
 }
@@ -228,7 +228,7 @@ fn headline(world: &World, now: Timestamp) -> Hero {
         format::bytes(memory)
     ));
     let hero = hero.note(format!(
-        "Kubernetes: not configured · {}",
+        "{} · Kubernetes: not configured",
         certificates(world, now)
     ));
     if rollouts.is_empty() {

@@ -46,14 +46,14 @@ impl PageView for Sla {
             Column::new("BREACHED", 8).right(),
             Column::new("WAITING", 7).right(),
             Column::new("AGREED", 6).right(),
-            Column::new("MTTA", 8).right(),
-            Column::new("MTTD", 8).right(),
-            Column::new("MTTR", 8).right().spare(1),
-            Column::new("INCIDENTS", 9).right().spare(2),
-            Column::new("ACK P95", 8).right().spare(3),
-            Column::new("DETECT P95", 10).right().spare(4),
-            Column::new("RESOLVE P95", 11).right().spare(5),
-            Column::new("NAME", 22).spare(6),
+            Column::new("MTTA", 8).right().spare(1),
+            Column::new("MTTD", 8).right().spare(2),
+            Column::new("MTTR", 8).right().spare(3),
+            Column::new("INCIDENTS", 9).right().spare(4),
+            Column::new("ACK P95", 8).right().spare(5),
+            Column::new("DETECT P95", 10).right().spare(6),
+            Column::new("RESOLVE P95", 11).right().spare(7),
+            Column::new("NAME", 22).spare(8),
         ];
         Table::new(
             columns,
@@ -184,11 +184,17 @@ fn headline(world: &World, now: Timestamp) -> Hero {
     let window = world.sla.values().next().map_or(0, |r| r.window_seconds);
     let (title, role) = if breached > 0 {
         (
-            format!("of {incidents} incidents were not acknowledged in time"),
+            format!(
+                "of {} not acknowledged in time",
+                format::number(incidents, "incident")
+            ),
             Role::Bad,
         )
     } else {
-        (format!("breaches in {incidents} incidents"), Role::Good)
+        (
+            format!("breaches in {}", format::number(incidents, "incident")),
+            Role::Good,
+        )
     };
     let mean = |part: fn(&SlaFigures) -> Option<Spread>| {
         let spreads: Vec<Spread> = fresh.iter().filter_map(|f| part(f)).collect();
@@ -210,9 +216,15 @@ fn headline(world: &World, now: Timestamp) -> Hero {
             piece(mean(|f| f.resolve), Role::Strong),
         ])
         .note(format!(
-            "{waiting} wait for somebody · window {}",
+            "{} for somebody · window {}",
+            waits(waiting),
             format::age(u64::from(window) * 1_000)
         ))
+}
+
+fn waits(count: u64) -> String {
+    let wait = if count == 1 { "waits" } else { "wait" };
+    format!("{count} {wait}")
 }
 
 fn detail(reading: &SlaReading, now: Timestamp) -> Detail {
@@ -249,8 +261,10 @@ fn detail(reading: &SlaReading, now: Timestamp) -> Detail {
             .text(
                 "incidents",
                 format!(
-                    "{} opened, {} wait for somebody, {} breached",
-                    figures.incidents, figures.unacknowledged, figures.breached
+                    "{} opened, {} for somebody, {} breached",
+                    figures.incidents,
+                    waits(figures.unacknowledged),
+                    figures.breached
                 ),
             );
     }

@@ -317,6 +317,20 @@ fn dialogs(#[values(0, 1, 2, 3)] part: usize) {
 }
 
 #[test]
+fn a_runbook_beside_the_past() {
+    let terminals = Terminals::new();
+    let mut sheet = Sheet::default();
+    let mut model = State::Replay.model("alerts".parse().unwrap());
+    for size in SIZES {
+        model.size = size;
+        Dialog::Runbook.open(&mut model);
+        let name = format!("{}x{}", size.0, size.1);
+        sheet.put(&name, frame(&model, &terminals, whole));
+    }
+    insta::assert_snapshot!("dialog-runbook-beside-the-past", sheet.text);
+}
+
+#[test]
 fn every_dialog_there_can_be_is_drawn() {
     let mut model = State::Incident.model(Page::OVERVIEW);
     let kinds: Vec<Option<Dialog>> = Dialog::ALL
@@ -366,5 +380,11 @@ fn pictures_to_look_at() {
             dialog.open(&mut model);
             write(format!("dialog-{}", dialog.name()), &model);
         }
+    }
+    let mut past = State::Replay.model("alerts".parse().unwrap());
+    for size in SIZES {
+        past.size = size;
+        Dialog::Runbook.open(&mut past);
+        write("dialog-runbook-beside-the-past".to_owned(), &past);
     }
 }

@@ -160,15 +160,68 @@ fn stale_values_never_look_fresh() {
     assert!(!shown.contains("● ok"), "{shown}");
 }
 
+/// A column free at each side, the mark, and no gap behind the last.
+const BESIDE: u16 = 2 + 2 - 2;
+
 #[test]
-fn columns_that_always_stay_fit_eighty() {
+fn columns_that_always_stay_fit_eighty_and_lose_only_words_at_sixty() {
     for page in Page::all() {
-        let table = page.view().table(&live(&fixture::incident(), page, (80, 24)));
-        let stay = table.columns.iter().filter(|column| column.spare == 0);
-        let needed: u16 = stay.map(|column| column.width + 2).sum();
-        // A column free at each side, the mark, and no gap behind the last.
-        assert!(needed <= 78 - 2 + 2, "{page} needs {needed}");
+        for world in [fixture::incident(), fixture::clusters::two_clusters()] {
+            let table = page.view().table(&live(&world, page, (80, 24)));
+            let stay = || table.columns.iter().filter(|column| column.spare == 0);
+            let needed: u16 = stay().map(|column| column.width + 2).sum();
+            assert!(needed <= 80 - BESIDE, "{page} needs {needed} of eighty");
+            let table = page.view().table(&live(&world, page, (60, 15)));
+            let stay = table.columns.iter().filter(|column| column.spare == 0);
+            let least = |column: &crate::table::Column| if column.glyph { 1 } else { column.least };
+            let needed: u16 = stay.map(|column| least(column) + 2).sum();
+            assert!(needed <= 60 - BESIDE, "{page} needs {needed} of sixty");
+        }
     }
+}
+
+#[test]
+fn a_small_screen_cuts_no_figure() {
+    let shown = |page: &str| text(&live(&fixture::incident(), page.parse().unwrap(), (60, 15)));
+    let lag = shown("lag");
+    assert!(
+        lag.contains(" 21 ms  ●") && lag.contains(" 48 s  ▲") && lag.contains(" 6.5 s  ▲"),
+        "{lag}"
+    );
+    assert!(shown("slis").contains("✖ MISSED"));
+    assert!(shown("services").contains("✖ stopped"));
+    assert!(shown("releases").contains("13 min"));
+    for page in Page::all() {
+        assert!(shown(&page.to_string()).contains("as of 12:00:00 UTC"), "{page}");
+    }
+}
+
+#[test]
+fn with_several_clusters_every_part_is_said_and_a_name_where_it_matters() {
+    let shown = |size| text(&live(&fixture::clusters::two_clusters(), Page::OVERVIEW, size));
+    let small = shown((60, 15));
+    assert!(small.contains("main WRITER, replica"), "{small}");
+    assert!(small.contains("eu WRITER, replica"), "{small}");
+    let list = shown((80, 24));
+    assert!(
+        list.contains("  eu 41 s") && list.contains("     21 ms"),
+        "{list}"
+    );
+    assert!(!list.contains("main 21"), "{list}");
+}
+
+#[test]
+fn a_runbook_read_beside_the_past_says_that_it_is_of_the_present() {
+    let mut model = replay("alerts".parse().unwrap(), (80, 24));
+    Dialog::Runbook.open(&mut model);
+    let shown = text(&model);
+    assert!(
+        shown.contains("Written from the present (12:0") && shown.contains("REPLAY"),
+        "{shown}"
+    );
+    let mut present = live(&fixture::incident(), "alerts".parse().unwrap(), (80, 24));
+    Dialog::Runbook.open(&mut present);
+    assert!(!text(&present).contains("Written from the present"));
 }
 
 #[rstest]

@@ -15,8 +15,9 @@ use crate::runbook::{Reading, Stage as Read};
 use crate::safety::{Armed, Decision};
 use aisoc_model::operation::OperationState;
 use aisoc_model::plan::Target;
+use aisoc_model::region::PostgresRole;
 use aisoc_model::topology::EnvironmentKind;
-use aisoc_model::world::World;
+use aisoc_model::world::{Coordination, CoordinationMode, World};
 use jiff::SignedDuration;
 use tui_input::Input;
 
@@ -63,6 +64,12 @@ listed! {
         Fifty = "fifty",
         /// Two database clusters, written in two regions.
         TwoClusters = "two clusters",
+        /// A region is armed, and nobody may act.
+        Armed = "armed without a quorum",
+        /// Connected, and nothing comes.
+        Silent = "silent",
+        /// Two members accept writes.
+        TwoWriters = "two writers",
     }
 }
 
@@ -70,7 +77,14 @@ impl State {
     /// Whether it is said above every page in the same way: one page shows it.
     pub fn is_chrome(self) -> bool {
         match self {
-            Self::Refused | Self::Frozen | Self::Replay | Self::ReplayFile | Self::Direct => true,
+            Self::Refused
+            | Self::Frozen
+            | Self::Replay
+            | Self::ReplayFile
+            | Self::Direct
+            | Self::Armed
+            | Self::Silent
+            | Self::TwoWriters => true,
             Self::Healthy
             | Self::Incident
             | Self::Empty
@@ -130,6 +144,44 @@ impl State {
             }
             Self::Fifty => live(&fixture::many::many(), page, size),
             Self::TwoClusters => live(&fixture::clusters::two_clusters(), page, size),
+            Self::Armed => {
+                let mut world = fixture::healthy();
+                world.head.environment_kind = EnvironmentKind::Staging;
+                world.head.coordination = Coordination {
+                    mode: CoordinationMode::NoQuorum,
+                    holder: Some("us-east-1".to_owned()),
+                    epoch: Some(7),
+                    standbys: Vec::new(),
+                    why: Some("2 of 3 members of etcd do not answer".to_owned()),
+                };
+                let mut armed = live(&world, page, size);
+                armed.armed = Some(Armed {
+                    region: id("eu-west-1"),
+                    environment: "local".to_owned(),
+                    until: now() + SignedDuration::from_secs(541),
+                });
+                armed
+            }
+            Self::Silent => {
+                let mut silent = live(&fixture::healthy(), page, size);
+                silent.now = now() + SignedDuration::from_secs(9);
+                silent.connection = Connection::Silent {
+                    endpoint: silent.endpoint.clone(),
+                    since: now() + SignedDuration::from_secs(1),
+                };
+                silent
+            }
+            Self::TwoWriters => {
+                let mut world = fixture::healthy();
+                for region in world.regions.values_mut().take(2) {
+                    for member in region.postgres.values_mut() {
+                        if let Some(member) = &mut member.value {
+                            member.role = PostgresRole::Writer;
+                        }
+                    }
+                }
+                live(&world, page, size)
+            }
         }
     }
 }

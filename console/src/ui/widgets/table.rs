@@ -20,7 +20,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, table: &Table, selected: Option
     let mut x = area.x + MARK;
     for (column, width) in table.columns.iter().zip(&widths) {
         if let Some(width) = *width {
-            let title = [piece(column.title, Role::Faint)];
+            // A heading over a glyph alone would be a letter.
+            let title = if width > 1 { column.title } else { "" };
+            let title = [piece(title, Role::Faint)];
             place(canvas, x, area.y, width, &title, column.right);
             x += width + GAP;
         }
@@ -48,7 +50,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, table: &Table, selected: Option
         }
         for ((column, width), cell) in table.columns.iter().zip(&widths).zip(&row.cells) {
             let Some(width) = *width else { continue };
-            place(canvas, x, y, width, cell, column.right);
+            match cell.first() {
+                Some(state) if column.glyph && width == 1 => {
+                    let glyph = state.text.chars().next().unwrap_or(' ');
+                    canvas.put(x, y, glyph, state.role);
+                }
+                _ => place(canvas, x, y, width, cell, column.right),
+            }
             x += width + GAP;
         }
     }
@@ -91,71 +99,113 @@ fn first_row(chosen: usize, rows: usize, height: usize) -> usize {
     chosen.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }
 
-/// The width of each column, `None` for those that find no room.
+/// The width of each column, `None` for those that find no room. A figure is never cut: half of one is another one.
 fn widths(columns: &[Column], room: u16) -> Vec<Option<u16>> {
-    let mut shown: Vec<bool> = columns.iter().map(|_| true).collect();
-    let needed = |shown: &[bool]| -> u16 {
-        columns
-            .iter()
-            .zip(shown)
-            .filter(|(_, s)| **s)
-            .map(|(c, _)| c.width + GAP)
-            .sum::<u16>()
-            .saturating_sub(GAP)
-    };
-    while needed(&shown) > room {
-        let last = columns
-            .iter()
-            .enumerate()
-            .filter(|(i, c)| c.spare > 0 && shown.get(*i) == Some(&true));
-        let Some((index, _)) = last.max_by_key(|(_, c)| c.spare) else {
-            break;
-        };
-        if let Some(slot) = shown.get_mut(index) {
-            *slot = false;
+    let mut widths: Vec<Option<u16>> = columns.iter().map(|column| Some(column.width)).collect();
+    // What can be spared goes first, the least important before the others.
+    while lacking(&widths, room) > 0
+        && let Some(index) = spared_first(columns, &widths)
+    {
+        set(&mut widths, index, None);
+    }
+    // Then the words of states, then text gives way, and at last whole columns from the right.
+    for (index, column) in columns.iter().enumerate().rev().filter(|(_, c)| c.glyph) {
+        if lacking(&widths, room) > 0 && column.spare == 0 {
+            set(&mut widths, index, Some(1));
         }
     }
-    let left = room.saturating_sub(needed(&shown));
-    let lacking = needed(&shown).saturating_sub(room);
-    let shares: u16 = columns
-        .iter()
-        .zip(&shown)
-        .filter(|(_, s)| **s)
-        .map(|(c, _)| c.grow)
-        .sum();
-    let width = |column: &Column| {
-        if column.grow == 0 {
-            return column.width;
+    for _ in 0..lacking(&widths, room) {
+        let slack = |(index, column): (usize, &Column)| {
+            let width = widths.get(index).copied().flatten()?;
+            let slack = width.saturating_sub(column.least);
+            (slack > 0).then_some((slack, index, width))
+        };
+        let Some((_, index, width)) = columns.iter().enumerate().filter_map(slack).max() else {
+            break;
+        };
+        set(&mut widths, index, Some(width - 1));
+    }
+    while lacking(&widths, room) > 0 {
+        match widths.iter().rposition(Option::is_some) {
+            Some(0) | None => {
+                set(&mut widths, 0, Some(room));
+                break;
+            }
+            Some(index) => set(&mut widths, index, None),
         }
+    }
+    let left = room.saturating_sub(needed(&widths));
+    let growing = columns.iter().zip(&widths).filter(|(_, width)| width.is_some());
+    let shares: u16 = growing.map(|(column, _)| column.grow).sum();
+    let grown = |(column, width): (&Column, &Option<u16>)| {
         let extra = u32::from(left) * u32::from(column.grow) / u32::from(shares.max(1));
-        // What grows also gives way when even the columns that stay do not fit.
-        (column.width + u16::try_from(extra).unwrap_or(0))
-            .saturating_sub(lacking)
-            .max(4)
+        let wide = (*width)?.saturating_add(u16::try_from(extra).unwrap_or(0));
+        Some(wide.min(column.most.max((*width)?)))
     };
-    columns
-        .iter()
-        .zip(&shown)
-        .map(|(column, shown)| shown.then(|| width(column)))
-        .collect()
+    columns.iter().zip(&widths).map(grown).collect()
+}
+
+fn set(widths: &mut [Option<u16>], index: usize, to: Option<u16>) {
+    if let Some(width) = widths.get_mut(index) {
+        *width = to;
+    }
+}
+
+/// Columns that all of them take, with the gaps between them.
+fn needed(widths: &[Option<u16>]) -> u16 {
+    let all: u16 = widths.iter().flatten().map(|width| width + GAP).sum();
+    all.saturating_sub(GAP)
+}
+
+fn lacking(widths: &[Option<u16>], room: u16) -> u16 {
+    needed(widths).saturating_sub(room)
+}
+
+/// The shown column that can be spared before the others.
+fn spared_first(columns: &[Column], widths: &[Option<u16>]) -> Option<usize> {
+    let shown = columns.iter().zip(widths).enumerate();
+    let spare = shown.filter(|(_, (column, width))| width.is_some() && column.spare > 0);
+    let first = spare.max_by_key(|(_, (column, _))| column.spare);
+    first.map(|(index, _)| index)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] = [
-        Column::new("A", 10).grow(1),
+    const COLUMNS: [Column; 5] = [
+        Column::new("NAME", 10).least(8).grow(1).most(20),
+        Column::new("FIGURE", 5).right(),
+        Column::new("STATE", 9).glyph(),
         Column::new("B", 5).spare(1),
         Column::new("C", 5).spare(2),
     ];
 
     #[test]
     fn columns_go_when_there_is_no_room_and_grow_when_there_is() {
-        assert_eq!(widths(&COLUMNS, 40), [Some(26), Some(5), Some(5)]);
-        assert_eq!(widths(&COLUMNS, 18), [Some(11), Some(5), None]);
-        assert_eq!(widths(&COLUMNS, 12), [Some(12), None, None]);
-        assert_eq!(widths(&COLUMNS, 6), [Some(6), None, None]);
+        assert_eq!(
+            widths(&COLUMNS, 46),
+            [Some(14), Some(5), Some(9), Some(5), Some(5)]
+        );
+        assert_eq!(
+            widths(&COLUMNS, 90),
+            [Some(20), Some(5), Some(9), Some(5), Some(5)]
+        );
+        assert_eq!(widths(&COLUMNS, 40), [Some(15), Some(5), Some(9), Some(5), None]);
+        assert_eq!(widths(&COLUMNS, 28), [Some(10), Some(5), Some(9), None, None]);
+        assert_eq!(widths(&COLUMNS, 27), [Some(17), Some(5), Some(1), None, None]);
+        assert_eq!(widths(&COLUMNS, 18), [Some(8), Some(5), Some(1), None, None]);
+        assert_eq!(widths(&COLUMNS, 16), [Some(9), Some(5), None, None, None]);
+        assert_eq!(widths(&COLUMNS, 12), [Some(12), None, None, None, None]);
+        assert_eq!(widths(&COLUMNS, 6), [Some(6), None, None, None, None]);
+    }
+
+    #[test]
+    fn a_figure_is_whole_or_it_is_not_there() {
+        for room in 0..100 {
+            let figure = widths(&COLUMNS, room)[1];
+            assert!(figure.is_none() || figure == Some(5), "{room}");
+        }
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn what_was_done_outlives_a_restart() {
         .unwrap()
         .judge(&mut world, &example::slo());
     assert!(world.drills["api-pods"].ended_at.is_some());
+    assert_eq!(*world.checklist.unwrap(), Checklist::builtin().unwrap());
     std::fs::write(&file, "{").unwrap();
     assert!(Drills::open(Some(file)).is_err());
 }

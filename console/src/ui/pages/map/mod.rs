@@ -41,9 +41,9 @@ impl PageView for Map {
             return Table::default();
         };
         let columns = vec![
-            Column::new("REGION", 14),
+            Column::new("REGION", 14).least(9),
             Column::new("FROM", 12),
-            Column::new("TO", 14).grow(1),
+            Column::new("TO", 14).least(11).grow(1).most(44),
             Column::new("RATE", 12).right().spare(1),
             Column::new("ERRORS", 7).right(),
             Column::new("P50", 8).right().spare(2),

@@ -8,13 +8,15 @@ use super::PageView;
 use crate::facts::{self, Writers};
 use crate::format;
 use crate::model::Model;
-use crate::table::{Cell, Column, Piece, Row, Table, Value, cell, piece};
+use crate::table::{Cell, Column, Piece, Row, Table, Value, cell, piece, width};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::widgets::hero::{self, Hero};
 use crate::ui::widgets::{observed, state};
 use aisoc_model::alert::Severity;
-use aisoc_model::region::{Health, PostgresRole, Region, RegionRole};
+use aisoc_model::lag::LagLevel;
+use aisoc_model::observed::Observed;
+use aisoc_model::region::{Health, PostgresMember, PostgresRole, Region, RegionRole};
 use aisoc_model::world::World;
 use aisoc_model::{ClusterName, RegionId};
 use ratatui::layout::Rect;
@@ -32,18 +34,22 @@ impl PageView for Overview {
             return Table::default();
         };
         // Which cluster is written here is said in full: it has to be one region for each.
-        let database = if world.several_clusters() { 24 } else { 9 };
+        let (database, lag) = match world.several_clusters() {
+            false => (9, 8),
+            true if is_narrow(model) => (20, 10),
+            true => (24, LAG_OF_SEVERAL),
+        };
         let columns = vec![
-            Column::new("REGION", 15),
+            Column::new("REGION", 14),
             Column::new("ROLE", 9).spare(3),
-            Column::new("HEALTH", 14),
+            Column::new("HEALTH", 14).least(10),
             Column::new("WEIGHT", 6).right(),
             Column::new("REQ/S", 6).right().spare(2),
             Column::new("DATABASE", database),
-            Column::new("PG LAG", 8).right().spare(1),
+            Column::new("PG LAG", lag).right().spare(1),
             Column::new("API P99", 8).right().spare(5),
             Column::new("SHARE", 6).right().spare(4),
-            Column::new("WHY", 20).grow(1).spare(6),
+            Column::new("WHY", 20).grow(1).most(120).spare(6),
         ];
         let mut regions = facts::regions(world);
         if regions.len() > map::MOST {
@@ -90,7 +96,7 @@ fn row(model: &Model, world: &World, region: &Region) -> Row {
         observed::short(traffic, now, |t| {
             (format::told(t.requests_per_second.map(format::rate)), Role::Text)
         }),
-        database(region, now),
+        database(region, now, is_narrow(model)),
         replica_lag(world, region, now),
         api_p99(region, now),
         observed::short(traffic, now, |t| {
@@ -115,16 +121,51 @@ fn weight_role(region: &Region, percent: u8) -> Role {
     }
 }
 
+/// Columns of the lag where there are several database clusters: with the name of one that is behind.
+const LAG_OF_SEVERAL: u16 = 10;
+
+/// Whether there is no room to name every database cluster in every region.
+fn is_narrow(model: &Model) -> bool {
+    model.size.0 < 76
+}
+
 /// The database's part in a region: `WRITER` stands out, because there must be exactly one.
-fn database(region: &Region, now: jiff::Timestamp) -> Cell {
-    let label = |text| piece(text, Role::Muted);
-    facts::of_members(region, label, |_, member| {
+fn database(region: &Region, now: jiff::Timestamp, narrow: bool) -> Cell {
+    let part = |member: &Observed<PostgresMember>| {
         observed::short(member, now, |member| match member.role {
             PostgresRole::Writer => ("WRITER".to_owned(), Role::Strong),
             PostgresRole::Replica => ("replica".to_owned(), Role::Muted),
             PostgresRole::Neither => (member.state.clone(), Role::Warn),
         })
-    })
+    };
+    let label = |text| piece(text, Role::Muted);
+    if !narrow {
+        return facts::of_members(region, label, |_, member| part(member));
+    }
+    // What is written here is named; which ones the others are goes without saying.
+    let written: Vec<&str> = region.written_here(now).map(ClusterName::as_str).collect();
+    let mut all = Cell::new();
+    if !written.is_empty() {
+        let names = if region.postgres.len() > 1 {
+            format!("{} ", written.join(", "))
+        } else {
+            String::new()
+        };
+        all.extend([label(names), piece("WRITER", Role::Strong)]);
+    }
+    let others = region
+        .postgres
+        .iter()
+        .filter(|(cluster, _)| !region.writes(cluster, now));
+    let mut parts: Vec<Cell> = others.map(|(_, member)| part(member)).collect();
+    parts.dedup();
+    for part in parts {
+        if !all.is_empty() {
+            all.push(label(", ".to_owned()));
+        }
+        all.extend(part);
+    }
+    all
 }
 
 /// The worst lag of the links that feed this region's database members; a writer has none.
@@ -138,8 +179,18 @@ fn replica_lag(world: &World, region: &Region, now: jiff::Timestamp) -> Cell {
     });
     let Some(cluster) = worst else { return Cell::new() };
     let mut lag = member_lag(world, region, cluster, now);
-    if region.postgres.len() > 1 && !region.writes(cluster, now) {
-        lag.insert(0, piece(format!("{cluster} "), Role::Muted));
+    let level = facts::feed_of(world, cluster, &region.id).map(|link| facts::level(link, now));
+    let behind = level.is_none_or(|level| level > LagLevel::Ok) && !region.writes(cluster, now);
+    // Which one it is matters when it is behind; a figure is whole, a name may be cut.
+    let room = usize::from(LAG_OF_SEVERAL).saturating_sub(width(&lag) + 1);
+    if region.postgres.len() > 1 && behind && room >= 2 {
+        let name = cluster.as_str();
+        let name = if name.len() > room {
+            format!("{}… ", name.chars().take(room - 1).collect::<String>())
+        } else {
+            format!("{name} ")
+        };
+        lag.insert(0, piece(name, Role::Muted));
     }
     lag
 }

@@ -48,14 +48,19 @@ pub fn worst_lags(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &Wo
     for (y, link) in (inner.top()..inner.bottom()).zip(&worst) {
         let level = state::lag(facts::level(link, now));
         canvas.text(inner.x, y, 11, &name(link, world), Role::Text);
-        let mut line = observed::brief(&link.lag_seconds, now).unwrap_or_default();
-        if let Some(lag) = link.lag_seconds.fresh(now) {
-            let text = [piece(format::seconds(*lag), level.value_role())];
-            canvas.pieces_right(inner.x + 12, y, 6, &text);
-            line.push(piece(level.text(), level.role));
+        let lag = observed::short(&link.lag_seconds, now, |lag| {
+            (format::seconds(*lag), level.value_role())
+        });
+        canvas.pieces_right(inner.x + 12, y, 7, &lag);
+        let to = format!(" {}", link.to);
+        let room = usize::from(inner.width.saturating_sub(20));
+        // The glyph stands for its word before a region's name is cut.
+        let mut state = level.text();
+        if state.chars().count() + to.chars().count() > room {
+            state = level.glyph.to_string();
         }
-        line.push(piece(format!(" {}", link.to), Role::Muted));
-        canvas.pieces(inner.x + 19, y, inner.width.saturating_sub(19), &line);
+        let line = [piece(state, level.role), piece(to, Role::Muted)];
+        canvas.pieces(inner.x + 20, y, cells(room), &line);
     }
     if world.links.is_empty() && inner.height > 0 {
         canvas.text(inner.x, inner.y, inner.width, "no link is known", Role::Unknown);

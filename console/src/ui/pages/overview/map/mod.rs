@@ -52,7 +52,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
         height: each * count + (count - 1) * BETWEEN,
         ..area
     };
-    let side = (area.width * 4 / 11).clamp(36, 64);
+    let side = (area.width * 3 / 8).clamp(36, 64);
     let left = Rect { width: side, ..map };
     region::draw(canvas, left, model, (world, first), chosen(first));
     let mut above: Option<(&Region, Rect)> = None;

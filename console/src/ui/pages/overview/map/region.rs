@@ -5,7 +5,7 @@ use crate::format;
 use crate::model::Model;
 use crate::table::{Piece, piece};
 use crate::theme::Role;
-use crate::ui::canvas::Canvas;
+use crate::ui::canvas::{Canvas, wrap};
 use crate::ui::pages::overview::weight_role;
 use crate::ui::widgets::{gauge, observed, state};
 use aisoc_model::ClusterName;
@@ -15,6 +15,9 @@ use aisoc_model::region::{PostgresMember, PostgresRole, Region};
 use aisoc_model::world::World;
 use jiff::Timestamp;
 use ratatui::layout::Rect;
+
+/// Columns of the labels.
+const LABEL: usize = 9;
 
 /// A region's box.
 pub fn draw(
@@ -61,22 +64,22 @@ pub fn draw(
     }
     let half = inner.width.saturating_sub(16);
     canvas.text(inner.x, inner.y, half, &health.text(), health.role);
-    for (y, line) in (inner.y + 1..inner.bottom()).zip(lines(model, world, region)) {
+    for (y, line) in (inner.y + 1..inner.bottom()).zip(lines(model, world, region, inner.width)) {
         canvas.pieces(inner.x, y, inner.width, &line);
     }
 }
 
 /// What a region's box says, the most important first.
-fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
+fn lines(model: &Model, world: &World, region: &Region, width: u16) -> Vec<Vec<Piece>> {
     let now = model.shown_at();
-    let label = |text: &'static str| piece(format!("{text:<9}"), Role::Muted);
-    let labelled = |text: &'static str, mut pieces: Vec<Piece>| {
-        pieces.insert(0, label(text));
+    let labelled = |text: &str, mut pieces: Vec<Piece>| {
+        pieces.insert(0, piece(format!("{text:<LABEL$}"), Role::Muted));
         pieces
     };
     let mut lines = Vec::new();
     for reason in region.reasons.iter().take(2) {
-        lines.push(vec![piece(reason.clone(), Role::Text)]);
+        let over = wrap(reason, usize::from(width)).into_iter().take(2);
+        lines.extend(over.map(|line| vec![piece(line, Role::Text)]));
     }
     if let Some(drain) = &region.drain {
         let text = format!("for {}, by {}", format::since(drain.since, now), drain.by);
@@ -91,8 +94,8 @@ fn lines(model: &Model, world: &World, region: &Region) -> Vec<Vec<Piece>> {
     }
     lines.push(labelled("traffic", traffic(region, now)));
     lines.push(labelled("api", api(region, now)));
-    for member in postgres(world, region, now) {
-        lines.push(labelled("postgres", member));
+    for (name, member) in postgres(world, region, now, usize::from(width)) {
+        lines.push(labelled(&name, member));
     }
     lines.push(labelled("events", events(world, region, now)));
     lines.push(labelled("redis", redis(region, now)));
@@ -187,13 +190,18 @@ fn api(region: &Region, now: Timestamp) -> Vec<Piece> {
     line
 }
 
-/// A line for each of the region's database members, with the clusters' names where there are several.
-fn postgres(world: &World, region: &Region, now: Timestamp) -> Vec<Vec<Piece>> {
+/// A line for each of the region's database members, labelled with the clusters' names where there are several.
+fn postgres(world: &World, region: &Region, now: Timestamp, width: usize) -> Vec<(String, Vec<Piece>)> {
     let several = world.several_clusters();
     let members = region.postgres.iter().map(|(cluster, observed)| {
-        let name = several.then(|| piece(format!("{cluster} "), Role::Muted));
-        let member = member(world, region, (cluster, observed), now);
-        name.into_iter().chain(member).collect()
+        let label = if several {
+            format!("pg {cluster} ")
+        } else {
+            "postgres ".to_owned()
+        };
+        let room = width.saturating_sub(label.len().max(LABEL));
+        let member = member(world, region, (cluster, observed), now, room);
+        (label, member)
     });
     members.collect()
 }
@@ -203,6 +211,7 @@ fn member(
     region: &Region,
     (cluster, observed): (&ClusterName, &Observed<PostgresMember>),
     now: Timestamp,
+    room: usize,
 ) -> Vec<Piece> {
     // Not every Patroni tells a replica's state; its writer does.
     let feed = facts::feed_of(world, cluster, &region.id);
@@ -223,7 +232,14 @@ fn member(
                 } else {
                     Role::Warn
                 };
-                (format!("{how} replica{paused}{tags}{timeline}"), role)
+                let text = format!("{how} replica{paused}{tags}");
+                // Half a timeline would be another one.
+                let timeline = if text.len() + timeline.len() > room {
+                    ""
+                } else {
+                    &timeline
+                };
+                (format!("{text}{timeline}"), role)
             }
             PostgresRole::Neither => (format!("{}{timeline}{paused}", member.state), Role::Warn),
         }
