@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Draws the pictures of the README from assets/screens/world.json, a frame saved from a real local world
-# (`aisoc-console status --output json`). With --check it fails when one of them is out of date.
+# (`aisoc-console status --output json`; its state directory stands there as the default one). With --check it fails when one of them is out of date.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 console=target/debug/aisoc-console

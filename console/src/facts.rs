@@ -8,7 +8,8 @@ use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::plan::Target;
 use aisoc_model::region::{PostgresMember, PostgresRole, Region, RegionRole};
 use aisoc_model::service_map::{Edge, EdgeFigures};
-use aisoc_model::sli::{GoodSide, SliId, SliReading};
+use aisoc_model::sli::{GoodSide, SliId, SliReading, SliUnit};
+use aisoc_model::slo::Condition;
 use aisoc_model::world::World;
 use aisoc_model::{Absence, ClusterName, RegionId};
 use jiff::Timestamp;
@@ -232,9 +233,53 @@ pub fn firing(world: &World) -> Vec<(&String, &Alert)> {
 #[must_use]
 pub fn alert_text(alert: &Alert) -> String {
     match &alert.subject {
-        Some(subject) => format!("{subject}: {}", alert.summary),
+        Some(subject) => format!("{}: {}", subject_text(alert, subject), alert.summary),
         None => alert.summary.clone(),
     }
+}
+
+/// What an alert is about, without its region, which is said beside it.
+fn subject_text(alert: &Alert, subject: &str) -> String {
+    let here = |name: &str| {
+        alert
+            .region
+            .as_ref()
+            .is_some_and(|region| region.as_str() == name)
+    };
+    let parts: Vec<&str> = subject.split(':').collect();
+    match parts.as_slice() {
+        [kind, from, to] if from == to => (*kind).to_owned(),
+        [kind, from, to] if here(to) => format!("{kind} from {from}"),
+        [kind, from, to] => format!("{kind} {from} → {to}"),
+        [what, region] if here(region) => (*what).to_owned(),
+        _ => match subject.split_once('/') {
+            Some((region, name)) if here(region) => name.to_owned(),
+            _ => subject.to_owned(),
+        },
+    }
+}
+
+/// What a rule saw and what it holds that against, in the unit of what it looks at.
+#[must_use]
+pub fn alert_figures(world: &World, alert: &Alert) -> Option<(String, String)> {
+    let value = alert.value?;
+    let rule = world
+        .thresholds
+        .as_ref()
+        .and_then(|told| told.rules.get(&alert.rule));
+    let show = |figure: f64| match rule {
+        Some(Condition::Sli { sli, .. }) => match sli.unit() {
+            SliUnit::Seconds => crate::format::seconds(figure),
+            SliUnit::Ratio => crate::format::percent(figure),
+        },
+        Some(Condition::LagAlert { .. } | Condition::LagPage { .. }) => crate::format::seconds(figure),
+        Some(Condition::CertificateExpiry { .. }) => crate::format::seconds(figure * 86_400.0),
+        _ => format!("{figure:.4}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+    };
+    Some((show(value), show(alert.bound)))
 }
 
 /// How many alerts of a severity fire.
@@ -382,8 +427,8 @@ pub fn release<'a>(world: &'a World, region: &RegionId) -> Option<&'a Release> {
 #[must_use]
 pub fn sli_text(reading: &SliReading, value: f64) -> String {
     match reading.sli.unit() {
-        aisoc_model::sli::SliUnit::Seconds => crate::format::seconds(value),
-        aisoc_model::sli::SliUnit::Ratio => crate::format::percent(value),
+        SliUnit::Seconds => crate::format::seconds(value),
+        SliUnit::Ratio => crate::format::percent(value),
     }
 }
 
@@ -397,7 +442,47 @@ pub fn objective_text(reading: &SliReading) -> String {
     };
     let bound = reading.objective.bound;
     match reading.sli.unit() {
-        aisoc_model::sli::SliUnit::Seconds => format!("{sign} {}", crate::format::bound(bound)),
-        aisoc_model::sli::SliUnit::Ratio => format!("{sign} {} %", (bound * 10_000.0).round() / 100.0),
+        SliUnit::Seconds => format!("{sign} {}", crate::format::bound(bound)),
+        SliUnit::Ratio => format!("{sign} {} %", (bound * 10_000.0).round() / 100.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("event_store:ap-southeast-1:ap-southeast-1", "event_store")]
+    #[case("bus:us-east-1:ap-southeast-1", "bus from us-east-1")]
+    #[case("bus:ap-southeast-1:us-east-1", "bus ap-southeast-1 → us-east-1")]
+    #[case("postgres:ap-southeast-1", "postgres")]
+    #[case("ap-southeast-1/enrichment", "enrichment")]
+    #[case("eu-west-1/enrichment", "eu-west-1/enrichment")]
+    #[case("haproxy", "haproxy")]
+    fn what_an_alert_is_about_is_said_without_its_region(#[case] subject: &str, #[case] said: &str) {
+        let mut alert = fixture::incident().alerts.into_values().next().unwrap();
+        alert.region = Some(fixture::id("ap-southeast-1"));
+        assert_eq!(subject_text(&alert, subject), said);
+    }
+
+    #[test]
+    fn figures_of_an_alert_have_their_unit() {
+        let world = fixture::incident();
+        let figures = |rule: &str| {
+            let mut alert = world.alerts.values().next().unwrap().clone();
+            (alert.rule, alert.value, alert.bound) = (rule.to_owned(), Some(1.14), 0.5);
+            alert_figures(&world, &alert).unwrap()
+        };
+        assert_eq!(
+            figures("AiSOCHighLatency"),
+            ("1.1 s".to_owned(), "500 ms".to_owned())
+        );
+        assert_eq!(
+            figures("AiSOCPodsNotReady"),
+            ("114 %".to_owned(), "50 %".to_owned())
+        );
+        assert_eq!(figures("unheard of"), ("1.14".to_owned(), "0.5".to_owned()));
     }
 }

@@ -8,7 +8,7 @@ pub fn seconds(value: f64) -> String {
     match value {
         v if !v.is_finite() || v < 0.0 => "?".to_owned(),
         v if v < 0.000_5 => "0 s".to_owned(),
-        v if v < 0.01 => format!("{:.1} ms", v * 1_000.0),
+        v if v < 0.009_95 => format!("{:.1} ms", v * 1_000.0),
         v if v < 0.999_5 => format!("{:.0} ms", v * 1_000.0),
         v if v < 9.95 => format!("{v:.1} s"),
         v if v < 119.5 => format!("{v:.0} s"),

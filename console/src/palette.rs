@@ -264,12 +264,20 @@ fn entries(model: &Model) -> Vec<Entry> {
         let command = bound.binding.command;
         if bound.binding.scope == Scope::Everywhere && !command.moves() {
             let key = bound.keys.first().map(Key::to_string).unwrap_or_default();
-            let name = format!("{}: {}", command.name(), bound.binding.help);
+            let name = named(command.name(), bound.binding.help);
             all.push(entry(name, key, Does::Command(command)));
         }
     }
     all.extend(Name::ALL.map(|name| entry(format!("theme {name}"), String::new(), Does::Theme(name))));
     all
+}
+
+/// A command's name before what it does, unless that begins with it.
+fn named(name: &str, help: &str) -> String {
+    if help.starts_with(name) {
+        return help.to_owned();
+    }
+    format!("{name}: {help}")
 }
 
 /// What can be done to a region's member of a database cluster; `{of}` stands for the cluster's name.
@@ -333,7 +341,7 @@ mod tests {
         for bound in crate::keys::Keymap::default().all() {
             let command = bound.binding.command;
             if bound.binding.scope == Scope::Everywhere && !command.moves() {
-                let wanted = format!("{}: {}", command.name(), bound.binding.help);
+                let wanted = named(command.name(), bound.binding.help);
                 assert!(all.contains(&wanted.as_str()), "{wanted}");
             }
         }

@@ -173,7 +173,7 @@ pub fn of_the_present(runbook: &Runbook) -> String {
         || "without a frame".to_owned(),
         |at| format!("{} UTC", format::time_of_day(at)),
     );
-    format!("Written from the present ({at}), not from what is shown: its figures are those of now.")
+    format!("Of the present ({at}), not of what is shown.")
 }
 
 /// How old what it rests on is.

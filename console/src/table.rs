@@ -183,6 +183,8 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// Rows before the filter.
     pub total: usize,
+    /// Why there are no rows, when there are none.
+    pub none: &'static str,
     make: Option<Make>,
 }
 
@@ -195,6 +197,7 @@ impl Table {
             columns,
             rows,
             total,
+            none: "nothing is known of any",
             make: None,
         }
     }
@@ -207,6 +210,13 @@ impl Table {
             make: Some(make),
             ..Self::new(columns, rows)
         }
+    }
+
+    /// With what is said where there are no rows.
+    #[must_use]
+    pub fn none(mut self, why: &'static str) -> Self {
+        self.none = why;
+        self
     }
 
     /// The same with the rows made that are at most `reach` away from the selected one.

@@ -157,9 +157,9 @@ fn of_alert(model: &Model, world: &World, key: &str, alert: &Alert) -> Explanati
         piece(facts::alert_text(alert), Role::Strong),
         piece(format!("  {how} for {}", format::since(since, now)), Role::Muted),
     ]];
-    if let Some(value) = alert.value {
+    if let Some((value, bound)) = facts::alert_figures(world, alert) {
         says.push(vec![piece(
-            format!("the rule saw {value:.4} against its bound of {:.4}", alert.bound),
+            format!("the rule saw {value} against its bound of {bound}"),
             Role::Muted,
         )]);
     }

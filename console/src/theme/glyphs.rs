@@ -8,6 +8,8 @@ pub fn of(c: char, glyphs: Glyphs) -> char {
     match glyphs {
         Glyphs::Full => c,
         Glyphs::Console if in_console_font(c) => c,
+        Glyphs::Console if c == '▴' => '▲',
+        Glyphs::Console if c == '▾' => '▼',
         Glyphs::Console | Glyphs::Ascii => ascii(c),
     }
 }
@@ -58,7 +60,7 @@ fn ascii(c: char) -> char {
         '░' | '·' | '…' | '┄' | '╌' => '.',
         '→' | '►' | '▶' | '›' | '≥' => '>',
         '←' | '◄' | '◀' | '‹' | '≤' => '<',
-        '↑' => '^',
+        '↑' | '▴' => '^',
         '↓' | '▼' | '▾' => 'v',
         '●' | '◆' => '*',
         '○' | '◇' | '◌' => 'o',

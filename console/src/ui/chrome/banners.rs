@@ -37,7 +37,8 @@ pub fn banners(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
             ..rest
         };
     }
-    if rest.y > area.y && area.height >= 40 {
+    // A line apart, where the map on the overview still has room.
+    if rest.y > area.y && rest.height >= 35 {
         rest = Rect {
             y: rest.y + 1,
             height: rest.height - 1,
@@ -55,7 +56,7 @@ pub fn armed_banner(model: &Model) -> Option<(String, Role)> {
     let left = aisoc_model::clock::millis_between(model.now, armed.until);
     Some((
         format!(
-            "ARMED {} in {} for {} · everything else is read-only · {} disarms",
+            "ARMED {} in {} for {} · the rest is read-only · {} disarms",
             armed.region,
             crate::ui::environment_word(kind),
             format::clock(left),

@@ -37,7 +37,7 @@ pub fn direct(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Rect {
         canvas.pieces(inner.x, y, inner.width, &line(answers));
     }
     if regions.len() > room {
-        let more = format!("{} more regions", regions.len() - room);
+        let more = format::number((regions.len() - room) as u64, "more region");
         canvas.text(inner.x, inner.bottom() - 1, inner.width, &more, Role::Muted);
     }
     Rect {

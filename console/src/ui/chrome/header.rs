@@ -121,7 +121,12 @@ fn identity(model: &Model, columns: u16) -> Vec<Piece> {
         } else {
             "viewer: read only"
         };
-        pieces.push(piece(format!("{} ({role})  ", identity.name), Role::Muted));
+        let who = if identity.name == role {
+            format!("{role}  ")
+        } else {
+            format!("{} ({role})  ", identity.name)
+        };
+        pieces.push(piece(who, Role::Muted));
         if columns >= 140 {
             // Tokens of today end only when they are taken out of the tokens file.
             pieces.push(piece("session: no expiry  ", Role::Muted));

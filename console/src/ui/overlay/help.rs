@@ -4,9 +4,14 @@ use super::{dialog, scrolled};
 use crate::keys::{Bound, Keymap};
 use crate::table::{Piece, piece};
 use crate::theme::Role;
-use crate::ui::canvas::Canvas;
+use crate::ui::canvas::{Canvas, wrap};
 use crate::ui::widgets::panel;
 use ratatui::layout::Rect;
+
+/// Columns of the widest page of help, its frame included.
+const WIDEST: u16 = 150;
+/// Columns of the keys.
+const KEYS: u16 = 16;
 
 /// What the signs mean, for those who see them for the first time.
 const SIGNS: [(&str, &str, Role); 8] = [
@@ -26,17 +31,23 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, keys: &Keymap, scroll: u16) {
         let group = bound.binding.group;
         group.starts_with("Act") || group.starts_with("Leave")
     };
-    let mut left = groups(keys.all().filter(|b| !acts(b)));
-    let mut right = groups(keys.all().filter(acts));
+    let wide = area.width >= 110;
+    let inside = area.width.min(WIDEST).saturating_sub(4);
+    let each = if wide {
+        inside.saturating_sub(2) / 2
+    } else {
+        inside
+    };
+    let mut left = groups(keys.all().filter(|b| !acts(b)), each);
+    let mut right = groups(keys.all().filter(acts), each);
     right.push(Vec::new());
     right.push(vec![piece("Signs", Role::Heading)]);
     for (sign, meaning, role) in SIGNS {
         right.push(vec![
-            piece(format!("  {sign:<16}"), role),
+            piece(format!("  {sign:<14}"), role),
             piece(meaning, Role::Text),
         ]);
     }
-    let wide = area.width >= 110;
     if !wide {
         left.push(Vec::new());
         left.append(&mut right);
@@ -45,26 +56,30 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, keys: &Keymap, scroll: u16) {
     let inner = dialog(
         canvas,
         area,
-        (130, height),
+        (WIDEST, height),
         &[piece("Help", Role::Strong)],
         Role::Accent,
     );
     let columns = if wide {
-        panel::columns(inner, &[4, 5])
+        panel::columns(inner, &[1, 1])
     } else {
         vec![inner]
     };
     for (column, lines) in columns.into_iter().zip([left, right]) {
         let below = scrolled(canvas, column, &lines, scroll);
         if below > 0 {
-            let more = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+            let more = [piece(
+                format!(" ↓ {} ", crate::format::number(u64::from(below), "more line")),
+                Role::Accent,
+            )];
             canvas.pieces_right(column.x, column.bottom(), column.width, &more);
         }
     }
 }
 
 /// Bindings under the headings of their groups.
-fn groups<'a>(bindings: impl Iterator<Item = &'a Bound>) -> Vec<Vec<Piece>> {
+fn groups<'a>(bindings: impl Iterator<Item = &'a Bound>, width: u16) -> Vec<Vec<Piece>> {
+    let room = usize::from(width.saturating_sub(KEYS)).max(12);
     let mut lines: Vec<Vec<Piece>> = Vec::new();
     let mut group = "";
     for bound in bindings {
@@ -80,11 +95,12 @@ fn groups<'a>(bindings: impl Iterator<Item = &'a Bound>) -> Vec<Vec<Piece>> {
                 piece(format!("  {more}"), Role::Muted),
             ]);
         }
-        let keys = bound.keys_text();
-        lines.push(vec![
-            piece(format!("  {keys:<16}"), Role::Accent),
-            piece(binding.help, Role::Text),
-        ]);
+        let mut keys = bound.keys_text();
+        for text in wrap(binding.help, room) {
+            let shown = format!("  {keys:<14}");
+            lines.push(vec![piece(shown, Role::Accent), piece(text, Role::Text)]);
+            keys.clear();
+        }
     }
     lines
 }

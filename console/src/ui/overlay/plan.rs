@@ -46,7 +46,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, action: &Action)
         canvas.horizontal(inner.x, content.bottom(), inner.width, '─', Role::Faint);
         let below = scrolled(canvas, content, &all, action.scroll);
         if below > 0 {
-            let more = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+            let more = [piece(
+                format!(" ↓ {} ", format::number(u64::from(below), "more line")),
+                Role::Accent,
+            )];
             canvas.pieces_right(inner.x, content.bottom(), inner.width, &more);
         }
     } else {

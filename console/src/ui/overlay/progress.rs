@@ -181,7 +181,10 @@ pub fn content(canvas: &mut Canvas<'_>, area: Rect, model: &Model, operation: &O
     }
     let below = scrolled(canvas, area, &lines, scroll);
     if below > 0 {
-        let text = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+        let text = [piece(
+            format!(" ↓ {} ", format::number(u64::from(below), "more line")),
+            Role::Accent,
+        )];
         canvas.pieces_right(area.x, area.bottom(), area.width, &text);
     }
 }

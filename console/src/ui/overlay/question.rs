@@ -124,11 +124,9 @@ fn confirm(
         let read = standing.map_or(plan.created_at, |standing| standing.at);
         let read = format::since(read, model.now);
         let text = if standing.is_some_and(|standing| standing.preparing.is_some()) {
-            format!("The plan holds for {left}; read {read} ago; what is missing is waited for first.")
+            format!("The plan holds for {left}; what is missing is waited for first.")
         } else {
-            format!(
-                "The plan holds for {left}; its evidence was read {read} ago, and is read again at the end."
-            )
+            format!("It holds for {left}; read {read} ago, and again at the end.")
         };
         (text, Role::Muted)
     };

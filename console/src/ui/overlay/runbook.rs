@@ -107,7 +107,10 @@ fn text(canvas: &mut Canvas<'_>, area: Rect, lines: &[Line], chosen: usize) {
     }
     let below = lines.len().saturating_sub(first + height);
     if below > 0 {
-        let more = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+        let more = [piece(
+            format!(" ↓ {} ", format::number(below as u64, "more line")),
+            Role::Accent,
+        )];
         canvas.pieces_right(area.x, area.bottom(), area.width, &more);
     }
 }

@@ -50,6 +50,7 @@ impl PageView for Alerts {
             Some(row(model, key, alert, model.shown_at()))
         };
         Table::on_demand(columns, keys, Make { row, fields })
+            .none("none fires, none is pending, and none has ended lately")
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -216,19 +217,14 @@ fn headline(world: &World) -> Hero {
 
 fn detail(model: &Model, key: &str, alert: &Alert) -> Detail {
     let now = model.shown_at();
-    let number = |value: f64| {
-        format!("{value:.4}")
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned()
-    };
     let matrix = model
         .thresholds()
         .and_then(|told| told.escalation(alert.severity));
-    let value = match alert.value {
-        Some(value) => vec![
-            piece(number(value), Role::Strong),
-            piece(format!(" against {}", number(alert.bound)), Role::Muted),
+    let figures = model.shown().and_then(|world| facts::alert_figures(world, alert));
+    let value = match figures {
+        Some((value, bound)) => vec![
+            piece(value, Role::Strong),
+            piece(format!(" against {bound}"), Role::Muted),
         ],
         None => vec![piece("– a state, not a figure", Role::Muted)],
     };

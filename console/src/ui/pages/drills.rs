@@ -53,7 +53,7 @@ impl PageView for Drills {
             .into_iter()
             .flat_map(|list| list.drills.iter().map(|drill| row(list, drill, world, now)))
             .collect();
-        Table::new(columns, rows)
+        Table::new(columns, rows).none("no checklist came with this frame")
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {

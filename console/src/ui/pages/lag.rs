@@ -30,9 +30,14 @@ impl PageView for Lag {
         };
         let mut links: Vec<(&String, &Link)> = world.links.iter().collect();
         let places = facts::places(world);
+        // What is far behind or not known comes first: nobody scrolls to find it.
+        let now = model.shown_at();
         links.sort_by_cached_key(|(_, link)| {
             let place = |id| places.of(Some(id));
-            (link.kind, place(&link.from), place(&link.to))
+            let level = Some(facts::level(link, now)).filter(|level| *level > LagLevel::AboveTarget);
+            let bad = level.filter(|_| !facts::not_configured(&link.lag_seconds));
+            let route = (place(&link.from), place(&link.to));
+            (std::cmp::Reverse(bad), link.kind, route)
         });
         let keys = links.into_iter().map(|(key, _)| key.clone());
         let absent = absent(world).into_iter().map(str::to_owned);

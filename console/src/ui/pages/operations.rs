@@ -111,7 +111,7 @@ fn row(world: &World, operation: &Operation, now: Timestamp) -> Row {
         cell(shown.text(), shown.role),
         cell(format::time_of_day(operation.started_at), Role::Muted),
         cell(format::clock(took), Role::Muted),
-        cell(operation.started_by.clone(), Role::Muted),
+        cell(who(operation), Role::Muted),
         cell(outage.unwrap_or_else(|| "–".to_owned()), Role::Muted),
         cell(operation.outcome.clone().unwrap_or_default(), Role::Text),
         cell(operation.plan.request.reason.clone(), Role::Muted),
@@ -123,6 +123,12 @@ fn row(world: &World, operation: &Operation, now: Timestamp) -> Row {
         .field("by", Value::text(operation.started_by.clone()))
         .field("reason", Value::text(operation.plan.request.reason.clone()))
         .field("took", Value::Number(Some(took as f64 / 1_000.0)))
+}
+
+/// Who began it; from where is in its record.
+fn who(operation: &Operation) -> String {
+    let by = operation.started_by.as_str();
+    by.split_once(" from ").map_or(by, |(who, _)| who).to_owned()
 }
 
 /// The other half of a blue/green release, and how long it is kept.

@@ -229,7 +229,7 @@ fn detail(release: &Release, now: Timestamp, history: usize) -> Detail {
             || "no earlier revision was completely deployed with other settings".to_owned(),
             |r| {
                 format!(
-                    "to revision {}, the last one that was completely deployed and differs: {}",
+                    "to revision {} ({}), the last complete one that differs",
                     r.number, r.description
                 )
             },

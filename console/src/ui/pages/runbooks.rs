@@ -32,8 +32,8 @@ impl PageView for Runbooks {
         let columns = vec![
             Column::new("ID", 6),
             Column::new("NOW", 18).least(16),
-            Column::new("WHAT", 46).least(20).grow(1).most(60),
-            Column::new("TRIGGER", 36).grow(2).most(80).spare(1),
+            Column::new("WHAT", 50).least(20).grow(1).most(60),
+            Column::new("TRIGGER", 34).grow(2).most(80).spare(1),
             Column::new("NAME", 24).spare(2),
         ];
         let rows = world.runbooks.values().map(|one| row(world, one)).collect();

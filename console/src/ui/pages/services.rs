@@ -55,7 +55,7 @@ impl PageView for Services {
             let process = model.shown()?.processes.get(key)?;
             Some(row(process, model.shown_at()))
         };
-        Table::on_demand(columns, keys, Make { row, fields })
+        Table::on_demand(columns, keys, Make { row, fields }).none("no supervisor has told of a process yet")
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -120,7 +120,7 @@ fn row(process: &Process, now: Timestamp) -> Row {
     let cells = vec![
         cell(process.name.clone(), Role::Text),
         cell(shown.text(), shown.role),
-        cell(process.version.clone(), Role::Muted),
+        text(Some(process.version.clone()).filter(|version| !version.is_empty())),
         some(process.restarts),
         oom,
         text(up),

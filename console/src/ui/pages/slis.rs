@@ -30,7 +30,14 @@ impl PageView for Slis {
         let (gauge, trend) = widths(model);
         let mut readings: Vec<(&String, &SliReading)> = world.slis.iter().collect();
         let places = facts::places(world);
-        readings.sort_by_cached_key(|(_, reading)| (reading.sli, places.of(Some(&reading.region))));
+        // What is missed or not known comes first: nobody scrolls to find it.
+        let now = model.shown_at();
+        readings.sort_by_cached_key(|(_, reading)| {
+            let standing = facts::standing(reading, now);
+            let bad = Some(standing).filter(|standing| *standing >= Standing::Unknown);
+            let place = places.of(Some(&reading.region));
+            (std::cmp::Reverse(bad), reading.sli, place)
+        });
         let columns = vec![
             Column::new("INDICATOR", 14),
             Column::new("REGION", 14),
@@ -49,7 +56,7 @@ impl PageView for Slis {
             let (gauge, trend) = widths(model);
             Some(row(model, key, reading, gauge, trend))
         };
-        Table::on_demand(columns, keys, Make { row, fields })
+        Table::on_demand(columns, keys, Make { row, fields }).none("no indicator has been measured yet")
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
@@ -158,9 +165,9 @@ fn detail(model: &Model, key: &str, reading: &SliReading, width: u16) -> Detail 
         None => "nothing to judge".to_owned(),
     };
     let measured = format!(
-        "{} samples in {}, {} per second, by {}",
-        format::count(reading.samples),
-        format::bound(f64::from(reading.window_seconds)),
+        "{}{}, {} per second, by {}",
+        format::number(reading.samples, "sample"),
+        window(reading),
         format::rate(reading.per_second),
         reading.value.source
     );
@@ -178,6 +185,14 @@ fn detail(model: &Model, key: &str, reading: &SliReading, width: u16) -> Detail 
     match observed::why(&reading.value, now) {
         Some(why) => detail.line("why", vec![piece(why, Role::Unknown)]),
         None => detail,
+    }
+}
+
+/// Over what time it is measured; nothing for what is only counted as it is.
+fn window(reading: &SliReading) -> String {
+    match reading.window_seconds {
+        0 => String::new(),
+        seconds => format!(", window {}", format::bound(f64::from(seconds))),
     }
 }
 
@@ -235,11 +250,7 @@ fn worst(model: &Model, world: &World) -> Hero {
         .line(vec![
             piece(format!("{}   ", shown.text()), shown.role),
             piece(
-                format!(
-                    "objective {}, window {}",
-                    facts::objective_text(reading),
-                    format::bound(f64::from(reading.window_seconds))
-                ),
+                format!("objective {}{}", facts::objective_text(reading), window(reading)),
                 Role::Muted,
             ),
         ])

@@ -173,7 +173,7 @@ impl State {
             }
             Self::TwoWriters => {
                 let mut world = fixture::healthy();
-                for region in world.regions.values_mut().take(2) {
+                for region in world.regions.values_mut().skip(1).take(1) {
                     for member in region.postgres.values_mut() {
                         if let Some(member) = &mut member.value {
                             member.role = PostgresRole::Writer;

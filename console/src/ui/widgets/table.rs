@@ -80,7 +80,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, table: &Table, selected: Option
         let text = if table.total > 0 {
             "nothing passes the filter"
         } else {
-            "nothing here"
+            table.none
         };
         canvas.text(body.x + MARK, body.y, body.width, text, Role::Muted);
     }

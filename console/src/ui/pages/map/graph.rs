@@ -82,7 +82,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, callers: &[Caller<'_>], look: L
     }
     let below = whole.saturating_sub(skip + area.height);
     if below > 0 {
-        let more = [piece(format!(" ↓ {below} more lines "), Role::Accent)];
+        let more = [piece(
+            format!(" ↓ {} ", crate::format::number(u64::from(below), "more line")),
+            Role::Accent,
+        )];
         canvas.pieces_right(area.x, area.bottom().saturating_sub(1), area.width, &more);
     }
 }

@@ -42,8 +42,8 @@ impl PageView for Map {
         };
         let columns = vec![
             Column::new("REGION", 14).least(9),
-            Column::new("FROM", 12),
-            Column::new("TO", 14).least(11).grow(1).most(44),
+            Column::new("FROM", 12).grow(1).most(16),
+            Column::new("TO", 14).least(11).grow(2).most(44),
             Column::new("RATE", 12).right().spare(1),
             Column::new("ERRORS", 7).right(),
             Column::new("P50", 8).right().spare(2),
@@ -51,7 +51,7 @@ impl PageView for Map {
             Column::new("SAMPLED", 14).right().spare(3),
         ];
         let rows = all(world).into_iter().map(|edge| row(edge, model)).collect();
-        Table::new(columns, rows)
+        Table::new(columns, rows).none("a way is drawn when a trace has gone along it")
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {

@@ -60,7 +60,7 @@ impl PageView for Overview {
             .into_iter()
             .map(|region| row(model, world, region))
             .collect();
-        Table::new(columns, rows)
+        Table::new(columns, rows).none("no region has been told of yet")
     }
 
     fn draw(&self, model: &Model, canvas: &mut Canvas<'_>, area: Rect) {

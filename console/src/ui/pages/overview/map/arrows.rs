@@ -136,9 +136,9 @@ pub fn down(
             canvas.put(x, y, if unknown { '┆' } else { '│' }, line);
         }
         if downward {
-            canvas.put(x, gap.bottom() - 1, '▼', line);
+            canvas.put(x, gap.bottom() - 1, '▾', line);
         } else {
-            canvas.put(x, gap.y, '▲', line);
+            canvas.put(x, gap.y, '▴', line);
         }
         // Labels stand on two lines by turns: each has the room of two arrows, and covers the line between.
         let last = index + 2 >= count;

@@ -21,6 +21,9 @@ const BETWEEN: u16 = 4;
 /// Lines below the map: indicators of all regions.
 const BELOW: u16 = 9;
 
+/// From so many columns on the panels stand beside the map.
+const WIDE: u16 = 280;
+
 /// Regions on a map at most: more have no straight lines between them.
 pub const MOST: usize = 4;
 
@@ -36,9 +39,36 @@ pub fn fits(world: &World, area: Rect) -> bool {
 
 /// Draws it with the panels below.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
+    if area.width >= WIDE {
+        // Arrows across a whole wall say no more than short ones: the figures stand beside the map.
+        let map = Rect {
+            width: area.width * 11 / 20,
+            ..area
+        };
+        let x = map.right() + 3;
+        beside(
+            canvas,
+            Rect {
+                x,
+                width: area.right().saturating_sub(x),
+                ..area
+            },
+            model,
+            world,
+        );
+        let left = regions_and_arrows(canvas, map, model, world);
+        parts::links(canvas, left, model, world);
+    } else {
+        let left = regions_and_arrows(canvas, area, model, world);
+        panels(canvas, left, model, world);
+    }
+}
+
+/// Draws regions and what flows between them; returns what is left below.
+fn regions_and_arrows(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) -> Rect {
     let regions = facts::regions(world);
     let Some((first, others)) = regions.split_first() else {
-        return;
+        return area;
     };
     let table = model.table();
     let selected = table.selected(model.selected_on(model.page));
@@ -81,12 +111,26 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
         }
         above = Some((other, place));
     }
-    let below = Rect {
+    Rect {
         y: map.bottom() + 1,
         height: area.height.saturating_sub(map.height + 1),
         ..area
+    }
+}
+
+/// The panels one below the other.
+fn beside(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {
+    let slis = Rect {
+        height: BELOW.min(area.height),
+        ..area
     };
-    panels(canvas, below, model, world);
+    let alerts = Rect {
+        y: slis.bottom(),
+        height: area.height - slis.height,
+        ..area
+    };
+    parts::sli_matrix(canvas, slis, model, world);
+    parts::alerts(canvas, alerts, model, world);
 }
 
 fn panels(canvas: &mut Canvas<'_>, area: Rect, model: &Model, world: &World) {

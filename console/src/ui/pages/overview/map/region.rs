@@ -64,13 +64,13 @@ pub fn draw(
     }
     let half = inner.width.saturating_sub(16);
     canvas.text(inner.x, inner.y, half, &health.text(), health.role);
-    for (y, line) in (inner.y + 1..inner.bottom()).zip(lines(model, world, region, inner.width)) {
+    for (y, line) in (inner.y + 1..inner.bottom()).zip(lines(model, world, region, inner)) {
         canvas.pieces(inner.x, y, inner.width, &line);
     }
 }
 
 /// What a region's box says, the most important first.
-fn lines(model: &Model, world: &World, region: &Region, width: u16) -> Vec<Vec<Piece>> {
+fn lines(model: &Model, world: &World, region: &Region, room: Rect) -> Vec<Vec<Piece>> {
     let now = model.shown_at();
     let labelled = |text: &str, mut pieces: Vec<Piece>| {
         pieces.insert(0, piece(format!("{text:<LABEL$}"), Role::Muted));
@@ -78,7 +78,13 @@ fn lines(model: &Model, world: &World, region: &Region, width: u16) -> Vec<Vec<P
     };
     let mut lines = Vec::new();
     for reason in region.reasons.iter().take(2) {
-        let over = wrap(reason, usize::from(width)).into_iter().take(2);
+        // In a low box a second line would cost another fact.
+        let over = if room.height > 10 {
+            wrap(reason, usize::from(room.width))
+        } else {
+            vec![reason.clone()]
+        };
+        let over = over.into_iter().take(2);
         lines.extend(over.map(|line| vec![piece(line, Role::Text)]));
     }
     if let Some(drain) = &region.drain {
@@ -94,7 +100,7 @@ fn lines(model: &Model, world: &World, region: &Region, width: u16) -> Vec<Vec<P
     }
     lines.push(labelled("traffic", traffic(region, now)));
     lines.push(labelled("api", api(region, now)));
-    for (name, member) in postgres(world, region, now, usize::from(width)) {
+    for (name, member) in postgres(world, region, now, usize::from(room.width)) {
         lines.push(labelled(&name, member));
     }
     lines.push(labelled("events", events(world, region, now)));
@@ -260,27 +266,30 @@ fn redis(region: &Region, now: Timestamp) -> Vec<Piece> {
 }
 
 fn events(world: &World, region: &Region, now: Timestamp) -> Vec<Piece> {
+    let store = world
+        .links
+        .get(&Link::key(LinkKind::EventStore, &region.id, &region.id));
+    let behind = store.filter(|link| facts::level(link, now) > LagLevel::Ok);
     let mut line = observed::value(&region.bus, now, |bus| {
         let role = if bus.spool_pending > 10_000 {
             Role::Warn
         } else {
             Role::Text
         };
-        (
-            format!(
-                "{} stored, {} in spool",
-                format::count(bus.stored_events),
-                format::count(bus.spool_pending)
-            ),
-            role,
-        )
+        let stored = format!("{} stored", format::count(bus.stored_events));
+        // An empty spool goes without saying when something else is to be said.
+        let spool = match bus.spool_pending {
+            0 if behind.is_some() => String::new(),
+            pending => format!(", {} in spool", format::count(pending)),
+        };
+        (format!("{stored}{spool}"), role)
     });
-    let store = world
-        .links
-        .get(&Link::key(LinkKind::EventStore, &region.id, &region.id));
-    if let Some(link) = store.filter(|link| facts::level(link, now) > LagLevel::Ok) {
+    if let Some(link) = behind {
         let level = state::lag(facts::level(link, now));
-        line.push(piece(format!(", {}", level.text()), level.role));
+        line.push(piece(format!(", {} ", level.glyph), level.role));
+        line.extend(observed::short(&link.lag_seconds, now, |lag| {
+            (format!("{} behind", format::seconds(*lag)), level.role)
+        }));
     }
     line
 }
