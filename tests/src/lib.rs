@@ -7,6 +7,7 @@ pub mod figures;
 pub mod load;
 pub mod processes;
 pub mod pty;
+pub mod ssh;
 pub mod wait;
 pub mod world;
 pub mod writes;

@@ -31,11 +31,19 @@ pub struct LocalWorld {
 }
 
 impl LocalWorld {
-    /// Starts one in a temporary directory, with the generator at the given rates.
+    /// Starts one in a temporary directory, with the settings that `aisoc local up` writes.
     ///
     /// # Errors
     /// When it does not get ready; the error holds what `up` printed.
     pub async fn start() -> Result<Self> {
+        Self::start_with("").await
+    }
+
+    /// The same with these lines as its `world.toml`.
+    ///
+    /// # Errors
+    /// When it does not get ready; the error holds what `up` printed.
+    pub async fn start_with(settings: &str) -> Result<Self> {
         // World-readable up to the state directory, because the databases run as another user under root.
         let directory = tempfile::Builder::new().prefix("aisoc-e2e-").tempdir()?;
         std::fs::set_permissions(
@@ -44,6 +52,10 @@ impl LocalWorld {
         )?;
         remember_panics();
         let state = directory.path().join("state");
+        if !settings.is_empty() {
+            std::fs::create_dir(&state)?;
+            std::fs::write(state.join("world.toml"), settings)?;
+        }
         let begun = Instant::now();
         let mut world = Self {
             state,
@@ -124,6 +136,28 @@ impl LocalWorld {
         })
         .await?;
         finished.expect_code(0)?.json()
+    }
+
+    /// The latest operations, the newest first.
+    ///
+    /// # Errors
+    /// When no control plane answers.
+    pub async fn operations(&self) -> Result<Vec<Operation>> {
+        let listed = self.console(&["operations", "list", "--output", "json"]).await?;
+        listed.expect_code(0)?.json()
+    }
+
+    /// An operation that somebody else began, at its end.
+    ///
+    /// # Errors
+    /// When it does not end in a few minutes.
+    pub async fn ended(&self, id: &str) -> Result<Operation> {
+        let show = ["operations", "show", id, "--output", "json"];
+        until("the operation ends", PATIENCE, async || {
+            let operation: Operation = self.console(&show).await?.json()?;
+            Ok(operation.state.ended().then_some(operation))
+        })
+        .await
     }
 
     /// Base URL of the load balancer.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub struct Writer {
     stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicUsize>,
     task: JoinHandle<Written>,
 }
 
@@ -37,6 +38,8 @@ impl Writer {
         let url = format!("{load_balancer}/api/v1/annotations");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&acknowledged);
         let task = tokio::spawn(async move {
             let mut written = Written::default();
             let mut last = Instant::now();
@@ -48,6 +51,7 @@ impl Writer {
                         written.longest_gap = written.longest_gap.max(last.elapsed());
                         last = Instant::now();
                         written.acknowledged.insert(id);
+                        counted.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok(answer) => written.refused.push(answer.status().to_string()),
                     Err(error) => written.refused.push(error.to_string()),
@@ -56,7 +60,17 @@ impl Writer {
             }
             written
         });
-        Ok(Self { stop, task })
+        Ok(Self {
+            stop,
+            acknowledged,
+            task,
+        })
+    }
+
+    /// How many were acknowledged until now.
+    #[must_use]
+    pub fn so_far(&self) -> usize {
+        self.acknowledged.load(Ordering::Relaxed)
     }
 
     /// Ends the writing.

@@ -5,10 +5,12 @@ use super::connect::{self, Settings};
 use super::exit::{CliError, Exit};
 use super::table::columns;
 use super::{json, out, print, report};
+use aisoc_console::facts;
 use aisoc_model::clock::millis_between;
 use aisoc_model::operation::Operation;
 use aisoc_model::record::{OperationRecord, markdown};
 use aisoc_model::text::sanitize;
+use aisoc_model::world::World;
 use aisoc_rpc::proto::resolve_request::Decision;
 use std::fmt::Write;
 use std::path::Path;
@@ -30,7 +32,14 @@ pub async fn run(
                 None => None,
             };
             let (operations, more) = client.operations(before.as_deref(), limit).await?;
-            print(format, &operations, || list_text(&operations, more))?;
+            // With a frame the clusters of databases are named, where there are several.
+            let world = match format {
+                OutputFormat::Text => connect::world(settings).await.ok(),
+                _ => None,
+            };
+            print(format, &operations, || {
+                list_text(&operations, world.as_ref(), more)
+            })?;
         }
         OperationsCommand::Show { id } => {
             let operation = client.operation(&id).await?;
@@ -86,7 +95,7 @@ fn export(record: &OperationRecord, format: RecordFormat, file: Option<&Path>) -
 }
 
 /// The newest at the bottom, where a terminal's eye is.
-fn list_text(operations: &[Operation], more: bool) -> String {
+fn list_text(operations: &[Operation], world: Option<&World>, more: bool) -> String {
     let rows: Vec<[String; 7]> = operations
         .iter()
         .rev()
@@ -100,7 +109,7 @@ fn list_text(operations: &[Operation], more: bool) -> String {
                 o.started_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
                 took,
                 o.plan.request.target.kind().word().to_owned(),
-                sanitize(o.plan.request.target.confirmation(), 40),
+                sanitize(&facts::about(world, &o.plan.request.target), 60),
                 o.state.word().to_owned(),
                 sanitize(o.outcome.as_deref().unwrap_or_default(), 100),
             ]
@@ -158,6 +167,7 @@ pub(super) fn operation_text(operation: &Operation) -> String {
         sanitize(operation.plan.request.target.confirmation(), 60),
         operation.state.word()
     );
+    let _ = writeln!(text, "  {}", sanitize(&operation.plan.summary, 400));
     if let Some(outcome) = &operation.outcome {
         let _ = writeln!(text, "  {}", sanitize(outcome, 600));
     }

@@ -6,7 +6,7 @@ use aisoc_console::ui::pages::map::graph::{duration, per_second};
 use aisoc_console::{facts, runbook};
 use aisoc_model::ClusterName;
 use aisoc_model::alert::{Alert, AlertState};
-use aisoc_model::lag::LagLevel;
+use aisoc_model::lag::{LagLevel, Link};
 use aisoc_model::observed::{Freshness, Observed};
 use aisoc_model::region::{Health, PostgresRole, Region, Standing};
 use aisoc_model::service_map::EdgeFigures;
@@ -225,12 +225,17 @@ fn told(text: Option<String>) -> String {
 /// A table of the replication links.
 pub fn lag(world: &World) -> String {
     let now = world.head.at;
+    let several = world.several_clusters();
+    let kind = |l: &Link| match l.cluster.as_ref().filter(|_| several) {
+        Some(cluster) => format!("{} {cluster}", l.kind.name()),
+        None => l.kind.name().to_owned(),
+    };
     let rows: Vec<[String; 6]> = world
         .links
         .values()
         .map(|l| {
             [
-                l.kind.name().to_owned(),
+                kind(l),
                 format!("{} -> {}", l.from, l.to),
                 cell(&l.lag_seconds, now, |s| format!("{s:.2} s")),
                 cell(&l.lag_amount, now, |n| format!("{n} {}", l.amount_unit())),

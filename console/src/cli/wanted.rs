@@ -2,7 +2,7 @@
 //! asked for.
 
 use aisoc_model::fence::FenceKind;
-use aisoc_model::plan::{OperationKind, Override, Target};
+use aisoc_model::plan::{Override, Target};
 use aisoc_model::world::World;
 use aisoc_model::{ClusterName, RegionId};
 
@@ -42,15 +42,6 @@ pub enum OnMember {
 }
 
 impl OnMember {
-    fn kind(self) -> OperationKind {
-        match self {
-            Self::Failover => OperationKind::Failover,
-            Self::EmergencyFailover(_) => OperationKind::EmergencyFailover,
-            Self::Fence => OperationKind::Fence,
-            Self::Rejoin => OperationKind::Rejoin,
-        }
-    }
-
     fn of(self, cluster: ClusterName, region: RegionId) -> Target {
         match self {
             Self::Failover => Target::Failover { cluster, to: region },
@@ -82,26 +73,45 @@ impl Wanted {
         }
     }
 
-    /// The target, with the database cluster that it can only be about in this frame.
+    /// The target, with the one database cluster that has a member there in this frame. Among several none is guessed
+    /// by where the writers are now: they may have moved since whoever asks has looked.
     ///
     /// # Errors
-    /// When it may be about several, with their names, or about none.
+    /// When several have a member there, with their names and writers, or none has.
     pub fn in_world(self, world: &World) -> Result<Target, String> {
         let (what, region) = match self {
             Self::Said(target) => return Ok(target),
             Self::Unnamed(what, region) => (what, region),
         };
-        match world.fitting(what.kind(), &region).as_slice() {
+        let clusters: Vec<&ClusterName> = match world.regions.get(&region) {
+            Some(at) => at.postgres.keys().collect(),
+            // That there is no such region is the control plane's to say.
+            None => world.clusters().into_iter().collect(),
+        };
+        match clusters.as_slice() {
             [cluster] => Ok(what.of((*cluster).clone(), region)),
             [] => Err(format!("no database cluster has a member in {region}")),
             several => {
-                let names: Vec<&str> = several.iter().map(|c| c.as_str()).collect();
+                let named: Vec<String> = several.iter().map(|c| with_writer(world, c)).collect();
                 Err(format!(
-                    "several database clusters have a member in {region} ({}): say which, with --cluster NAME",
-                    names.join(", ")
+                    "{} database clusters have a member in {region}: {}; say which one is meant, with --cluster NAME",
+                    several.len(),
+                    named.join(", ")
                 ))
             }
         }
+    }
+}
+
+fn with_writer(world: &World, cluster: &ClusterName) -> String {
+    let writers: Vec<&str> = world
+        .writers(cluster, world.head.at)
+        .iter()
+        .map(|region| region.as_str())
+        .collect();
+    match writers.as_slice() {
+        [] => format!("{cluster} (no writer seen)"),
+        writers => format!("{cluster} (writer {})", writers.join(" and ")),
     }
 }
 

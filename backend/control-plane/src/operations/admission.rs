@@ -86,7 +86,7 @@ impl Inner {
         if let Some(gate) = plan.refusals().next() {
             return refused(format!("gate {}: {}", gate.name, gate.why));
         }
-        if let Some((id, what)) = self.ledger().unfinished() {
+        if let Some((id, what)) = self.ledger().unfinished(self.topology.several_clusters()) {
             return refused(format!(
                 "gate one_operation refuses now: {what} has not ended (operation {id})"
             ));

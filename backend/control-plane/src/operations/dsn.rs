@@ -57,6 +57,7 @@ pub(crate) fn follow(case: &Case<'_>, drivers: &Drivers, draft: &mut Draft) {
             .regions()
             .into_iter()
             .partition(|region| !left(case, region));
+        draft.affected.extend(refusing(case, moved, &up));
         for region in up {
             let pointed = point(case, drivers, moved, region);
             if pointed.is_some() && moved.secrets.restart {
@@ -95,6 +96,27 @@ fn moves<'a>(
         })
     };
     case.topology.databases.iter().filter_map(found).collect()
+}
+
+/// What a string with one host costs: its readers stay with the old writer until they are replaced.
+fn refusing(case: &Case<'_>, moved: &Move<'_>, regions: &[&RegionId]) -> Option<String> {
+    let names: Vec<&str> = regions.iter().map(|region| region.as_str()).collect();
+    let of = if case.topology.several_clusters() {
+        format!(" to {}", moved.cluster.name)
+    } else {
+        String::new()
+    };
+    let until = if moved.secrets.restart {
+        "they are replaced, one instance at a time"
+    } else {
+        "something replaces them"
+    };
+    (!names.is_empty()).then(|| {
+        format!(
+            "the services of {} name one host: their writes{of} fail until {until}",
+            names.join(", ")
+        )
+    })
 }
 
 /// Behind the proof that the new writer has everything, before the api is asked.

@@ -122,7 +122,7 @@ fn alive(weak: &Weak<Inner>) -> Option<Operations> {
 async fn look(operations: &Operations) {
     let inner = &operations.0;
     let now = inner.clock.now();
-    if inner.ledger().unfinished().is_some() {
+    if inner.ledger().busy() {
         return;
     }
     let drains = operations.drains();

@@ -117,17 +117,11 @@ impl Ledger {
     }
 
     /// Failovers that ended after the writer may have moved, the oldest first.
-    pub(super) fn failovers(&self) -> Vec<PastFailover> {
+    pub(super) fn failovers(&self, several: bool) -> Vec<PastFailover> {
         let past = |o: &Operation| {
-            let target = &o.plan.request.target;
             moved_writer(o).then(|| PastFailover {
                 id: o.id.clone(),
-                what: format!(
-                    "{} {} ({})",
-                    target.kind().word(),
-                    target.confirmation(),
-                    o.state.word()
-                ),
+                what: named(o, several),
                 clusters: o.plan.clusters.clone(),
                 ended_at: o.ended_at.unwrap_or(o.started_at),
                 acknowledged: self.acknowledged.contains(&o.id),
@@ -151,22 +145,18 @@ impl Ledger {
         all.into_values().collect()
     }
 
-    /// The operation that has not ended: its id and what it does.
-    pub(super) fn unfinished(&self) -> Option<(String, String)> {
+    /// Whether an operation has not ended.
+    pub(super) fn busy(&self) -> bool {
+        self.running.values().any(|run| !run.operation().state.ended())
+    }
+
+    /// The operation that has not ended: its id and what it does, with the database cluster where there are `several`.
+    pub(super) fn unfinished(&self, several: bool) -> Option<(String, String)> {
         self.running
             .values()
             .map(|run| run.operation())
             .find(|o| !o.state.ended())
-            .map(|o| {
-                let target = &o.plan.request.target;
-                let what = format!(
-                    "{} {} ({})",
-                    target.kind().word(),
-                    target.confirmation(),
-                    o.state.word()
-                );
-                (o.id, what)
-            })
+            .map(|o| (o.id.clone(), named(&o, several)))
     }
 
     pub(super) fn drains(&self) -> BTreeMap<RegionId, Drain> {
@@ -176,6 +166,15 @@ impl Ledger {
         }
         drains
     }
+}
+
+/// An operation in a few words, for a person.
+fn named(operation: &Operation, several: bool) -> String {
+    let target = &operation.plan.request.target;
+    let cluster = target.cluster().filter(|_| several);
+    let cluster = cluster.map_or_else(String::new, |cluster| format!("/{cluster}"));
+    let (kind, state) = (target.kind().word(), operation.state.word());
+    format!("{kind} {}{cluster} ({state})", target.confirmation())
 }
 
 /// Whether a failover began the step behind which there is no way back.

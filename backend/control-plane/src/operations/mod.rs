@@ -523,11 +523,12 @@ impl Inner {
     }
 
     fn own(&self) -> Own {
+        let several = self.topology.several_clusters();
         let ledger = self.ledger();
         Own {
             drains: ledger.drains(),
-            running: ledger.unfinished(),
-            failovers: ledger.failovers(),
+            running: ledger.unfinished(several),
+            failovers: ledger.failovers(several),
             peak: self.load.peak(self.clock.now()),
             right: self.right(),
             journal: self.log.chain(),

@@ -184,7 +184,12 @@ impl Moved {
             let gate = self.named(cluster, gate);
             self.gates.push(gate);
         }
-        self.affected.extend(database.affected);
+        // What is so of each of them is said once.
+        for line in database.affected {
+            if !self.affected.contains(&line) {
+                self.affected.push(line);
+            }
+        }
         self.outage = self.outage.max(database.predicted_write_outage_ms);
     }
 }

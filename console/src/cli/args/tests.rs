@@ -194,3 +194,53 @@ fn a_renewal_takes_a_length_of_time() {
     ];
     assert!(Args::try_parse_from(line).is_ok());
 }
+
+#[test]
+fn among_several_database_clusters_none_is_guessed() {
+    let text = include_str!("../../../../assets/screens/world.json");
+    let mut world: aisoc_model::world::World = serde_json::from_str(text).unwrap();
+    let wanted = |line: &[&str]| {
+        let line = ["aisoc-console", "plan"].iter().chain(line);
+        let Some(Command::Plan { target }) = Args::try_parse_from(line).unwrap().command else {
+            panic!("it is no plan")
+        };
+        Asked::from(target).wanted
+    };
+    let one = wanted(&["failover", "--to", "eu-west-1"]).in_world(&world);
+    assert_eq!(one.unwrap().cluster().unwrap().as_str(), "main");
+    let eu: ClusterName = "eu".parse().unwrap();
+    for name in ["us-east-1", "eu-west-1"] {
+        let region = world.regions.get_mut(&name.parse().unwrap()).unwrap();
+        // Its writers are where those of the other one are not.
+        let mut member = region.postgres.values().next().unwrap().clone();
+        let role = if name == "eu-west-1" {
+            aisoc_model::region::PostgresRole::Writer
+        } else {
+            aisoc_model::region::PostgresRole::Replica
+        };
+        member.value.as_mut().unwrap().role = role;
+        region.postgres.insert(eu.clone(), member);
+    }
+    for line in [
+        &["failover", "--to", "eu-west-1"][..],
+        &["failover", "--to", "eu-west-1", "--emergency"],
+        &["failover", "--to", "us-east-1"],
+        &["fence", "us-east-1"],
+        &["rejoin", "us-east-1"],
+    ] {
+        let refused = wanted(line).in_world(&world).unwrap_err();
+        assert!(
+            refused.contains("2 database clusters have a member in"),
+            "{refused}"
+        );
+        assert!(refused.contains("eu (writer eu-west-1)"), "{refused}");
+        assert!(
+            refused.contains("main (") && refused.contains("--cluster NAME"),
+            "{refused}"
+        );
+        let named = [line, &["--cluster", "eu"]].concat();
+        assert_eq!(wanted(&named).in_world(&world).unwrap().cluster(), Some(&eu));
+    }
+    let only = wanted(&["rejoin", "ap-southeast-1"]).in_world(&world);
+    assert_eq!(only.unwrap().cluster().unwrap().as_str(), "main");
+}

@@ -215,9 +215,12 @@ pub fn preflight(evidence: &Evidence) -> Gate {
     lines.push(format!(
         "maximum_lag_on_failover is {bound} bytes, for promotions that nobody asked for"
     ));
-    let why = match weak.len() {
-        0 => "the cluster's settings are those of a careful operator".to_owned(),
-        n => format!("{n} setting(s) are weak: they do not stop a planned failover, but should be mended"),
+    let named: Vec<&str> = weak.iter().filter_map(|w| w.split(':').next()).collect();
+    let why = if named.is_empty() {
+        "the cluster's settings are those of a careful operator".to_owned()
+    } else {
+        let named = named.join(", ");
+        format!("does not stop a planned failover, but should be mended: {named}")
     };
     pass(name, why, lines)
 }
