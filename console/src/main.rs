@@ -25,7 +25,8 @@ fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match args.command.take() {
-            Some(command) => cli::run(command, &args).await,
+            // On the heap: commands are large, and the screen carries none of them around.
+            Some(command) => Box::pin(cli::run(command, &args)).await,
             None => screen(&args).await,
         }
     });

@@ -29,7 +29,7 @@ const REST_TIMEOUT: Duration = Duration::from_millis(800);
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When the leader is woken after a request that another member has taken: early for a quick store, again for a
-/// slow one. Where the request is seen in the store, the first of them comes right then.
+/// slow one, until it has begun. Where the request is seen in the store, the first of them comes right then.
 const NUDGES: [Duration; 4] = [
     Duration::from_millis(40),
     Duration::from_millis(120),
@@ -272,6 +272,10 @@ impl PatroniDriver {
             }
             for pause in pauses {
                 tokio::time::sleep(*pause).await;
+                // One that has begun would go through a round in the way of what it is doing.
+                if !leads(leader).await {
+                    break;
+                }
                 wake(leader).await;
             }
         }
@@ -487,6 +491,12 @@ async fn requested(store: &Dcs, candidate: &str) -> bool {
         }
     }
     false
+}
+
+/// Whether a member runs as the one that writes, by its own word; one that does not answer may.
+async fn leads(seat: &Seat) -> bool {
+    let status = seat.rest.status().await;
+    status.map_or(true, |s| s.is_primary() && s.state == "running")
 }
 
 /// Wakes a Patroni without changing anything: removing a key that is not there.
