@@ -3,7 +3,7 @@
 use aisoc_model::sli::{GoodSide, SliId, SliUnit};
 use aisoc_model::slo::{AlertRule, Condition, Slo};
 
-/// A duration, exact where it is a bound: `500 ms`, `30 s`, `4 h`, `1.52 s`.
+/// A duration, exact where it is a bound: `500 ms`, `30 s`, `7 min 8 s`, `4 h`, `1.52 s`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = |n: f64, unit: &str| {
         let rounded = (n * 100.0).round() / 100.0;
@@ -18,6 +18,10 @@ pub(crate) fn duration(seconds: f64) -> String {
         s if s >= 3_600.0 && s % 3_600.0 == 0.0 => whole(s / 3_600.0, "h"),
         s if s >= 60.0 && s % 60.0 == 0.0 => whole(s / 60.0, "min"),
         s if s >= 600.0 => whole((s / 60.0).round(), "min"),
+        s if s >= 120.0 => {
+            let rounded = s.round();
+            format!("{:.0} min {:.0} s", (rounded / 60.0).floor(), rounded % 60.0)
+        }
         s => whole(s, "s"),
     }
 }
@@ -121,6 +125,7 @@ mod tests {
             (30.0, "30 s"),
             (120.0, "2 min"),
             (95.5, "95.5 s"),
+            (428.4, "7 min 8 s"),
             (3_600.0, "1 h"),
             (1_209_600.0, "14 days"),
             (f64::NAN, "not known"),

@@ -45,7 +45,7 @@ impl PageView for Drills {
             Column::new("DRILL", 44).least(20),
             Column::new("RESULT", 16),
             Column::new("LAST DONE", 9).right(),
-            Column::new("TO BE SEEN", 38).spare(2),
+            Column::new("TO BE SEEN", 40).spare(2),
             Column::new("EVIDENCE", 30).grow(1).most(110).spare(1),
         ];
         let list = world.checklist.as_deref();

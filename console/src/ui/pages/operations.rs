@@ -42,7 +42,7 @@ impl PageView for Operations {
             Column::new("TOOK", 7).right(),
             Column::new("BY", 12).spare(2),
             Column::new("WRITE OUTAGE", 12).right().spare(3),
-            Column::new("OUTCOME", 20).grow(2).most(110).spare(1),
+            Column::new("OUTCOME", 20).grow(3).most(110).spare(1),
             Column::new("REASON", 20).grow(1).most(70).spare(4),
         ];
         Table::new(

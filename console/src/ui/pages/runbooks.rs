@@ -33,7 +33,7 @@ impl PageView for Runbooks {
             Column::new("ID", 6),
             Column::new("NOW", 18).least(16),
             Column::new("WHAT", 50).least(20).grow(1).most(60),
-            Column::new("TRIGGER", 34).grow(2).most(80).spare(1),
+            Column::new("TRIGGER", 34).grow(2).most(110).spare(1),
             Column::new("NAME", 24).spare(2),
         ];
         let rows = world.runbooks.values().map(|one| row(world, one)).collect();
